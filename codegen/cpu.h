@@ -1,0 +1,46 @@
+/* The CPU target: kernels to LLVM IR to an object file or to memory. */
+#ifndef CODEGEN_CPU_H
+#define CODEGEN_CPU_H
+
+#include "ir/kern.h"
+
+/* What the emitter and the planner need to know of a CPU. */
+typedef struct CpuTarget {
+  const char *name;     /* "znver4": a row of codegen/cpu_target.c, or "native" resolved to one */
+  const char *llvm_cpu; /* target-cpu */
+  const char *tune;     /* tune-cpu */
+  const char *features; /* LLVM's, "+avx512f,.." */
+  const char *needs;    /* features as in /proc/cpuinfo, checked by the artifact before it runs */
+  int lanes;            /* f32 in a vector register */
+  int vregs;
+  int64_t l1, l2; /* bytes a core */
+  bool bf16_dot;  /* vdpbf16ps */
+} CpuTarget;
+
+/* The row named `name` ("native": the machine this runs on), or NULL. */
+const CpuTarget *cpu_target(const char *name);
+
+/* How many tasks a launch of the kernel has, and how many bytes of scratch a thread needs: functions of the
+ * plan and shape alone. */
+int64_t cpu_tasks(const Kernel *k, const KPlan *p);
+int64_t cpu_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t);
+
+/* A module that kernels are added to. */
+typedef struct CpuModule CpuModule;
+CpuModule *cpu_module_new(Arena *a, const CpuTarget *t, const char *name);
+void cpu_module_free(CpuModule *m);
+/* Emits the kernel's "cpu" plan as a function of type TessKernel (runtime/program.h) named `symbol`. With
+ * red_zones, every access is checked against the buffer's extent and a bad one traps (tests). */
+void cpu_module_add(CpuModule *m, const Kernel *k, const char *symbol, bool red_zones);
+/* LLVM's module (an LLVMModuleRef), for the host code emitter. */
+void *cpu_module_llvm(CpuModule *m);
+/* Verifies, runs the pass pipeline and writes a relocatable object; false with an error reported. */
+bool cpu_module_object(CpuModule *m, const char *path);
+/* The assembly and the LLVM IR, for people and for counting spills; arena-owned. */
+char *cpu_module_asm(CpuModule *m);
+char *cpu_module_ir(CpuModule *m);
+/* Compiles into this process (tests, `tessera kernel`): the address of a symbol, or NULL. The module is
+ * consumed by the first call; addresses live until cpu_module_free. */
+void *cpu_module_jit(CpuModule *m, const char *symbol);
+
+#endif

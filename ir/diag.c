@@ -1,0 +1,154 @@
+/* Messages with file, line, the user's text and a caret. */
+#include "ir/diag.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ERRORS_SHOWN = 20, MOST_NAME = 64 };
+
+static int errors;
+static FILE *stream;
+static bool stream_set;
+
+static FILE *out(void) {
+  return stream_set ? stream : stderr;
+}
+
+void diag_to(FILE *to) {
+  stream = to;
+  stream_set = true;
+}
+
+int diag_count(void) {
+  return errors;
+}
+
+void diag_reset(void) {
+  errors = 0;
+}
+
+static const char *line_start(const Source *src, int line) {
+  const char *p = src->text;
+  for (int i = 1; i < line && p; i++) {
+    p = memchr(p, '\n', src->len - (size_t)(p - src->text));
+    if (p) p++;
+  }
+  return p;
+}
+
+static void show_line(FILE *f, Loc loc) {
+  const char *start = line_start(loc.src, loc.line);
+  if (!start) return;
+  size_t left = loc.src->len - (size_t)(start - loc.src->text);
+  const char *end = memchr(start, '\n', left);
+  int len = (int)(end ? (size_t)(end - start) : left);
+  fprintf(f, "%5d | %.*s\n      | ", loc.line, len, start);
+  for (int i = 0; i + 1 < loc.col && i < len; i++) fputc(start[i] == '\t' ? '\t' : ' ', f);
+  fprintf(f, "^\n");
+}
+
+static void show(Loc loc, const char *kind, const char *fmt, va_list ap) {
+  FILE *f = out();
+  if (!f || errors > MOST_ERRORS_SHOWN) return;
+  if (loc.src && loc.line > 0)
+    fprintf(f, "%s:%d:%d: ", loc.src->path, loc.line, loc.col);
+  else if (loc.src)
+    fprintf(f, "%s: ", loc.src->path);
+  fprintf(f, "%s: ", kind);
+  vfprintf(f, fmt, ap);
+  fputc('\n', f);
+  if (loc.src && loc.line > 0) show_line(f, loc);
+}
+
+void diag_error(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  errors++;
+  va_start(ap, fmt);
+  show(loc, "error", fmt, ap);
+  va_end(ap);
+  if (errors == MOST_ERRORS_SHOWN && out()) fprintf(out(), "further errors are not shown\n");
+}
+
+void diag_note(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  show(loc, "note", fmt, ap);
+  va_end(ap);
+}
+
+void ice(const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  fprintf(stderr, "tessera: internal fault: ");
+  vfprintf(stderr, fmt, ap);
+  fprintf(stderr, "\nThis is a defect of the compiler; please report it with the command and its input.\n");
+  va_end(ap);
+  abort();
+}
+
+Source *diag_source(Arena *a, const char *path, const char *text, size_t len) {
+  Source *s = ARENA_NEW(a, Source);
+  s->path = arena_strdup(a, path);
+  s->text = arena_strndup(a, text, len);
+  s->len = len;
+  return s;
+}
+
+static Source *read_stream(Arena *a, const char *path, FILE *f) {
+  size_t len = 0, cap = 1 << 16;
+  char *buf = malloc(cap);
+  while (buf) {
+    len += fread(buf + len, 1, cap - len, f);
+    if (len < cap) break;
+    char *bigger = realloc(buf, cap *= 2);
+    if (!bigger) free(buf);
+    buf = bigger;
+  }
+  if (!buf) ice("out of memory reading %s", path);
+  Source *s = ferror(f) ? NULL : diag_source(a, path, buf, len);
+  free(buf);
+  return s;
+}
+
+Source *diag_read(Arena *a, const char *path) {
+  Source whole = {.path = path};
+  FILE *f = fopen(path, "rb");
+  Source *s = f ? read_stream(a, path, f) : NULL;
+  if (!s) diag_error((Loc){.src = &whole}, "cannot read the file: %s", strerror(errno));
+  if (f) fclose(f);
+  return s;
+}
+
+static int min3(int a, int b, int c) {
+  int m = a < b ? a : b;
+  return m < c ? m : c;
+}
+
+static int edits(const char *a, const char *b) {
+  int row[MOST_NAME + 1], n = (int)strlen(b);
+  for (int j = 0; j <= n; j++) row[j] = j;
+  for (int i = 1; a[i - 1]; i++) {
+    int diagonal = row[0];
+    row[0] = i;
+    for (int j = 1; j <= n; j++) {
+      int cost = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = min3(cost, row[j] + 1, row[j - 1] + 1);
+    }
+  }
+  return row[n];
+}
+
+const char *diag_nearest(const char *name, const char *const *names, int n) {
+  const char *best = NULL;
+  size_t len = strlen(name);
+  if (len > MOST_NAME) return NULL;
+  int least = (int)len / 3 + 1;
+  for (int i = 0; i < n; i++) {
+    if (strlen(names[i]) > MOST_NAME) continue;
+    int d = edits(name, names[i]);
+    if (d <= least) best = names[i], least = d - 1;
+  }
+  return best;
+}

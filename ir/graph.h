@@ -1,0 +1,218 @@
+/* Graph IR: SSA over tensors of static shape and type. Pure nodes are hash-consed, so building the same
+ * expression twice gives the same node. What happens is said by entries: lists of assignments to states and
+ * of named values to report. Inside an entry every STATE node is the value from before the entry began;
+ * an assignment takes effect after all reads of the old value (the ordering pass adds those edges). */
+#ifndef IR_GRAPH_H
+#define IR_GRAPH_H
+
+#include "ir/arena.h"
+#include "ir/diag.h"
+#include "ir/eltwise.h"
+#include "ir/type.h"
+
+typedef enum Op {
+#define OP(N, text, operands) O_##N,
+#include "ir/graph_ops.def"
+#undef OP
+  OP_COUNT
+} Op;
+
+typedef struct OpRow {
+  const char *text;
+  int operands;
+} OpRow;
+extern const OpRow op_rows[OP_COUNT];
+
+typedef struct Node Node;
+typedef struct State State;
+typedef struct Graph Graph;
+
+typedef enum GReduce { GR_SUM, GR_MAX } GReduce;
+
+enum { MAX_LABELS = 32 };
+
+/* Attributes by op; unused members are zero, so that equal nodes have equal bytes. */
+typedef struct Attr {
+  EltOp elt;                  /* ELT */
+  double value;               /* CONST */
+  int axis;                   /* IOTA, CONCAT, WINDOW */
+  int64_t size, stride;       /* WINDOW; SCATTER: size is N */
+  GReduce reduce;             /* REDUCE */
+  uint32_t axes;              /* REDUCE: bit i set: axis i goes */
+  int map[MAX_RANK];          /* BROADCAST, PERMUTE */
+  int64_t lo[MAX_RANK];       /* SLICE: start; PAD */
+  int64_t hi[MAX_RANK];       /* PAD */
+  int64_t between[MAX_RANK];  /* PAD */
+  uint64_t stream;            /* RANDOM */
+  const char *name;           /* STEP: field; INPUT: the value's name (interned) */
+  const State *state;         /* STATE */
+  uint8_t label[3][MAX_RANK]; /* CONTRACT: labels 0.. of left, right, result dimensions */
+} Attr;
+
+struct Node {
+  int id; /* position in graph->node: operands have smaller ids */
+  Op op;
+  DType dtype;
+  Shape shape;
+  Attr at;
+  int nin;
+  Node **in;
+  Loc loc;
+  const char *name; /* the `let` that names it, or NULL */
+  const char *path; /* the call path that made it: "blocks.3.attn"; "" at the top */
+};
+
+typedef enum StateKind {
+  ST_PARAM,  /* trained */
+  ST_FROZEN, /* a parameter of a frozen module, or one that is fixed (position tables) */
+  ST_GRAD,   /* accumulated gradient of a parameter or group */
+  ST_SLOT,   /* the optimizer's own (moments, counters, averages): stored in checkpoints */
+  ST_TEMP,   /* lives between entries, not stored */
+  ST_GROUP   /* a flat run of member states, for the optimizer; owns the memory of its members */
+} StateKind;
+
+struct State {
+  int id;
+  StateKind kind;
+  const char *name;         /* unique in the graph; the checkpoint's name for PARAM and FROZEN */
+  const char *const *alias; /* further names in files, NULL-ended, or NULL */
+  const char *module;       /* the binding in the train block: "student", "teacher"; "" for none */
+  DType dtype;
+  Shape shape;
+  const State *group; /* the flat state whose memory this is part of, or NULL */
+  int64_t offset;     /* its first element there */
+  const State *of;    /* GRAD, SLOT: the parameter or group it belongs to */
+  Node *init;         /* its first value, evaluated in entry `init`; NULL: zeros */
+  Loc loc;
+};
+
+/* A value with a name that the world knows. */
+typedef enum ValueFlag {
+  V_SUPPLY = 1, /* may be given from outside instead of computed (data, draws, lets of the train block) */
+  V_REPORT = 2, /* reported: compared by replay, printed when scalar */
+  V_DATA = 4,   /* comes from the data source: its node is an INPUT */
+  V_LOSS = 8    /* a reported term: goes into `losses` */
+} ValueFlag;
+
+typedef struct Value {
+  const char *name;
+  Node *node;
+  unsigned flags;
+  Loc loc;
+} Value;
+
+typedef struct Assign {
+  const State *state;
+  Node *value; /* the state's type and shape */
+  Loc loc;
+} Assign;
+
+/* Entry points, in the order of a run: init, prepare, then micro.. update, and eval. */
+#define GRAPH_ENTRIES(X)                                                                                     \
+  X(INIT, "init") X(PREPARE, "prepare") X(MICRO, "micro") X(UPDATE, "update") X(EVAL, "eval")
+typedef enum EntryKind {
+#define X(e, text) EN_##e,
+  GRAPH_ENTRIES(X)
+#undef X
+      EN_COUNT
+} EntryKind;
+
+typedef struct Entry {
+  bool present;
+  int nassign, cap_assign;
+  Assign *assign;
+  int nvalue, cap_value;
+  Value *value; /* supplied and reported in this entry */
+} Entry;
+
+/* A scalar that the program's user may set: --NAME X. Read by O_STEP with field NAME. */
+typedef struct Setting {
+  const char *name;
+  double value;
+  const char *help;
+} Setting;
+
+struct Graph {
+  Arena *arena;
+  int nnode, cap_node;
+  Node **node;
+  int nstate, cap_state;
+  State **state;
+  int nsetting, cap_setting;
+  Setting *setting;
+  Entry entry[EN_COUNT];
+  struct GraphTable *table; /* hash-consing */
+  Loc loc;                  /* given to the nodes that are built next */
+  const char *path, *name;  /* likewise; interned or arena-owned */
+};
+
+Graph *graph_new(Arena *a);
+
+/* Builders (ir/graph_build.c). Each checks by the op's shape rule; a violation is reported with diag_error
+ * at graph->loc, naming the op, what was found and what was expected, and gives NULL. A NULL operand gives
+ * NULL silently, so that one error is reported once. */
+Node *graph_const(Graph *g, DType t, Shape s, double v);
+Node *graph_scalar(Graph *g, double v); /* f32, rank 0 */
+Node *graph_iota(Graph *g, DType t, Shape s, int axis);
+Node *graph_step(Graph *g, const char *field);
+Node *graph_random(Graph *g, uint64_t stream, Shape s);
+Node *graph_input(Graph *g, const char *name, DType t, Shape s);
+Node *graph_read(Graph *g, const State *s);
+Node *graph_elt(Graph *g, EltOp op, Node *a, Node *b, Node *c); /* one shape; b, c NULL beyond the arity */
+Node *graph_cast(Graph *g, DType t, Node *x);
+/* "bik,bjk->bij": a letter a dimension. */
+Node *graph_contract(Graph *g, const char *labels, Node *a, Node *b);
+Node *graph_reduce(Graph *g, GReduce kind, Node *x, uint32_t axes);
+Node *graph_broadcast(Graph *g, Node *x, Shape s, const int *map);
+Node *graph_reshape(Graph *g, Node *x, Shape s);
+Node *graph_permute(Graph *g, Node *x, const int *perm);
+Node *graph_slice(Graph *g, Node *x, const int64_t *start, Shape s);
+Node *graph_pad(Graph *g, Node *x, const int64_t *lo, const int64_t *hi, const int64_t *between);
+Node *graph_concat(Graph *g, int n, Node *const *x, int axis);
+Node *graph_window(Graph *g, Node *x, int axis, int64_t size, int64_t stride);
+Node *graph_gather(Graph *g, Node *x, Node *index);
+Node *graph_scatter(Graph *g, Node *x, Node *index, int64_t extent);
+Node *graph_stop(Graph *g, Node *x);
+/* The same node with other operands (passes use it). */
+Node *graph_rebuild(Graph *g, const Node *n, Node *const *in);
+
+/* Broadcasting conveniences on top: numpy's rule, trailing dimensions aligned. */
+bool graph_broadcast_shape(const Shape *a, const Shape *b, Shape *out);
+Node *graph_expand(Graph *g, Node *x, Shape s);
+/* Expands the operands to one shape first. */
+Node *graph_map2(Graph *g, EltOp op, Node *a, Node *b);
+Node *graph_map3(Graph *g, EltOp op, Node *a, Node *b, Node *c);
+
+State *graph_state(Graph *g, StateKind kind, const char *name, DType t, Shape s, Node *init);
+void graph_assign(Graph *g, EntryKind e, const State *s, Node *value);
+void graph_value(Graph *g, EntryKind e, const char *name, Node *n, unsigned flags);
+void graph_setting(Graph *g, const char *name, double value, const char *help);
+
+/* Text (ir/graph_text.c): print, parse, print gives the same bytes. */
+char *graph_print(Arena *a, const Graph *g);
+Graph *graph_parse(Arena *a, const Source *src);
+
+/* Checks every rule (G1, G2, ...: docs/internals.md); reports and returns false when one is broken. */
+bool graph_verify(const Graph *g);
+
+/* Reference interpreter (ir/graph_interp.c), in f64 or with every operation rounded to its type. Tensors are
+ * arrays of doubles here, whatever their type. */
+typedef struct GraphRun GraphRun;
+typedef struct GraphEnv {
+  uint64_t seed, step, micro;
+  double (*scalar)(void *ctx, const char *field); /* STEP */
+  void *ctx;
+} GraphEnv;
+GraphRun *graph_run_new(const Graph *g, bool f64);
+void graph_run_free(GraphRun *r);
+/* The state's memory (shape_count elements), to fill or to look at; a group's members alias it. */
+double *graph_run_state(GraphRun *r, const State *s);
+/* Gives the value named `name` from outside, until cleared with data NULL: copied. */
+void graph_run_supply(GraphRun *r, const char *name, const double *data);
+/* Runs an entry: all values are computed, then all assignments made. False (with an error reported) when an
+ * input was not supplied. */
+bool graph_run_entry(GraphRun *r, EntryKind e, const GraphEnv *env);
+/* A value of the entry run last. */
+const double *graph_run_value(GraphRun *r, const char *name);
+
+#endif

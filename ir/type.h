@@ -1,0 +1,48 @@
+/* Element types and static shapes, shared by both IRs. */
+#ifndef IR_TYPE_H
+#define IR_TYPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MAX_RANK = 8 };
+
+/* X(enumerator, text, bytes). U64 is for counters only: no arithmetic but what `random` does. */
+#define DTYPES(X)                                                                                            \
+  X(DT_F32, "f32", 4)                                                                                        \
+  X(DT_BF16, "bf16", 2)                                                                                      \
+  X(DT_F16, "f16", 2)                                                                                        \
+  X(DT_I32, "i32", 4)                                                                                        \
+  X(DT_U8, "u8", 1)                                                                                          \
+  X(DT_BOOL, "bool", 1)                                                                                      \
+  X(DT_U64, "u64", 8)
+
+typedef enum DType {
+#define X(e, text, bytes) e,
+  DTYPES(X)
+#undef X
+      DT_COUNT
+} DType;
+
+typedef struct Shape {
+  int rank; /* 0 is a scalar */
+  int64_t dim[MAX_RANK];
+} Shape;
+
+const char *dtype_name(DType t);
+int dtype_size(DType t);
+bool dtype_is_float(DType t);
+/* The type named by the `len` characters at `s`, or DT_COUNT. */
+DType dtype_parse(const char *s, int len);
+
+/* Number of elements; -1 when it does not fit in 2^48 or a dimension is not positive. */
+int64_t shape_count(const Shape *s);
+bool shape_same(const Shape *a, const Shape *b);
+Shape shape_of(int rank, const int64_t *dims);
+/* "[2, 148, 768]" into buf, which it returns. */
+const char *shape_text(const Shape *s, char *buf, int size);
+
+/* Rounds an f32 value to the nearest value of type t, ties to even; the value itself for f32. */
+float dtype_round(DType t, float v);
+
+#endif
