@@ -98,6 +98,9 @@ typedef struct Value {
   const char *name;
   Node *node;
   unsigned flags;
+  const char *source; /* V_DATA: "image", "label" or "given" (drawn at random by bench); else NULL */
+  double shift, flip; /* image: shifts of up to so many pixels, probability of a mirror image */
+  int64_t classes;    /* label */
   Loc loc;
 } Value;
 
@@ -141,9 +144,12 @@ struct Graph {
   int nsetting, cap_setting;
   Setting *setting;
   Entry entry[EN_COUNT];
-  struct GraphTable *table; /* hash-consing */
-  Loc loc;                  /* given to the nodes that are built next */
-  const char *path, *name;  /* likewise; interned or arena-owned */
+  struct GraphTable *table;  /* hash-consing */
+  const char *name_of_block; /* of the train block, for the program */
+  int64_t batch, accumulate; /* images a micro-batch, micro-batches a step */
+  const State *finite;       /* the bool state that is false when the last update was refused, or NULL */
+  Loc loc;                   /* given to the nodes that are built next */
+  const char *path, *name;   /* likewise; interned or arena-owned */
 };
 
 Graph *graph_new(Arena *a);
@@ -185,7 +191,7 @@ Node *graph_map3(Graph *g, EltOp op, Node *a, Node *b, Node *c);
 
 State *graph_state(Graph *g, StateKind kind, const char *name, DType t, Shape s, Node *init);
 void graph_assign(Graph *g, EntryKind e, const State *s, Node *value);
-void graph_value(Graph *g, EntryKind e, const char *name, Node *n, unsigned flags);
+Value *graph_value(Graph *g, EntryKind e, const char *name, Node *n, unsigned flags);
 void graph_setting(Graph *g, const char *name, double value, const char *help);
 
 /* Text (ir/graph_text.c): print, parse, print gives the same bytes. */
