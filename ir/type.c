@@ -75,6 +75,6 @@ static float round_bits(float v, int drop) {
 
 float dtype_round(DType t, float v) {
   if (t == DT_BF16) return round_bits(v, 16);
-  if (t == DT_F16) return (float)(_Float16)v;
+  if (t == DT_F16) return __extension__(float)(_Float16)v;
   return v;
 }
