@@ -1,0 +1,2 @@
+tessera_test(arena_test ir_base)
+tessera_test(diag_test ir_base)
