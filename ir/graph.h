@@ -153,10 +153,13 @@ struct Graph {
 };
 
 Graph *graph_new(Arena *a);
+/* The graph's own copy of `s`: equal texts give one pointer. */
+const char *graph_intern(Graph *g, const char *s);
 
 /* Builders (ir/graph_build.c). Each checks by the op's shape rule; a violation is reported with diag_error
  * at graph->loc, naming the op, what was found and what was expected, and gives NULL. A NULL operand gives
- * NULL silently, so that one error is reported once. */
+ * NULL silently, so that one error is reported once. What changes nothing (a cast to the same type, a
+ * reshape to the same shape) gives the operand itself. */
 Node *graph_const(Graph *g, DType t, Shape s, double v);
 Node *graph_scalar(Graph *g, double v); /* f32, rank 0 */
 Node *graph_iota(Graph *g, DType t, Shape s, int axis);
@@ -166,7 +169,8 @@ Node *graph_input(Graph *g, const char *name, DType t, Shape s);
 Node *graph_read(Graph *g, const State *s);
 Node *graph_elt(Graph *g, EltOp op, Node *a, Node *b, Node *c); /* one shape; b, c NULL beyond the arity */
 Node *graph_cast(Graph *g, DType t, Node *x);
-/* "bik,bjk->bij": a letter a dimension. */
+/* "bik,bjk->bij": a letter a dimension, once an operand. Summed is what the result lacks; a letter of one
+ * operand alone must be in the result. */
 Node *graph_contract(Graph *g, const char *labels, Node *a, Node *b);
 Node *graph_reduce(Graph *g, GReduce kind, Node *x, uint32_t axes);
 Node *graph_broadcast(Graph *g, Node *x, Shape s, const int *map);
@@ -189,6 +193,9 @@ Node *graph_expand(Graph *g, Node *x, Shape s);
 Node *graph_map2(Graph *g, EltOp op, Node *a, Node *b);
 Node *graph_map3(Graph *g, EltOp op, Node *a, Node *b, Node *c);
 
+/* What surrounds the nodes (ir/graph_entry.c), checked like them. The state's other fields (alias, module,
+ * group, offset, of) are the caller's to set; a Value is valid until the next graph_value of its entry. A
+ * second assignment to a state in one entry and a second value of one name in it are errors. */
 State *graph_state(Graph *g, StateKind kind, const char *name, DType t, Shape s, Node *init);
 void graph_assign(Graph *g, EntryKind e, const State *s, Node *value);
 Value *graph_value(Graph *g, EntryKind e, const char *name, Node *n, unsigned flags);
