@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "ir/arena.h"
 
@@ -74,5 +75,7 @@ typedef struct IxNames {
   void *ctx;
 } IxNames;
 char *ix_text(Arena *a, const Ix *x, const IxNames *names);
+/* The same, onto a stream. */
+void ix_write(FILE *f, const Ix *x, const IxNames *names);
 
 #endif

@@ -1,6 +1,7 @@
 /* Element types and shapes. */
 #include "ir/type.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,8 +74,19 @@ static float round_bits(float v, int drop) {
   return v;
 }
 
+/* Half precision: 10 bits of mantissa from 2^-14 on, steps of 2^-24 below; from 65520 on infinity. */
+static float round_f16(float v) {
+  float size = fabsf(v);
+  if (size < 0x1p-14f) {
+    float steps = (size + 0x1p-1f) - 0x1p-1f; /* the sum's last bit is 2^-24 and it rounds to even */
+    return copysignf(steps, v);
+  }
+  float r = round_bits(v, 13);
+  return fabsf(r) > 65504.0f ? copysignf(INFINITY, v) : r;
+}
+
 float dtype_round(DType t, float v) {
   if (t == DT_BF16) return round_bits(v, 16);
-  if (t == DT_F16) return __extension__(float)(_Float16)v;
+  if (t == DT_F16) return round_f16(v);
   return v;
 }
