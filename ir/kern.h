@@ -167,6 +167,7 @@ struct Kernel {
   Arena *arena;
   const char *name;
   Loc loc;                   /* in the description, for errors and line tables */
+  const Source *text;        /* the kernel text it was parsed from; places in it are not printed; or NULL */
   const char *const *origin; /* names of what it computes, for explanations: "blocks.*.mlp.fc1"; NULL-ended */
   int naxes, nbuf, nval, nstore, nplan;
   KAxis axis[KERN_MAX_AXES];
@@ -177,8 +178,10 @@ struct Kernel {
   int cap_buf, cap_val, cap_store, cap_plan;
 };
 
-/* Builders (ir/kern.c). They check at once and ice() on misuse, since only the compiler calls them; user
- * text goes through kern_parse, which reports instead. Returned numbers index the kernel's arrays. */
+/* Builders (ir/kern.c, ir/kexpr.c). They check at once and ice() on misuse, since only the compiler calls
+ * them; user text goes through kern_parse, which reports instead. Returned numbers index the kernel's arrays.
+ * Names are made identifiers and unique. Plans come after all values. Names given to kplan_ functions must
+ * live as long as the kernel. */
 Kernel *kern_new(Arena *a, const char *name, Loc loc);
 int kern_axis(Kernel *k, const char *name, int64_t extent);
 /* strides NULL: row-major. */
