@@ -54,13 +54,16 @@ typedef struct PValue {
   const Value *value;
   EntryKind entry;
   PBuf *buf;
+  int64_t at; /* bytes into buf */
 } PValue;
 
 typedef struct Prog {
   Arena *arena;
   const Graph *graph;
   int nkernel, cap_kernel;
-  Kernel **kernel; /* distinct ones; the symbol of each is its name, unique */
+  Kernel **kernel;        /* distinct ones; the symbol of each is its name, unique */
+  const char **canonical; /* parallel to kernel: kern_canonical of each */
+  int cap_canonical;
   int nbuf, cap_buf;
   PBuf **buf;
   PEntry entry[EN_COUNT];

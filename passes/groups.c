@@ -1,0 +1,149 @@
+/* Groups: the nodes that one kernel computes, and the order between kernels that their reads ask for. */
+#include "passes/lower.h"
+
+Group *group_of(const Site *s) {
+  Group *g = s->group;
+  while (g && g->merged) g = g->merged;
+  return g;
+}
+
+static Group *resolve(Group *g) {
+  while (g->merged) g = g->merged;
+  return g;
+}
+
+void group_add_dep(Lower *l, Group *g, Group *dep) {
+  dep = resolve(dep);
+  if (dep == g) return;
+  for (int i = 0; i < g->ndep; i++)
+    if (resolve(g->dep[i]) == dep) return;
+  ARENA_GROW(l->arena, g->dep, g->ndep, g->cap_dep);
+  g->dep[g->ndep++] = dep;
+}
+
+/* `aligned` stays true while the path keeps the row-major order of points. */
+static bool reads(Lower *l, const Node *n, bool aligned, LowerVisit *visit, void *ctx) {
+  Site *s = site_of(l, n);
+  if (s->seen[aligned] == l->mark) return true;
+  s->seen[aligned] = l->mark;
+  if (s->where != W_INLINE) return visit(l, n, aligned, ctx);
+  bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
+  for (int i = 0; i < n->nin; i++)
+    if (!reads(l, n->in[i], aligned && keeps, visit, ctx)) return false;
+  return true;
+}
+
+/* The same for the operands of n, whatever is decided for n itself. */
+bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx) {
+  l->mark++;
+  bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
+  for (int i = 0; i < n->nin; i++)
+    if (!reads(l, n->in[i], keeps, visit, ctx)) return false;
+  return true;
+}
+
+static bool depend_visit(Lower *l, const Node *stored, bool aligned, void *ctx) {
+  (void)aligned;
+  Group *g = group_of(site_of(l, stored));
+  if (g) group_add_dep(l, ctx, g);
+  return true;
+}
+
+void group_depend(Lower *l, Group *g, const Node *n) {
+  lower_reads(l, n, depend_visit, g);
+}
+
+Group *group_new(Lower *l, const Node *core, const Node *root) {
+  Group *g = ARENA_NEW(l->arena, Group);
+  g->id = l->ngroup;
+  g->core = core;
+  ARENA_GROW(l->arena, l->group, l->ngroup, l->cap_group);
+  l->group[l->ngroup++] = g;
+  group_add_root(l, g, root);
+  return g;
+}
+
+void group_add_root(Lower *l, Group *g, const Node *n) {
+  Site *s = site_of(l, n);
+  group_depend(l, g, n);
+  ARENA_GROW(l->arena, g->root, g->nroot, g->cap_root);
+  g->root[g->nroot++] = n;
+  s->where = W_BUFFER;
+  s->group = g;
+  if (s->supply) g->alone = true;
+}
+
+static bool search(Group *from, Group *to, int mark) {
+  to = resolve(to);
+  if (to == from) return true;
+  if (to->mark == mark) return false;
+  to->mark = mark;
+  for (int i = 0; i < to->ndep; i++)
+    if (search(from, to->dep[i], mark)) return true;
+  return false;
+}
+
+bool group_before(Lower *l, Group *from, Group *to) {
+  return search(from, to, ++l->mark);
+}
+
+typedef struct Reads {
+  Group *self;
+  int n, cap;
+  Group **other;
+} Reads;
+
+static bool take_visit(Lower *l, const Node *stored, bool aligned, void *ctx) {
+  Reads *r = ctx;
+  Group *g = group_of(site_of(l, stored));
+  if (!g) return true;
+  if (g == r->self) return aligned;
+  ARENA_GROW(l->arena, r->other, r->n, r->cap);
+  r->other[r->n++] = g;
+  return true;
+}
+
+bool group_may_take(Lower *l, Group *g, const Node *n) {
+  Reads r = {.self = g};
+  if (g->alone || (site_of(l, n)->supply && g->nroot > 1)) return false;
+  if (!lower_reads(l, n, take_visit, &r)) return false;
+  for (int i = 0; i < r.n; i++)
+    if (group_before(l, g, r.other[i])) return false;
+  return true;
+}
+
+static bool aligned_visit(Lower *l, const Node *stored, bool aligned, void *ctx) {
+  return aligned || group_of(site_of(l, stored)) != ctx;
+}
+
+bool group_reads_aligned(Lower *l, Group *reader, Group *of) {
+  for (int i = 0; i < reader->nroot; i++)
+    if (!lower_reads(l, reader->root[i], aligned_visit, of)) return false;
+  return true;
+}
+
+/* No third group may stand between the two. */
+static bool direct(Lower *l, Group *a, Group *b) {
+  for (int i = 0; i < b->ndep; i++) {
+    Group *d = resolve(b->dep[i]);
+    if (d != a && group_before(l, a, d)) return false;
+  }
+  return true;
+}
+
+bool group_may_merge(Lower *l, Group *a, Group *b) {
+  if (a->core || b->core || a->alone || b->alone) return false;
+  if (shape_count(&a->root[0]->shape) != shape_count(&b->root[0]->shape)) return false;
+  return direct(l, a, b) && direct(l, b, a) && group_reads_aligned(l, a, b) && group_reads_aligned(l, b, a);
+}
+
+void group_merge(Lower *l, Group *into, Group *from) {
+  from->merged = into;
+  for (int i = 0; i < from->ndep; i++) group_add_dep(l, into, from->dep[i]);
+  const Node **both = ARENA_ARRAY(l->arena, into->nroot + from->nroot, const Node *);
+  int n = 0;
+  for (int i = 0; i < from->nroot; i++) both[n++] = from->root[i];
+  for (int i = 0; i < into->nroot; i++) both[n++] = into->root[i];
+  into->root = both;
+  into->nroot = into->cap_root = n;
+}

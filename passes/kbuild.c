@@ -1,0 +1,124 @@
+/* A kernel's making around its body: names, recutting, sharing of equal kernels, and the launch. */
+#include <string.h>
+
+#include "passes/kbuild.h"
+
+enum { MOST_RECUTS = 8 };
+
+KBuild kb_new(Lower *l, Group *g) {
+  return (KBuild){.l = l, .group = g, .core_value = -1};
+}
+
+/* "blocks.*.attn": indices starred, so that equal layers share a name. */
+static const char *starred(Arena *a, const char *path) {
+  char *out = arena_alloc(a, strlen(path) + 1), *o = out;
+  for (const char *p = path; *p; p++) {
+    bool digit = *p >= '0' && *p <= '9', first = p == path || p[-1] == '.';
+    if (digit && first) {
+      while (p[1] >= '0' && p[1] <= '9') p++;
+      *o++ = '*';
+    } else {
+      *o++ = *p;
+    }
+  }
+  return out;
+}
+
+static const Node *lead(const Group *g) {
+  return g->nroot ? g->root[g->nroot - 1] : g->core;
+}
+
+const char *kb_origin(Lower *l, const Group *g) {
+  const Node *n = lead(g), *named = n;
+  const char *what = n->name ? n->name : op_rows[g->core ? g->core->op : n->op].text;
+  return arena_printf(l->arena, "%s%s%s", named->path ? named->path : "",
+                      named->path && named->path[0] ? "." : "", what);
+}
+
+/* A C identifier made of the skeleton's name and the origin. */
+static const char *symbol(Arena *a, const char *kind, const char *from) {
+  char *s = arena_printf(a, "%s_%s", kind, from);
+  for (char *p = s; *p; p++)
+    if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9'))) *p = '_';
+  return s;
+}
+
+static void start(KBuild *b, const char *kind) {
+  Arena *a = b->l->arena;
+  const char *from = starred(a, kb_origin(b->l, b->group));
+  const char **names = ARENA_ARRAY(a, 2, const char *);
+  names[0] = from;
+  b->k = kern_new(a, symbol(a, kind, from), lead(b->group)->loc);
+  b->k->origin = names;
+  b->nmemo = b->nbuf = 0;
+  b->recut = false;
+  b->core_value = -1;
+  kb_axes(b);
+}
+
+/* Writes the kernel again until no access asks for another cut. */
+void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *, void *), void *ctx) {
+  for (int i = 0; i < MOST_RECUTS; i++) {
+    start(b, kind);
+    body(b, ctx);
+    if (!b->recut) break;
+  }
+  kb_plan(b);
+}
+
+/* Equal kernels are one: found by their canonical text. */
+static int share_kernel(Prog *p, Kernel *k) {
+  const char *text = kern_canonical(p->arena, k);
+  for (int i = 0; i < p->nkernel; i++)
+    if (!strcmp(p->canonical[i], text)) return i;
+  int same = 1;
+  const char *base = k->name;
+  for (int i = 0; i < p->nkernel; i++)
+    if (!strcmp(p->kernel[i]->name, k->name)) k->name = arena_printf(p->arena, "%s_%d", base, ++same), i = -1;
+  ARENA_GROW(p->arena, p->canonical, p->nkernel, p->cap_canonical);
+  ARENA_GROW(p->arena, p->kernel, p->nkernel, p->cap_kernel);
+  p->canonical[p->nkernel] = text;
+  p->kernel[p->nkernel] = k;
+  return p->nkernel++;
+}
+
+static void touch(PBuf *b, int launch) {
+  if (b->persistent) return;
+  if (b->first < 0) b->first = launch;
+  b->last = launch;
+}
+
+void kb_launch(KBuild *b, double flop, uint64_t guard) {
+  Prog *p = b->l->prog;
+  PEntry *e = &p->entry[b->l->kind];
+  ARENA_GROW(p->arena, e->launch, e->nlaunch, e->cap_launch);
+  PLaunch *x = &e->launch[e->nlaunch];
+  x->kernel_id = share_kernel(p, b->k);
+  x->kernel = p->kernel[x->kernel_id];
+  x->buf = ARENA_ARRAY(p->arena, b->nbuf, PBuf *);
+  x->at = ARENA_ARRAY(p->arena, b->nbuf, int64_t);
+  for (int i = 0; i < b->nbuf; i++) {
+    x->buf[i] = b->bound[i].buf;
+    x->at[i] = b->bound[i].at;
+    x->bytes += (double)b->k->buf[i].dim[0] * dtype_size(b->k->buf[i].dtype);
+    touch(x->buf[i], e->nlaunch);
+  }
+  x->guard = guard;
+  x->origin = kb_origin(b->l, b->group);
+  x->loc = b->k->loc;
+  x->flop = flop;
+  e->nlaunch++;
+}
+
+uint64_t kb_guard(const Lower *l, const Group *g) {
+  return g->alone && g->nroot == 1 ? site_of(l, g->root[0])->supply : 0;
+}
+
+void kb_store_roots(KBuild *b) {
+  for (int i = 0; i < b->group->nroot; i++) kb_store_root(b, b->group->root[i]);
+}
+
+int kb_reduced(const Role *r, KRed *red) {
+  for (int i = 0; i < r->naxes; i++) red[i] = (KRed){.axis = r->axis[i]};
+  return r->naxes;
+}

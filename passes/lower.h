@@ -1,0 +1,130 @@
+/* Shared by the passes that turn a graph into kernels. One Lower is one entry being lowered: placement says
+ * where each node's value lives and which nodes are computed by one kernel (a Group); lowering then writes a
+ * compute and a plan for each group; ordering and the memory plan come after. */
+#ifndef PASSES_LOWER_H
+#define PASSES_LOWER_H
+
+#include "ir/prog.h"
+#include "passes/passes.h"
+
+typedef enum Where {
+  W_DEAD,   /* not needed in this entry */
+  W_INLINE, /* nowhere: its expression is written into each consumer */
+  W_HELD,   /* inside its group's kernel only */
+  W_BUFFER, /* stored by its group's kernel */
+  W_GIVEN   /* a state or an input: memory that exists */
+} Where;
+
+typedef struct Group Group;
+struct Group {
+  int id;
+  const Node *core; /* its one reduction (contract, reduce, scatter), or NULL: a flat map */
+  int nroot, cap_root;
+  const Node **root; /* what it stores: all have the core's (or the first root's) points, row-major alike */
+  int ndep, cap_dep;
+  Group **dep;     /* groups whose results it reads, or which must run before it */
+  bool alone;      /* stores a value that may be supplied: nothing else may join */
+  Group *merged;   /* the group that took this one over, or NULL */
+  int mark;        /* of the search that saw it last */
+  int first, last; /* its launches */
+};
+
+/* What is known of a node in this entry, by node id. */
+typedef struct Site {
+  Where where;
+  bool forced;          /* must have memory: assigned, reported, supplied, or an index of a gather */
+  bool pinned;          /* its memory lives for the whole entry */
+  int uses;             /* consumers that compute, counted through views */
+  double spread;        /* points at which consumers read it, over its own count */
+  double ops, bytes;    /* an element of its inline expression: operations, bytes read */
+  int size;             /* nodes of that expression */
+  Group *group;         /* HELD, BUFFER */
+  PBuf *buf;            /* BUFFER, GIVEN */
+  int64_t at;           /* first byte in buf */
+  int order[MAX_RANK];  /* its dimensions in memory, outermost first */
+  uint64_t supply;      /* its bit in the step block's `supplied`, or 0 */
+  const Assign *assign; /* stored straight into this state */
+  int seen[2];          /* marks of searches, unaligned and aligned */
+} Site;
+
+typedef struct Lower {
+  Arena *arena;
+  const Graph *graph;
+  const PassOptions *options;
+  Prog *prog;
+  EntryKind kind;
+  const Entry *entry;
+  Site *site; /* by node id */
+  int ngroup, cap_group;
+  Group **group;
+  int mark;
+  PBuf **state_buf; /* by state id: owning group's memory */
+} Lower;
+
+static inline Site *site_of(const Lower *l, const Node *n) {
+  return &l->site[n->id];
+}
+
+/* A view only renames indices: it is never computed. */
+bool node_is_view(const Node *n);
+/* A view that keeps the row-major order of all elements. */
+bool node_keeps_order(const Node *n);
+
+/* passes/uses.c: liveness, uses, spread, forced. */
+void lower_uses(Lower *l);
+/* passes/place.c: decides every Site's `where` and the groups. */
+void lower_place(Lower *l);
+/* passes/groups.c */
+Group *group_new(Lower *l, const Node *core, const Node *root);
+Group *group_of(const Site *s); /* following merges */
+void group_add_root(Lower *l, Group *g, const Node *n);
+void group_add_dep(Lower *l, Group *g, Group *dep);
+/* Takes on every group that the node's inline expression reads. */
+void group_depend(Lower *l, Group *g, const Node *n);
+/* Whether g's kernel may also compute n: what n reads of g it reads at its own point, and nothing else that n
+ * reads needs g's results. */
+bool group_may_take(Lower *l, Group *g, const Node *n);
+/* Whether all that the reader's roots read of another group is read at their own points. */
+bool group_reads_aligned(Lower *l, Group *reader, Group *of);
+/* Whether two flat groups may become one. */
+bool group_may_merge(Lower *l, Group *a, Group *b);
+void group_merge(Lower *l, Group *into, Group *from);
+/* Whether `from` must run before `to`. */
+bool group_before(Lower *l, Group *from, Group *to);
+
+/* passes/assign.c: stores results straight into the states they are assigned to where every other reader of
+ * the old value can run before; the others are left to lower_copy after everything. */
+void lower_assign(Lower *l);
+/* Visits every stored or given node that the inline expression of n reads; `aligned` says whether at n's own
+ * point. Stops and returns false when the visitor does. */
+typedef bool LowerVisit(Lower *l, const Node *read, bool aligned, void *ctx);
+bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx);
+
+/* passes/layout.c: memory order of every stored node, buffers made. */
+void lower_layout(Lower *l);
+/* A buffer of this entry. */
+PBuf *lower_buf(Lower *l, const char *name, DType t, int64_t count, Loc loc);
+/* The memory of a state that is nobody's member. */
+PBuf *prog_state_buf(Prog *p, const State *s);
+/* passes/order.c: edges from readers of an old state to its writer, then launch order. */
+Group **lower_order(Lower *l, int *n);
+/* passes/lower.c: the group's kernels and launches appended to the entry. */
+void lower_group(Lower *l, Group *g);
+void lower_contract(Lower *l, Group *g);
+void lower_sum(Lower *l, Group *g);
+/* Launches that copy what could not be stored straight into its state. */
+void lower_copies(Lower *l);
+
+/* passes/tables.c: the program's states and values; memory of each state by its id; where the values are. */
+PBuf **prog_states(Prog *p);
+void prog_values(Prog *p);
+void prog_bind_values(Lower *l);
+
+/* passes/prog_text.c: the placement table; checks of kernels and of the memory plan. */
+char *place_print(const Lower *l);
+bool prog_verify(const Prog *p);
+
+/* passes/memory.c: offsets for all buffers of the program; arena_bytes and live_bytes. */
+void prog_memory(Prog *p);
+
+#endif

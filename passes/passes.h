@@ -1,0 +1,25 @@
+/* From a graph to a program: the pipeline, its passes in order, and what each ensures. */
+#ifndef PASSES_PASSES_H
+#define PASSES_PASSES_H
+
+#include <stdio.h>
+
+#include "ir/prog.h"
+
+typedef struct PassOptions {
+  const char *target;     /* "cpu", or a CUDA one: which plans the kernels get */
+  int lanes;              /* f32 lanes of the target's vectors */
+  const char *dump_after; /* print the program after this pass, or NULL */
+  FILE *dump;             /* where to */
+} PassOptions;
+
+/* Runs the pipeline. Everything returned lives in the arena. NULL after reporting errors. */
+Prog *passes_run(Arena *a, Graph *g, const PassOptions *o);
+
+/* The passes' names, in order, NULL-ended; for --help and for checking --dump-after. */
+const char *const *passes_names(void);
+
+/* The program as text: kernels, launches by entry, and the memory plan. */
+char *prog_print(Arena *a, const Prog *p);
+
+#endif

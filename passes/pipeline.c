@@ -1,0 +1,127 @@
+/* The pipeline: every pass in order, on one screen. The runner verifies and dumps after each. */
+#include <string.h>
+
+#include "passes/lower.h"
+#include "passes/simplify.h"
+
+typedef struct Ctx {
+  Arena *arena;
+  Graph *graph;
+  const PassOptions *options;
+  Prog *prog;
+  Lower *entry[EN_COUNT];
+} Ctx;
+
+static void each_entry(Ctx *c, void (*pass)(Lower *)) {
+  for (int e = 0; e < EN_COUNT; e++)
+    if (c->entry[e]) pass(c->entry[e]);
+}
+
+static void pass_simplify(Ctx *c) {
+  simplify(c->graph, SL_ALL);
+}
+
+static void open_entry(Ctx *c, EntryKind e, PBuf **states) {
+  Lower *l = ARENA_NEW(c->arena, Lower);
+  *l = (Lower){.arena = c->arena, .graph = c->graph, .options = c->options, .prog = c->prog};
+  l->kind = e;
+  l->entry = &c->graph->entry[e];
+  l->site = ARENA_ARRAY(c->arena, c->graph->nnode + 1, Site);
+  l->state_buf = states;
+  c->prog->entry[e].present = true;
+  c->entry[e] = l;
+}
+
+/* The world's tables: states with their memory, named values. */
+static void pass_tables(Ctx *c) {
+  Prog *p = c->prog = ARENA_NEW(c->arena, Prog);
+  p->arena = c->arena;
+  p->graph = c->graph;
+  PBuf **states = prog_states(p);
+  prog_values(p);
+  for (int e = 0; e < EN_COUNT; e++)
+    if (c->graph->entry[e].present) open_entry(c, (EntryKind)e, states);
+}
+
+static void pass_uses(Ctx *c) {
+  each_entry(c, lower_uses);
+}
+
+static void pass_place(Ctx *c) {
+  each_entry(c, lower_place);
+}
+
+static void pass_assign(Ctx *c) {
+  each_entry(c, lower_assign);
+}
+
+static void pass_layout(Ctx *c) {
+  each_entry(c, lower_layout);
+}
+
+static void write_kernels(Lower *l) {
+  int n;
+  Group **order = lower_order(l, &n);
+  for (int i = 0; i < n; i++) lower_group(l, order[i]);
+  lower_copies(l);
+  prog_bind_values(l);
+}
+
+static void pass_kernels(Ctx *c) {
+  each_entry(c, write_kernels);
+}
+
+static void pass_memory(Ctx *c) {
+  prog_memory(c->prog);
+}
+
+/* What a pass leaves behind, which is what its dump shows and its verifier checks. */
+typedef enum Stage { GRAPH, PLACES, PROGRAM } Stage;
+
+static const struct {
+  const char *name;
+  void (*run)(Ctx *);
+  Stage leaves;
+} pipeline[] = {
+    {"simplify", pass_simplify, GRAPH}, /* local rewrites, pruning */
+    {"tables", pass_tables, GRAPH},     /* states and named values of the program */
+    {"uses", pass_uses, PLACES},        /* live nodes, consumers, what must have memory */
+    {"place", pass_place, PLACES},      /* where each value lives; which nodes one kernel computes */
+    {"assign", pass_assign, PLACES},    /* which results go straight into their states */
+    {"layout", pass_layout, PLACES},    /* order of dimensions in memory; buffers */
+    {"kernels", pass_kernels, PROGRAM}, /* launch order, kernels and their plans */
+    {"memory", pass_memory, PROGRAM},   /* offsets in the arena */
+};
+
+enum { PASSES = sizeof pipeline / sizeof *pipeline };
+
+const char *const *passes_names(void) {
+  static const char *names[PASSES + 1];
+  for (int i = 0; i < PASSES; i++) names[i] = pipeline[i].name;
+  return names;
+}
+
+static bool verified(const Ctx *c, Stage s) {
+  if (s == GRAPH) return graph_verify(c->graph);
+  return s == PLACES || prog_verify(c->prog);
+}
+
+static void dump(const Ctx *c, int pass) {
+  const PassOptions *o = c->options;
+  if (!o->dump_after || strcmp(o->dump_after, pipeline[pass].name)) return;
+  fprintf(o->dump, "# after %s\n", pipeline[pass].name);
+  if (pipeline[pass].leaves == GRAPH) fputs(graph_print(c->arena, c->graph), o->dump);
+  if (pipeline[pass].leaves == PROGRAM) fputs(prog_print(c->arena, c->prog), o->dump);
+  for (int e = 0; pipeline[pass].leaves == PLACES && e < EN_COUNT; e++)
+    if (c->entry[e]) fputs(place_print(c->entry[e]), o->dump);
+}
+
+Prog *passes_run(Arena *a, Graph *g, const PassOptions *o) {
+  Ctx c = {.arena = a, .graph = g, .options = o};
+  for (int i = 0; i < PASSES; i++) {
+    pipeline[i].run(&c);
+    if (!verified(&c, pipeline[i].leaves)) ice("the program is wrong after pass %s", pipeline[i].name);
+    dump(&c, i);
+  }
+  return c.prog;
+}

@@ -1,0 +1,81 @@
+/* The driver of the rewrites: at one node until none matches, and over a graph until nothing changes. */
+#include "passes/simplify.h"
+
+#include "passes/simplify_rules.h"
+
+enum { MOST_REWRITES = 1000, MOST_SWEEPS = 100 };
+
+static Node *try_table(Graph *g, const SimplifyRule *r, Node *n, unsigned licences) {
+  for (; r->apply; r++) {
+    if (r->op != n->op || (r->licence & ~licences)) continue;
+    Node *made = r->apply(g, n);
+    if (made && made != n) return made;
+  }
+  return NULL;
+}
+
+static Node *rewrite_once(Graph *g, Node *n, unsigned licences) {
+  Node *made = try_table(g, simplify_elt_rules, n, licences);
+  if (!made) made = try_table(g, simplify_move_rules, n, licences);
+  if (!made) made = try_table(g, simplify_sum_rules, n, licences);
+  return made;
+}
+
+Node *simplify_node(Graph *g, Node *n, unsigned licences) {
+  for (int i = 0; n; i++) {
+    if (i == MOST_REWRITES) ice("simplify: rewrites of a %s do not end", op_rows[n->op].text);
+    Node *made = rewrite_once(g, n, licences);
+    if (!made) break;
+    n = made;
+  }
+  return n;
+}
+
+static Node *sweep_node(Graph *g, Node *const *now, Node *n, unsigned licences) {
+  Node **in = ARENA_ARRAY(g->arena, n->nin, Node *);
+  bool changed = false;
+  for (int i = 0; i < n->nin; i++) {
+    in[i] = now[n->in[i]->id];
+    changed = changed || in[i] != n->in[i];
+  }
+  g->loc = n->loc;
+  g->path = n->path;
+  g->name = n->name;
+  return simplify_node(g, changed ? graph_rebuild(g, n, in) : n, licences);
+}
+
+/* Lets everything outside the nodes point to what now stands for them. */
+static void redirect(Graph *g, Node *const *now) {
+  for (int e = 0; e < EN_COUNT; e++) {
+    Entry *entry = &g->entry[e];
+    for (int i = 0; i < entry->nassign; i++) entry->assign[i].value = now[entry->assign[i].value->id];
+    for (int i = 0; i < entry->nvalue; i++) entry->value[i].node = now[entry->value[i].node->id];
+  }
+  for (int i = 0; i < g->nstate; i++)
+    if (g->state[i]->init) g->state[i]->init = now[g->state[i]->init->id];
+}
+
+static bool sweep(Graph *g, unsigned licences) {
+  int n = g->nnode;
+  Node **now = ARENA_ARRAY(g->arena, n, Node *);
+  bool changed = false;
+  for (int i = 0; i < n; i++) {
+    now[i] = sweep_node(g, now, g->node[i], licences);
+    if (!now[i]) ice("simplify: a rewrite of a %s broke a shape rule", op_rows[g->node[i]->op].text);
+    changed = changed || now[i] != g->node[i];
+  }
+  redirect(g, now);
+  graph_prune(g);
+  return changed;
+}
+
+void simplify(Graph *g, unsigned licences) {
+  Loc loc = g->loc;
+  const char *path = g->path, *name = g->name;
+  graph_prune(g);
+  for (int i = 0; sweep(g, licences); i++)
+    if (i == MOST_SWEEPS) ice("simplify: no end after %d sweeps", i);
+  g->loc = loc;
+  g->path = path;
+  g->name = name;
+}

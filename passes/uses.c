@@ -1,0 +1,94 @@
+/* What an entry needs: live nodes, how many consumers compute from each, at how many points they read it, and
+ * which nodes must have memory. */
+#include "passes/lower.h"
+
+bool node_is_view(const Node *n) {
+  switch (n->op) {
+  case O_BROADCAST:
+  case O_RESHAPE:
+  case O_PERMUTE:
+  case O_SLICE:
+  case O_PAD:
+  case O_WINDOW:
+  case O_STOP: return true;
+  default: return false;
+  }
+}
+
+bool node_keeps_order(const Node *n) {
+  return n->op == O_RESHAPE || n->op == O_STOP;
+}
+
+static void mark_live(Lower *l, Node *n) {
+  Site *s = site_of(l, n);
+  if (s->where != W_DEAD) return;
+  s->where = W_INLINE;
+  s->spread = 1;
+  for (int i = 0; i < n->nin; i++) mark_live(l, n->in[i]);
+}
+
+static void force(Lower *l, Node *n) {
+  mark_live(l, n);
+  site_of(l, n)->forced = true;
+  site_of(l, n)->uses++;
+}
+
+/* The program's bit of a supplied value: those values come first in prog->value, in one order for all
+ * entries, so a name has one bit. */
+static uint64_t supply_bit(const Lower *l, const Value *v) {
+  for (int i = 0; i < l->prog->nvalue && i < 64; i++)
+    if (l->prog->value[i].value == v) return (uint64_t)1 << i;
+  return 0;
+}
+
+static void roots(Lower *l) {
+  for (int i = 0; i < l->entry->nvalue; i++) {
+    const Value *v = &l->entry->value[i];
+    force(l, v->node);
+    Site *s = site_of(l, v->node);
+    s->pinned = true;
+    if (v->flags & V_SUPPLY) s->supply |= supply_bit(l, v);
+  }
+  for (int i = 0; i < l->entry->nassign; i++) force(l, l->entry->assign[i].value);
+}
+
+static int64_t count(const Node *n) {
+  return shape_count(&n->shape);
+}
+
+static bool repeats_operand(const Node *n, int i) {
+  for (int j = 0; j < i; j++)
+    if (n->in[j] == n->in[i]) return true;
+  return false;
+}
+
+/* The node whose memory an index comes from: a gather's index is read inside an address. */
+static Node *under_views(Node *n) {
+  while (n->op == O_SLICE || n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_BROADCAST ||
+         n->op == O_STOP)
+    n = n->in[0];
+  return n;
+}
+
+static void push_uses(Lower *l, Node *n) {
+  const Site *s = site_of(l, n);
+  bool through = node_is_view(n) && !s->forced;
+  for (int i = 0; i < n->nin; i++) {
+    if (repeats_operand(n, i)) continue;
+    Site *o = site_of(l, n->in[i]);
+    o->uses += through ? s->uses : 1;
+    double spread = through ? s->spread : 1;
+    if (n->op == O_BROADCAST) spread *= (double)count(n) / (double)count(n->in[i]);
+    if (spread > o->spread) o->spread = spread;
+  }
+  if (n->op == O_GATHER || n->op == O_SCATTER) {
+    Node *base = under_views(n->in[1]);
+    if (base->op != O_STATE && base->op != O_INPUT) site_of(l, base)->forced = true;
+  }
+}
+
+void lower_uses(Lower *l) {
+  roots(l);
+  for (int i = l->graph->nnode - 1; i >= 0; i--)
+    if (l->site[i].where != W_DEAD) push_uses(l, l->graph->node[i]);
+}
