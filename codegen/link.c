@@ -47,8 +47,7 @@ static bool run(const char *const *argv, const char *out) {
   if (error) {
     fail(out, "cannot run the C compiler " TESSERA_CC " to link", strerror(error));
   } else if (!ok) {
-    rewind(said);
-    text[fread(text, 1, sizeof text - 1, said)] = 0;
+    if (pread(fileno(said), text, sizeof text - 1, 0) < 0) text[0] = 0;
     fail(out, "linking failed", text);
   }
   if (said) fclose(said);
