@@ -141,11 +141,10 @@ static Prog *program(void) {
   PBuf *z = buffer(p, "w", 96, 128, true);
   launch(p, 0, (PBuf *[]){x, y}, (int64_t[]){0, 0}, 1);
   launch(p, 1, (PBuf *[]){x, y, z}, (int64_t[]){0, 0, 8}, 0);
-  p->state =
-      arena_copy(arena, &(PState){.state = w, .name = "w", .slot = "", .buf = z, .at = 16, .shape = w->shape},
-                 sizeof(PState));
+  PState state = {.state = w, .name = "w", .slot = "", .buf = z, .at = 16, .shape = w->shape};
+  p->state = arena_copy(arena, &state, sizeof state);
   p->nstate = 1;
-  p->value = arena_copy(arena, &(PValue){images, EN_MICRO, x}, sizeof(PValue));
+  p->value = arena_copy(arena, &(PValue){.value = images, .entry = EN_MICRO, .buf = x}, sizeof(PValue));
   p->nvalue = 1;
   return p;
 }

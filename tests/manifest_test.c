@@ -67,6 +67,7 @@ START_TEST(json_is_json) {
                   "assert m[\"kernels\"][0][\"text\"] == \"compute \\\"x\\\" {\\n}\\n\"; "
                   "assert m[\"entries\"][1][\"launches\"][0][\"flop\"] == 3e6'",
                   "w");
+  ck_assert_ptr_nonnull(f);
   fputs(text, f);
   ck_assert_int_eq(pclose(f), 0);
   free(text);
