@@ -52,7 +52,8 @@ static bool same_node(const Node *a, const Node *b) {
   if (!shape_same(&a->shape, &b->shape)) return false;
   for (int i = 0; i < a->nin; i++)
     if (a->in[i] != b->in[i]) return false;
-  return !memcmp(&a->at, &b->at, sizeof a->at);
+  /* Padding is zero too (graph_attr), and values are told apart by their bits: 0 is not -0, NaN is NaN. */
+  return !memcmp(&a->at, &b->at, sizeof a->at); // NOLINT(bugprone-suspicious-memory-comparison)
 }
 
 /* The slot that holds a node equal to n, or the empty one where it belongs. */

@@ -183,7 +183,10 @@ Node *graph_window(Graph *g, Node *x, int axis, int64_t size, int64_t stride);
 Node *graph_gather(Graph *g, Node *x, Node *index);
 Node *graph_scatter(Graph *g, Node *x, Node *index, int64_t extent);
 Node *graph_stop(Graph *g, Node *x);
-/* The same node with other operands (passes use it). */
+/* The labels of a CONTRACT as text, "abc,dc->abd", into buf, which it returns. */
+enum { GRAPH_LABELS_TEXT = 3 * MAX_RANK + 4 };
+char *graph_labels(const Node *n, char buf[GRAPH_LABELS_TEXT]);
+/* The same node with other operands, at the same place of the description (passes use it). */
 Node *graph_rebuild(Graph *g, const Node *n, Node *const *in);
 
 /* Broadcasting conveniences on top: numpy's rule, trailing dimensions aligned. */
@@ -207,6 +210,12 @@ Graph *graph_parse(Arena *a, const Source *src);
 
 /* Checks every rule (G1, G2, ...: docs/internals.md); reports and returns false when one is broken. */
 bool graph_verify(const Graph *g);
+
+/* Keeps only what some entry or first value needs; ids change. */
+void graph_prune(Graph *g);
+/* v as type t holds it: floats rounded to nearest unless f64; integers towards zero, held to their range, NaN
+ * to 0; bool is v != 0. */
+double graph_convert(DType t, double v, bool f64);
 
 /* Reference interpreter (ir/graph_interp.c), in f64 or with every operation rounded to its type. Tensors are
  * arrays of doubles here, whatever their type. */

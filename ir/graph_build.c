@@ -131,6 +131,21 @@ Node *graph_contract(Graph *g, const char *labels, Node *a, Node *b) {
   return build(g, O_CONTRACT, a->dtype, &s, &at, 2, in);
 }
 
+static char *put_labels(char *p, const uint8_t *label, int rank) {
+  for (int i = 0; i < rank; i++) *p++ = (char)('a' + label[i]);
+  return p;
+}
+
+char *graph_labels(const Node *n, char buf[GRAPH_LABELS_TEXT]) {
+  char *p = put_labels(buf, n->at.label[0], n->in[0]->shape.rank);
+  *p++ = ',';
+  p = put_labels(p, n->at.label[1], n->in[1]->shape.rank);
+  *p++ = '-';
+  *p++ = '>';
+  *put_labels(p, n->at.label[2], n->shape.rank) = '\0';
+  return buf;
+}
+
 Node *graph_reduce(Graph *g, GReduce kind, Node *x, uint32_t axes) {
   if (!axes) return x;
   Attr at = graph_attr();

@@ -83,3 +83,20 @@ void graph_setting(Graph *g, const char *name, double value, const char *help) {
   ARENA_GROW(g->arena, g->setting, g->nsetting, g->cap_setting);
   g->setting[g->nsetting++] = (Setting){graph_intern(g, name), value, graph_intern(g, help ? help : "")};
 }
+
+void graph_mark(const Graph *g, bool *need) {
+  for (int i = g->nnode - 1; i >= 0; i--)
+    for (int k = 0; need[i] && k < g->node[i]->nin; k++) need[g->node[i]->in[k]->id] = true;
+}
+
+void graph_prune(Graph *g) {
+  bool *need = ARENA_ARRAY(g->arena, g->nnode, bool);
+  for (int e = 0; e < EN_COUNT; e++) {
+    for (int i = 0; i < g->entry[e].nassign; i++) need[g->entry[e].assign[i].value->id] = true;
+    for (int i = 0; i < g->entry[e].nvalue; i++) need[g->entry[e].value[i].node->id] = true;
+  }
+  for (int i = 0; i < g->nstate; i++)
+    if (g->state[i]->init) need[g->state[i]->init->id] = true;
+  graph_mark(g, need);
+  graph_compact(g, need);
+}

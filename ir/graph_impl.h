@@ -23,6 +23,8 @@ Node *graph_add(Graph *g, const Node *proto);
 Attr graph_attr(void);
 /* The shape with unused dimensions zeroed. */
 Shape graph_clean_shape(Shape s);
+/* Marks in need[id], zeroed before, what the nodes already marked are made of. */
+void graph_mark(const Graph *g, bool *need);
 /* Keeps only the nodes with keep[id], numbers them anew in order, and rebuilds the table. */
 void graph_compact(Graph *g, const bool *keep);
 

@@ -100,28 +100,20 @@ static Node *grad_ABS(Graph *g, Node *n, Node *dy, int i) {
   return map3(g, E_SELECT, autodiff_map(g, E_LT, zero, x), dy, left);
 }
 
-static Node *no_gradient(void) {
-  return NULL;
-}
-
-static Node *grad_FLOOR(Graph *g, Node *n, Node *dy, int i) {
-  (void)g, (void)n, (void)dy, (void)i;
-  return no_gradient();
-}
-
-/* Truth values carry no gradient. */
-#define TRUTH(NAME)                                                                                          \
+/* Truth values carry no gradient, and a step function's is zero. */
+#define NOTHING(NAME)                                                                                        \
   static Node *grad_##NAME(Graph *g, Node *n, Node *dy, int i) {                                             \
     (void)g, (void)n, (void)dy, (void)i;                                                                     \
-    return no_gradient();                                                                                    \
+    return NULL;                                                                                             \
   }
-TRUTH(ISFINITE)
-TRUTH(NOT)
-TRUTH(LT)
-TRUTH(LE)
-TRUTH(EQ)
-TRUTH(AND)
-TRUTH(OR)
+NOTHING(ISFINITE)
+NOTHING(NOT)
+NOTHING(LT)
+NOTHING(LE)
+NOTHING(EQ)
+NOTHING(AND)
+NOTHING(OR)
+NOTHING(FLOOR)
 
 static Node *grad_ADD(Graph *g, Node *n, Node *dy, int i) {
   (void)g, (void)n, (void)i;
@@ -152,7 +144,7 @@ static Node *grad_MIN(Graph *g, Node *n, Node *dy, int i) {
 }
 
 static Node *grad_SELECT(Graph *g, Node *n, Node *dy, int i) {
-  return i ? where(g, n->in[0], dy, i == 1) : no_gradient();
+  return i ? where(g, n->in[0], dy, i == 1) : NULL;
 }
 
 Node *autodiff_elt(Graph *g, Node *n, Node *dy, int i) {
