@@ -271,7 +271,7 @@ EVAL(CONCAT) {
 
 EVAL(WINDOW) {
   (void)c;
-  int64_t from[MAX_RANK], stride[MAX_RANK];
+  int64_t from[MAX_RANK], stride[MAX_RANK] = {0};
   int axis = n->at.axis;
   graph_strides(&n->in[0]->shape, from);
   for (int i = 0; i < n->shape.rank; i++) stride[i] = from[i > axis ? i - 1 : i];

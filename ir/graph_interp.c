@@ -184,15 +184,21 @@ static void keep_values(Eval *v) {
   }
 }
 
-/* First values (zeros where there are none), then assignments: all were computed before any is made. */
-static void commit(Eval *v) {
+/* First values, zeros where there are none (a group's memory is its members'). */
+static void first_values(Eval *v) {
   const Graph *g = v->run->g;
-  for (int i = 0; v->kind == EN_INIT && i < g->nstate; i++)
-    if (g->state[i]->init)
-      store(v, g->state[i], g->state[i]->init);
-    else if (!g->state[i]->group)
+  for (int i = 0; i < g->nstate; i++)
+    if (!g->state[i]->group)
       memset(v->run->state[i], 0, sizeof(double) * (size_t)shape_count(&g->state[i]->shape));
-  for (int i = 0; i < v->entry->nassign; i++) store(v, v->entry->assign[i].state, v->entry->assign[i].value);
+  for (int i = 0; i < g->nstate; i++)
+    if (g->state[i]->init) store(v, g->state[i], g->state[i]->init);
+}
+
+/* All values were computed before any assignment is made. */
+static void commit(Eval *v) {
+  if (v->kind == EN_INIT) first_values(v);
+  for (int i = 0; i < v->entry->nassign; i++)
+    store(v, v->entry->assign[i].state, v->entry->assign[i].value);
 }
 
 bool graph_run_entry(GraphRun *r, EntryKind e, const GraphEnv *env) {
