@@ -29,7 +29,8 @@ int64_t cpu_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t);
 typedef struct CpuModule CpuModule;
 CpuModule *cpu_module_new(Arena *a, const CpuTarget *t, const char *name);
 void cpu_module_free(CpuModule *m);
-/* The settings' names in the order of TessStep.setting, for KE_STEP; kept by reference until the module goes. */
+/* The settings' names in the order of TessStep.setting, for KE_STEP; kept by reference until the module goes.
+ */
 void cpu_module_settings(CpuModule *m, const char *const *names, int n);
 /* Emits the kernel's "cpu" plan as a function of type TessKernel (runtime/program.h) named `symbol`. With
  * red_zones, every access is checked against the buffer's extent and a bad one traps (tests). */

@@ -40,7 +40,7 @@ struct CpuFn {
   int lane_align;                  /* axis[lane_axis] is a multiple of this; 1: nothing is known */
   LLVMValueRef mask;               /* <lanes x i1> of lanes that exist, or NULL: all */
   LLVMValueRef guard;              /* lanes (i1 when lanes is 1) whose reads are wanted, or NULL: all */
-  const Ix *const *sub;            /* axis i stands for sub[i] (NULL: itself), over the skeleton's own axes */
+  const Ix *const *sub;            /* axis i stands for sub[i] (NULL: itself), over axes not replaced */
   int nsub;
   CpuPlaced *placed;
   void *placed_ctx;
@@ -73,6 +73,15 @@ const Ix *cpu_sub(const CpuFn *f, const Ix *ix);
 /* Sum of idx[d] * stride[d], with f->sub applied. */
 const Ix *cpu_linear(const CpuFn *f, int rank, const int64_t *stride, const Ix *const *idx);
 
+/* Goes over to lane 0 alone, for what is the same in all lanes; a guard becomes "some lane wants it". Hand
+ * what it returns to cpu_vector to come back. */
+typedef struct CpuLanes {
+  int lanes;
+  LLVMValueRef mask, guard;
+} CpuLanes;
+CpuLanes cpu_scalar(CpuFn *f);
+void cpu_vector(CpuFn *f, const CpuLanes *saved);
+
 /* Loads or stores bufs[buf][idx] at the current point: a vector access where the lane axis has stride 1, a
  * broadcast where it has stride 0, gather or scatter otherwise. Values are of the in-register type above. */
 LLVMValueRef cpu_load(CpuFn *f, int buf, const Ix *const *idx);
@@ -95,12 +104,14 @@ LLVMValueRef cpu_widen(CpuFn *f, DType t, LLVMValueRef raw);
 LLVMValueRef cpu_narrow(CpuFn *f, DType t, LLVMValueRef v);
 LLVMValueRef cpu_cast(CpuFn *f, DType from, DType to, LLVMValueRef v);
 LLVMValueRef cpu_round(CpuFn *f, DType t, LLVMValueRef v);
+/* A float or double truncated to integer type t; what does not fit becomes the nearest that does, NaN 0. */
+LLVMValueRef cpu_truncate(CpuFn *f, LLVMTypeRef t, LLVMValueRef v, bool is_signed);
 /* f32 step scalar `name`; uniform random numbers of a stream at element ix. */
 LLVMValueRef cpu_step(CpuFn *f, const char *name);
 LLVMValueRef cpu_random(CpuFn *f, uint64_t stream, const Ix *ix);
 
-/* Loops. `for (i = lo; i < hi; i += by)`: opens a loop, returns i; cpu_loop_end closes it. What a loop carries
- * goes through cpu_alloca, which the pass pipeline turns into registers. */
+/* Loops. `for (i = lo; i < hi; i += by)`: opens a loop, returns i; cpu_loop_end closes it. What a loop
+ * carries goes through cpu_alloca, which the pass pipeline turns into registers. */
 typedef struct CpuLoop {
   LLVMBasicBlockRef head, body, exit;
   LLVMValueRef i, next;
