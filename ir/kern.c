@@ -7,8 +7,6 @@
 
 #include "ir/kern_name.h"
 
-enum { MOST_PLANS = 8 };
-
 Kernel *kern_new(Arena *a, const char *name, Loc loc) {
   Kernel *k = ARENA_NEW(a, Kernel);
   k->arena = a;
@@ -28,16 +26,19 @@ bool kern_is_identifier(const char *s) {
   return true;
 }
 
-bool kern_is_literal_word(const char *s) {
-  return !strcmp(s, "inf") || !strcmp(s, "nan") || !strcmp(s, "true") || !strcmp(s, "false");
+bool kern_is_reserved(const char *s) {
+  static const char *const words[] = {"inf", "nan", "true", "false", "and", "or"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (!strcmp(s, words[i])) return true;
+  return false;
 }
 
 const char *kern_identifier(Arena *a, const char *name) {
-  if (kern_is_identifier(name) && !kern_is_literal_word(name)) return arena_strdup(a, name);
+  if (kern_is_identifier(name) && !kern_is_reserved(name)) return arena_strdup(a, name);
   char *s = arena_printf(a, "%s%s", letter(*name) ? "" : "_", name);
   for (char *p = s; *p; p++)
     if (!letter(*p) && !isdigit((unsigned char)*p)) *p = '_';
-  return kern_is_literal_word(s) ? arena_printf(a, "%s_", s) : s;
+  return kern_is_reserved(s) ? arena_printf(a, "%s_", s) : s;
 }
 
 int kern_find_axis(const Kernel *k, const char *name) {
@@ -107,8 +108,8 @@ static void check_value(const Kernel *k, const char *name, DType t, KReduce r, i
   if (k->nplan) ice("kernel %s: value %s comes after a plan", k->name, name);
 }
 
-DType kern_default_acc(DType t) {
-  return dtype_is_float(t) ? DT_F32 : t;
+DType kern_acc(KReduce r, DType t) {
+  return r == KR_SUM && dtype_is_float(t) ? DT_F32 : t;
 }
 
 int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, KReduce r, int nred,
@@ -119,7 +120,7 @@ int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, K
   KVal *v = &k->val[k->nval];
   *v = (KVal){.name = unique_name(k, name, false),
               .dtype = t,
-              .acc = r == KR_SUM ? kern_default_acc(t) : t,
+              .acc = kern_acc(r, t),
               .naxes = naxes,
               .reduce = r,
               .nred = nred,
@@ -144,8 +145,8 @@ void kern_store(Kernel *k, int val, int buf, const Ix *const *idx) {
 }
 
 KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s) {
-  if (k->nplan == MOST_PLANS) ice("kernel %s: more than %d plans", k->name, MOST_PLANS);
-  if (!k->plan) k->plan = ARENA_ARRAY(k->arena, MOST_PLANS, KPlan);
+  if (k->nplan == KERN_MAX_PLANS) ice("kernel %s: more than %d plans", k->name, KERN_MAX_PLANS);
+  if (!k->plan) k->plan = ARENA_ARRAY(k->arena, KERN_MAX_PLANS, KPlan);
   KPlan *p = &k->plan[k->nplan++];
   *p = (KPlan){.target = arena_strdup(k->arena, target), .skeleton = s, .loc = k->loc};
   p->place = ARENA_ARRAY(k->arena, k->nval, KPlace);
@@ -178,6 +179,24 @@ const KRole *kplan_find(const KPlan *p, const char *name) {
   for (int i = 0; i < p->nrole; i++)
     if (!strcmp(p->role[i].name, name)) return &p->role[i];
   return NULL;
+}
+
+const char *kern_skeleton_name(KSkeleton s) {
+  static const char *const names[SK_COUNT] = {
+#define X(e, text) [SK_##e] = text,
+      KERN_SKELETONS(X)
+#undef X
+  };
+  return names[s];
+}
+
+const char *kern_place_name(KPlace p) {
+  static const char *const names[KP_COUNT] = {
+#define X(e, text) [KP_##e] = text,
+      KERN_PLACES(X)
+#undef X
+  };
+  return names[p];
 }
 
 const KPlan *kern_plan_for(const Kernel *k, const char *target) {

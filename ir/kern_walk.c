@@ -1,0 +1,48 @@
+/* Visiting the index expressions and expressions of a kernel. */
+#include "ir/kern_walk.h"
+
+void kexpr_each_ix(const KExpr *e, IxVisit *visit, void *ctx) {
+  if (e->ix) visit(ctx, e->ix);
+  for (int i = 0; i < e->nidx; i++) visit(ctx, e->idx[i]);
+  for (int i = 0; i < 3; i++)
+    if (e->arg[i]) kexpr_each_ix(e->arg[i], visit, ctx);
+}
+
+static void value_each_ix(const KVal *v, IxVisit *visit, void *ctx) {
+  kexpr_each_ix(v->expr, visit, ctx);
+  for (int i = 0; i < v->nred; i++) {
+    if (v->red[i].lo) visit(ctx, v->red[i].lo);
+    if (v->red[i].hi) visit(ctx, v->red[i].hi);
+  }
+}
+
+void kern_each_ix(const Kernel *k, IxVisit *visit, void *ctx) {
+  for (int i = 0; i < k->nval; i++) value_each_ix(&k->val[i], visit, ctx);
+  for (int s = 0; s < k->nstore; s++)
+    for (int i = 0; i < k->buf[k->store[s].buf].rank; i++) visit(ctx, k->store[s].idx[i]);
+}
+
+void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx) {
+  for (int i = 0; i < x->nterm; i++) {
+    const IxAtom *atom = x->term[i].atom;
+    if (atom->arg) ix_each_read(atom->arg, visit, ctx);
+    if (atom->kind != IX_READ) continue;
+    visit(ctx, atom);
+    for (int j = 0; j < atom->nidx; j++) ix_each_read(atom->idx[j], visit, ctx);
+  }
+}
+
+static void note_bound(void *ctx, const IxAtom *read) {
+  int64_t *bound = (int64_t *)ctx + read->id;
+  if (read->extent > *bound) *bound = read->extent;
+}
+
+static void note_bounds(void *ctx, const Ix *x) {
+  ix_each_read(x, note_bound, ctx);
+}
+
+int64_t *kern_read_bounds(Arena *a, const Kernel *k) {
+  int64_t *bound = ARENA_ARRAY(a, k->nbuf, int64_t);
+  kern_each_ix(k, note_bounds, bound);
+  return bound;
+}

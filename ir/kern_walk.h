@@ -1,0 +1,19 @@
+/* Visiting the index expressions and expressions of a kernel. */
+#ifndef IR_KERN_WALK_H
+#define IR_KERN_WALK_H
+
+#include "ir/kern.h"
+
+typedef void IxVisit(void *ctx, const Ix *x);
+typedef void IxReadVisit(void *ctx, const IxAtom *read);
+
+/* Every index expression of e, but not those inside index expressions. */
+void kexpr_each_ix(const KExpr *e, IxVisit *visit, void *ctx);
+/* Likewise of the whole kernel: expressions, bounds of reductions, stores. */
+void kern_each_ix(const Kernel *k, IxVisit *visit, void *ctx);
+/* Every IX_READ in x, those inside others' indices included. */
+void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx);
+/* For each buffer the bound that indexed reads of it promise (values are below it), 0 where none is read. */
+int64_t *kern_read_bounds(Arena *a, const Kernel *k);
+
+#endif
