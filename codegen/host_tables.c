@@ -134,7 +134,7 @@ static LLVMValueRef values(const Prog *p, LLVMModuleRef mod) {
     row->shift = (float)v->shift;
     row->flip = (float)v->flip;
     row->classes = v->classes;
-    row->t = tensor(v->node->dtype, &v->node->shape, p->value[i].buf->offset);
+    row->t = tensor(v->node->dtype, &v->node->shape, p->value[i].buf->offset + p->value[i].at);
   }
   return host_table_emit(&t, NULL);
 }

@@ -1,0 +1,38 @@
+/* The driver's verbs. Each takes the arguments after its name and returns the exit status: 0, 1 for errors
+ * that were reported, 2 for a wrong command line. */
+#ifndef TOOLS_TESSERA_H
+#define TOOLS_TESSERA_H
+
+#include <stdbool.h>
+
+int verb_build(int argc, char **argv);
+int verb_inspect(int argc, char **argv);
+int verb_kernel(int argc, char **argv);
+int verb_help(int argc, char **argv);
+
+/* The help of one verb on standard output. */
+void help_show(const char *verb);
+
+/* The command line, read from left to right. */
+typedef struct Args {
+  int argc, at;
+  char **argv;
+  const char *verb;
+  bool wrong; /* something has been reported */
+} Args;
+
+Args args_start(const char *verb, int argc, char **argv);
+/* Whether arguments are left and none was wrong. */
+bool args_more(const Args *a);
+/* If the next argument is this flag, takes it. */
+bool args_flag(Args *a, const char *name);
+/* If the next argument is this option, takes it and its value, "--name VALUE" or "--name=VALUE". */
+bool args_option(Args *a, const char *name, const char **value);
+/* The next argument, which is no option; reports an unknown option. */
+const char *args_word(Args *a);
+/* Reports a wrong command line, with the way to the verb's help. */
+void args_fail(Args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A whole number of at least `least`, or reports. */
+long args_number(Args *a, const char *option, const char *text, long least);
+
+#endif

@@ -1,0 +1,78 @@
+/* Help, by examples first. */
+#include <stdio.h>
+#include <string.h>
+
+#include "passes/passes.h"
+#include "tools/tessera.h"
+
+static const char general[] =
+    "tessera: from a description of a model and its training step to one program that trains it\n"
+    "\n"
+    "  tessera build models/digpt.tess -D batch=32 -o digpt    compile a description\n"
+    "  ./digpt train --data DIR --epochs 4                     run what was built (./digpt --help)\n"
+    "  tessera inspect digpt                                   parameters, kernels, memory plan\n"
+    "  tessera kernel FILE                                     try one kernel by itself\n"
+    "\n"
+    "\"tessera VERB --help\" says what each takes. docs/language.md teaches the language.\n";
+
+static const char build[] =
+    "tessera build DESCRIPTION -o PROGRAM [OPTIONS]: compile a description\n"
+    "\n"
+    "  tessera build models/digpt.tess -o digpt\n"
+    "  tessera build models/digpt.tess -D batch=32 -D dim=384 -o digpt_s\n"
+    "  tessera build models/digpt.tess -D @golden.safetensors -o golden     sizes from a file's metadata\n"
+    "  tessera build models/vit_classify.tess --target cpu:znver4 -o vit    for another machine\n"
+    "  tessera build models/vit_classify.tess --emit=kernels out -o vit     look at what is made\n"
+    "\n"
+    "  -D NAME=VALUE         set a parameter of the description\n"
+    "  -D @FILE              set those that the metadata of a safetensors file names\n"
+    "  -o PROGRAM            where to write the program\n"
+    "  --block NAME          which train block, where the description has several\n"
+    "  --target cpu:NAME     the processor: native (this machine's), or a name that \"cpu:?\" lists\n"
+    "  --target cuda:ARCH,.. NVIDIA GPUs: sm_80,sm_90a\n"
+    "  --threads N           the most threads that the program may use (64); memory is counted for each\n"
+    "  --emit=KIND DIR       also write graph, kernels, llvm, asm or cuda into the folder\n"
+    "  --dump-after=PASS     print the program after a pass\n"
+    "  --debug-poison        overwrite memory as soon as the plan calls it dead\n";
+
+static const char inspect[] =
+    "tessera inspect PROGRAM [--json]: what a program was built from and what it does, without running it\n"
+    "\n"
+    "  tessera inspect digpt\n"
+    "  tessera inspect digpt --json | python3 -m json.tool\n";
+
+static const char kernel[] =
+    "tessera kernel FILE [OPTIONS]: compile the kernels of a text for this machine, run each on random data "
+    "on\n"
+    "one thread, compare it with the interpreter and time it\n"
+    "\n"
+    "  tessera build models/digpt.tess --emit=kernels out -o digpt && tessera kernel out/digpt.kern\n"
+    "  tessera kernel out/digpt.kern --no-check --seconds 3\n"
+    "\n"
+    "  --no-check            do not interpret (large kernels take long)\n"
+    "  --seconds N           how long to time each kernel (1)\n"
+    "  --target cpu:NAME     another row of the table of processors\n";
+
+static void show_passes(void) {
+  printf("\nPasses, in order:");
+  for (const char *const *name = passes_names(); *name; name++) printf(" %s", *name);
+  printf("\n");
+}
+
+void help_show(const char *verb) {
+  if (strcmp(verb, "build") == 0) {
+    fputs(build, stdout);
+    show_passes();
+  } else if (strcmp(verb, "inspect") == 0) {
+    fputs(inspect, stdout);
+  } else if (strcmp(verb, "kernel") == 0) {
+    fputs(kernel, stdout);
+  } else {
+    fputs(general, stdout);
+  }
+}
+
+int verb_help(int argc, char **argv) {
+  help_show(argc > 0 ? argv[0] : "");
+  return 0;
+}

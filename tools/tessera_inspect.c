@@ -1,0 +1,41 @@
+/* tessera inspect: the manifest of a program, read from outside. */
+#include <stdio.h>
+
+#include "codegen/elf_section.h"
+#include "codegen/host.h"
+#include "codegen/manifest.h"
+#include "ir/diag.h"
+#include "tools/tessera.h"
+
+static bool inspect(Arena *a, const char *path, bool json) {
+  const Source *file = diag_read(a, path);
+  if (!file) return false;
+  size_t size = 0;
+  const unsigned char *bytes =
+      elf_section((const unsigned char *)file->text, file->len, HOST_MANIFEST_SECTION, &size);
+  if (!bytes) {
+    diag_error((Loc){.src = file}, "not a program of Tessera: it has no section %s", HOST_MANIFEST_SECTION);
+    return false;
+  }
+  const char *fault = manifest_show(stdout, arena_copy(a, bytes, size), size, json);
+  if (fault) diag_error((Loc){.src = file}, "%s", fault);
+  return !fault;
+}
+
+int verb_inspect(int argc, char **argv) {
+  Args args = args_start("inspect", argc, argv);
+  const char *path = NULL;
+  bool json = false;
+  while (args_more(&args)) {
+    if (args_flag(&args, "--json"))
+      json = true;
+    else
+      path = args_word(&args);
+  }
+  if (!args.wrong && !path) args_fail(&args, "which program?");
+  if (args.wrong) return 2;
+  Arena *a = arena_new();
+  bool ok = inspect(a, path, json);
+  arena_free(a);
+  return !ok;
+}
