@@ -16,7 +16,7 @@
 #include "ir/kern_name.h"
 #include "ir/kern_parser.h"
 
-enum { MOST_DEPTH = 60, MOST_PARTS = 3000, MOST_ORIGINS = 64 };
+enum { MOST_DEPTH = 60, MOST_PARTS = 3000, MOST_ORIGINS = 64, MOST_LISTED = 8 };
 static const int64_t most_extent = (int64_t)1 << 40, most_stride = (int64_t)1 << 48;
 
 void kparse_error(KParser *p, Loc loc, const char *fmt, ...) {
@@ -93,13 +93,21 @@ void kparse_leave(KParser *p) {
   p->depth--;
 }
 
+/* "a, b, c" when they are few, else "". */
+static const char *expectation(Arena *a, const char *const *names, int n) {
+  const char *list = "";
+  if (n == 0 || n > MOST_LISTED) return list;
+  for (int i = 0; i < n; i++) list = arena_printf(a, "%s%s%s", list, i ? ", " : "; expected ", names[i]);
+  return list;
+}
+
 void kparse_unknown(KParser *p, Loc loc, const char *what, const char *name, const char *const *names,
                     int n) {
-  const char *near = diag_nearest(name, names, n);
+  const char *near = strlen(name) > 1 ? diag_nearest(name, names, n) : NULL;
   if (near)
     kparse_error(p, loc, "no %s is named '%s'; did you mean '%s'?", what, name, near);
   else
-    kparse_error(p, loc, "no %s is named '%s'", what, name);
+    kparse_error(p, loc, "no %s is named '%s'%s", what, name, expectation(p->arena, names, n));
 }
 
 const char *const *kparse_tensors(KParser *p, int *n) {
@@ -292,7 +300,8 @@ static void parse_value(KParser *p) {
   const KExpr *e = p->panic ? NULL : kparse_expr(p);
   if (e && kparse_accept(p, "@")) loc = parse_place(p);
   if (p->panic) return;
-  KVal *v = &p->k->val[kern_val(p->k, name, e->dtype, naxes, axis, kind, nred, red, e)];
+  int val = kern_val(p->k, name, e->dtype, naxes, axis, kind, nred, red, e);
+  KVal *v = &p->k->val[val];
   if (acc) v->acc = acc_type;
   v->loc = loc;
 }
@@ -381,7 +390,8 @@ static void parse_compute(KParser *p, KernList *list, int *cap) {
   if (kern_is_reserved(name)) kparse_error(p, loc, "'%s' has a meaning of its own, expected a name", name);
   if (known(list, name)) kparse_error(p, loc, "kernel '%s' is defined twice", name);
   if (!p->panic && p->tok.kind == KT_STRING) loc = parse_place(p);
-  if (p->panic || !kparse_expect(p, "{")) return;
+  if (!p->panic) kparse_expect(p, "{");
+  if (p->panic) recover(p);
   p->k = kern_new(p->arena, name, loc);
   p->k->text = p->src;
   p->below = NULL;
