@@ -1,0 +1,129 @@
+/* The elements of an operand, a vector of units at a time: what a pack stores. The factor's whole expression,
+ * prologue included, is evaluated here and nowhere else. */
+#include "codegen/cpu_dot.h"
+
+/* Whether k lies inside the reduction's bounds: i1, a vector or one for all lanes; NULL when it has none. */
+static LLVMValueRef in_bounds(Dot *d) {
+  CpuFn *f = d->f;
+  const KVal *v = &f->k->val[d->s->val];
+  LLVMValueRef all = NULL;
+  for (int i = 0; i < 2 * v->nred; i++) {
+    const KRed *r = &v->red[i / 2];
+    const Ix *bound = i % 2 ? r->hi : r->lo;
+    if (!bound) continue;
+    LLVMValueRef k = cpu_fill(f, cpu_index(f, ix_axis(f->arena, r->axis, f->k->axis[r->axis].extent)));
+    LLVMValueRef at = cpu_fill(f, cpu_index(f, bound));
+    LLVMValueRef in = LLVMBuildICmp(f->b, i % 2 ? LLVMIntSLT : LLVMIntSGE, k, at, "");
+    all = all ? LLVMBuildAnd(f->b, all, in, "") : in;
+  }
+  return all;
+}
+
+static LLVMValueRef zero_unless(Dot *d, LLVMValueRef keep, LLVMValueRef v) {
+  return keep ? LLVMBuildSelect(d->f->b, keep, v, LLVMConstNull(LLVMTypeOf(v)), "") : v;
+}
+
+/* Adds the side sums' summands at the current point to their slots. */
+static void add_sums(Dot *d, LLVMValueRef *slot) {
+  CpuFn *f = d->f;
+  for (int i = 0; i < d->s->nsum; i++) {
+    LLVMValueRef x = cpu_fill(f, cpu_define(f, d->s->sum[i]));
+    LLVMTypeRef t = LLVMTypeOf(x);
+    LLVMValueRef sum = LLVMBuildLoad2(f->b, t, slot[i], "");
+    LLVMBuildStore(f->b, LLVMBuildFAdd(f->b, sum, zero_unless(d, f->mask, x), ""), slot[i]);
+  }
+}
+
+/* The factor at the current point, 0 in masked lanes. */
+static LLVMValueRef element(Dot *d, const DotOperand *o, LLVMValueRef *sum) {
+  CpuFn *f = d->f;
+  if (sum) add_sums(d, sum);
+  LLVMValueRef keep = o->bounded ? in_bounds(d) : NULL;
+  f->guard = keep;
+  LLVMValueRef v = cpu_fill(f, cpu_expr(f, o->expr));
+  f->guard = NULL;
+  return zero_unless(d, f->mask, zero_unless(d, keep, v));
+}
+
+static LLVMValueRef first_lanes(Dot *d, int64_t count) {
+  return cpu_tail_mask(d->f, cpu_i64(d->f, 0), cpu_i64(d->f, count));
+}
+
+static LLVMValueRef zeros(Dot *d) {
+  return LLVMConstNull(cpu_vec(d->f, DT_F32, (int)d->g->lanes));
+}
+
+/* Lanes of lo and hi in bf16, neighbours in pairs (`alternate`: lo and hi in turn) or one after the other. */
+static LLVMValueRef pair_up(Dot *d, LLVMValueRef lo, LLVMValueRef hi, bool alternate) {
+  CpuFn *f = d->f;
+  LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx);
+  int lanes = (int)d->g->lanes;
+  LLVMValueRef index[2 * DOT_MAX_LANES];
+  for (int l = 0; l < 2 * lanes; l++) {
+    int from = alternate ? l / 2 + l % 2 * lanes : l;
+    index[l] = LLVMConstInt(i32, (unsigned)from, false);
+  }
+  LLVMTypeRef t = LLVMVectorType(LLVMBFloatTypeInContext(f->cx), (unsigned)lanes);
+  lo = LLVMBuildFPTrunc(f->b, lo, t, "");
+  hi = LLVMBuildFPTrunc(f->b, hi, t, "");
+  LLVMValueRef both = LLVMBuildShuffleVector(f->b, lo, hi, LLVMConstVector(index, (unsigned)(2 * lanes)), "");
+  return LLVMBuildBitCast(f->b, both, dot_units(d), "");
+}
+
+/* The vector that starts at element `at` of k, of which `count` elements exist (-1: all). */
+static LLVMValueRef along_k_at(Dot *d, const DotOperand *o, LLVMValueRef at, int64_t count,
+                               LLVMValueRef *sum) {
+  CpuFn *f = d->f;
+  if (count == 0) return zeros(d);
+  f->axis[d->s->axis_k] = at;
+  f->mask = count < 0 || count >= d->g->lanes ? NULL : first_lanes(d, count);
+  LLVMValueRef v = element(d, o, sum);
+  f->mask = NULL;
+  return v;
+}
+
+LLVMValueRef dot_along_k(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValueRef unit, int64_t count,
+                         LLVMValueRef *sum) {
+  CpuFn *f = d->f;
+  int64_t lanes = d->g->lanes;
+  f->axis[o->rows] = row;
+  f->lanes = (int)lanes, f->lane_axis = d->s->axis_k, f->lane_align = (int)lanes;
+  if (!d->g->pairs) return along_k_at(d, o, unit, count, sum);
+  int64_t rest = count < 0 ? -1 : count > lanes ? count - lanes : 0;
+  LLVMValueRef k = dot_mul(d, unit, 2);
+  LLVMValueRef lo = along_k_at(d, o, k, count, sum);
+  LLVMValueRef hi = along_k_at(d, o, dot_add(d, k, cpu_i64(f, lanes)), rest, sum);
+  return pair_up(d, lo, hi, false);
+}
+
+/* The second element of the pair at unit `unit`, which the last pair of an odd k has not. */
+static LLVMValueRef second_of_pair(Dot *d, const DotOperand *o, LLVMValueRef k, LLVMValueRef *sum) {
+  CpuFn *f = d->f;
+  LLVMValueRef mask = f->mask, next = dot_add(d, k, cpu_i64(f, 1));
+  if (d->s->kk % 2) {
+    LLVMValueRef exists = LLVMBuildICmp(f->b, LLVMIntSLT, next, cpu_i64(f, d->s->kk), "");
+    LLVMValueRef all = cpu_splat(f, exists, f->lanes);
+    f->mask = mask ? LLVMBuildAnd(f->b, mask, all, "") : all;
+    next = dot_min(d, next, cpu_i64(f, d->s->kk - 1));
+  }
+  f->axis[d->s->axis_k] = next;
+  LLVMValueRef v = element(d, o, sum);
+  f->mask = mask;
+  return v;
+}
+
+LLVMValueRef dot_along_rows(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValueRef unit,
+                            LLVMValueRef mask, LLVMValueRef *sum) {
+  CpuFn *f = d->f;
+  bool a_rows = o->rows == d->s->axis_m;
+  int64_t align = !a_rows ? d->g->lanes : d->g->tall == d->g->mpanels ? d->g->mr : 1;
+  f->lanes = (int)d->g->lanes, f->lane_axis = o->rows, f->lane_align = (int)align;
+  f->axis[o->rows] = row;
+  f->mask = mask;
+  LLVMValueRef k = d->g->pairs ? dot_mul(d, unit, 2) : unit;
+  f->axis[d->s->axis_k] = k;
+  LLVMValueRef v = element(d, o, sum);
+  if (d->g->pairs) v = pair_up(d, v, second_of_pair(d, o, k, sum), true);
+  f->mask = NULL;
+  return v;
+}
