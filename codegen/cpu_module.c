@@ -60,8 +60,8 @@ static void verify(CpuModule *m) {
 
 /* Variables to registers, what does not change out of loops, and duplicates away; the kernels are otherwise
  * written as they should be. */
-static const char pipeline[] =
-    "function(sroa,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg)";
+static const char pipeline[] = "function(sroa,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),"
+                               "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg)";
 
 void cpu_module_finish(CpuModule *m) {
   if (m->optimised) return;
