@@ -102,12 +102,28 @@ static int most_buffers(const PEntry *e) {
   return most;
 }
 
-static LLVMValueRef emit_entry(HostFn *h, const PEntry *e, const char *name) {
+/* Poisons what no launch after number `last` of the entry touches; -1: what is dead until the first one. */
+static void poison(HostFn *h, const Prog *p, int entry, int last) {
+  LLVMValueRef nan = LLVMConstInt(h->i8, 0xff, 0);
+  for (int i = 0; i < p->nbuf; i++) {
+    const PBuf *b = p->buf[i];
+    if (b->persistent || b->pinned || b->entry != entry || (last >= 0 && b->last != last)) continue;
+    LLVMValueRef bytes = LLVMConstInt(h->i64, (uint64_t)b->bytes, 0);
+    LLVMBuildMemSet(h->b, at_bytes(h, h->memory, b->offset), nan, bytes, 1);
+  }
+}
+
+static LLVMValueRef emit_entry(HostFn *h, const Prog *p, int entry, bool poisoned) {
+  const PEntry *e = &p->entry[entry];
   LLVMTypeRef params[] = {h->ptr, h->ptr, h->ptr};
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(LLVMGetModuleContext(h->mod)), params, 3, 0);
-  LLVMValueRef fn = LLVMAddFunction(h->mod, arena_printf(h->arena, "tess_entry_%s", name), type);
+  LLVMValueRef fn = LLVMAddFunction(h->mod, arena_printf(h->arena, "tess_entry_%s", entry_name[entry]), type);
   open_function(h, fn, most_buffers(e));
-  for (int i = 0; i < e->nlaunch; i++) emit_launch(h, &e->launch[i], i);
+  if (poisoned) poison(h, p, entry, -1);
+  for (int i = 0; i < e->nlaunch; i++) {
+    emit_launch(h, &e->launch[i], i);
+    if (poisoned) poison(h, p, entry, i);
+  }
   LLVMBuildRetVoid(h->b);
   return fn;
 }
@@ -132,7 +148,7 @@ bool host_emit(CpuModule *m, const Prog *p, const HostInfo *info) {
   HostFn h = start(p, mod);
   for (int e = 0; e < EN_COUNT; e++) {
     if (!p->entry[e].present) continue;
-    entry[e] = emit_entry(&h, &p->entry[e], entry_name[e]);
+    entry[e] = emit_entry(&h, p, e, info->poison);
     launches[e] = host_launches(p, mod, &p->entry[e]);
   }
   host_program(p, mod, info, entry, launches);

@@ -14,6 +14,7 @@ typedef struct HostInfo {
   const char *cpu_needs;   /* features as in /proc/cpuinfo, separated by spaces */
   int64_t scratch_bytes;   /* a thread: host_scratch */
   int max_threads;
+  bool poison; /* fill memory with 0xff, which is NaN, while the plan calls it dead (debug builds) */
   const unsigned char *manifest; /* flatbuffers, or NULL */
   size_t manifest_bytes;
 } HostInfo;

@@ -149,22 +149,23 @@ static Prog *program(void) {
   return p;
 }
 
-static HostInfo info(const CpuTarget *t, const Prog *p) {
+static HostInfo info(const CpuTarget *t, const Prog *p, bool poison) {
   HostInfo i = {.description = "two.tess",
                 .source_hash = "abc",
                 .build = "tessera test",
                 .cpu_needs = "sse2",
                 .scratch_bytes = host_scratch(p, t),
-                .max_threads = 9};
+                .max_threads = 9,
+                .poison = poison};
   manifest_fill(p, t, &(Define){"batch", "3"}, 1, &i);
   return i;
 }
 
-static void build(const char *out) {
+static void build_poisoned(const char *out, bool poison) {
   static const char *const settings[] = {"lr", "rate"};
   const CpuTarget *t = cpu_target("native");
   Prog *p = program();
-  HostInfo i = info(t, p);
+  HostInfo i = info(t, p, poison);
   CpuModule *m = cpu_module_new(arena, t, "two.tess");
   cpu_module_settings(m, settings, 2);
   for (int k = 0; k < p->nkernel; k++) cpu_module_add(m, p->kernel[k], p->kernel[k]->name, false);
@@ -173,6 +174,10 @@ static void build(const char *out) {
   ck_assert(cpu_module_object(m, object));
   cpu_module_free(m);
   ck_assert(link_program(object, HOST_READER, out));
+}
+
+static void build(const char *out) {
+  build_poisoned(out, false);
 }
 
 static char *output_of(const char *command, int *status) {
@@ -229,6 +234,14 @@ START_TEST(entries_launch_in_order_with_guards) {
 }
 END_TEST
 
+/* The plan made by hand does not pin the images, so that what the reader puts there is dead memory. */
+START_TEST(dead_memory_is_poisoned) {
+  int status;
+  build_poisoned(in_folder("two"), true);
+  has(output_of(in_folder("two"), &status), "guard 0\nresult -nan -nan\n");
+}
+END_TEST
+
 START_TEST(equal_inputs_give_equal_bytes) {
   int status;
   build(in_folder("one"));
@@ -275,6 +288,7 @@ int main(void) {
   tcase_add_test(t, tables_read_back_as_they_went_in);
   tcase_add_test(t, a_cut_output_is_listed_by_pieces);
   tcase_add_test(t, entries_launch_in_order_with_guards);
+  tcase_add_test(t, dead_memory_is_poisoned);
   tcase_add_test(t, equal_inputs_give_equal_bytes);
   tcase_add_test(t, a_failed_link_says_why_and_leaves_nothing);
   tcase_add_test(t, only_libc_and_libm_are_needed);
