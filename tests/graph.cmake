@@ -1,0 +1,2 @@
+tessera_test(graph_elt_test passes)
+tessera_test(graph_ops_test passes)
