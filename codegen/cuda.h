@@ -8,18 +8,18 @@
 /* How a kernel is launched: functions of its plan and shape alone. It takes one pointer a buffer, in order,
  * then the step block's. */
 typedef struct CudaLaunch {
-  const char *name;
-  int64_t grid;   /* blocks, along x */
-  int block;      /* threads a block, along x; a multiple of 32 */
-  int64_t shared; /* bytes of dynamic shared memory */
-  bool mma;       /* the kernel's contraction runs on tensor cores */
+  const char *name; /* the function's: "k_" and the kernel's, since CUDA C has functions named norm and exp */
+  int64_t grid;     /* blocks, along x */
+  int block;        /* threads a block, along x; a multiple of 32 */
+  int64_t shared;   /* bytes of dynamic shared memory */
+  bool mma;         /* the kernel's contraction runs on tensor cores */
 } CudaLaunch;
 
 /* A translation unit: kernels are added, then its text is taken. Text and launches belong to the arena. */
 typedef struct CudaUnit CudaUnit;
 /* `setting` are the names of TessStep.setting (runtime/program.h) in order, for KE_STEP. */
 CudaUnit *cuda_unit_new(Arena *a, const char *const *setting, int nsetting);
-/* Emits one `extern "C" __global__` function named k->name: by its "sm80" plan where that is a dot which the
+/* Emits one `extern "C" __global__` function: by its "sm80" plan where that is a dot which the
  * emitter knows, else by the plain rule (codegen/cuda_part.h). False, with an error reported at the kernel's
  * place, for a compute that CUDA C can't say: a buffer that one part of the kernel writes and another reads.
  */

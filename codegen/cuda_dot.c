@@ -83,9 +83,11 @@ static bool copies(CudaFn *f, const CudaDot *d, const KExpr *e) {
 static void stage(CudaFn *f, const CudaDot *d, const CudaSide *s) {
   bool copy = copies(f, d, s->expr);
   int64_t piece = copy ? 8 : 1, a_row = d->bk / piece, threads = 32 * d->wm * d->wn;
-  const char *e = cuda_name(f, "e"), *r = cuda_name(f, "r"), *c = cuda_name(f, "c");
+  const char *e = cuda_name(f, "e");
   cuda_open(f, true, "for (int %s = threadIdx.x; %s < %lld; %s += %lld)", e, e,
             (long long)(s->height * a_row), e, (long long)threads);
+  cuda_move_name(f);
+  const char *r = cuda_name(f, "r"), *c = cuda_name(f, "c");
   cuda_line(f, "const int %s = %s / %lld, %s = %s %% %lld%s;", r, e, (long long)a_row, c, e, (long long)a_row,
             copy ? " * 8" : "");
   const char *row = place(f, s->rows, arena_printf(f->a, "%s + %s", s->first, r));

@@ -45,13 +45,26 @@ static void add_comment(CudaText *t, const Kernel *k) {
   ctext_add(t, " */\n");
 }
 
+/* One parameter, on a new line where the last one is full. */
+static void add_parameter(CudaText *t, int *line, const char *text) {
+  const int most = 110;
+  int n = (int)strlen(text);
+  if (t->n - *line + n > most) {
+    *line = t->n;
+    ctext_add(t, "\n    ");
+  }
+  ctext_add(t, text);
+}
+
 static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
   const Kernel *k = f->k;
-  ctext_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d) %s(", l->block, k->name);
+  int line = t->n;
+  ctext_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d) %s(", l->block, l->name);
   for (int i = 0; i < k->nbuf; i++)
-    ctext_printf(t, "%s%s *__restrict__ %s, ", k->buf[i].kind == KB_IN ? "const " : "",
-                 cuda_memory_type(k->buf[i].dtype), f->buf_name[i]);
-  ctext_add(t, "const Step *__restrict__ step)\n{\n");
+    add_parameter(t, &line,
+                  arena_printf(f->a, "%s%s *__restrict__ %s, ", k->buf[i].kind == KB_IN ? "const " : "",
+                               cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
+  add_parameter(t, &line, "const Step *__restrict__ step)\n{\n");
 }
 
 static void add_keys(CudaText *t, const CudaFn *f) {
@@ -62,7 +75,7 @@ static void add_keys(CudaText *t, const CudaFn *f) {
 
 bool cuda_unit_add(CudaUnit *u, const Kernel *k) {
   CudaFn f = {.k = k, .a = u->a, .setting = u->setting, .nsetting = u->nsetting};
-  CudaLaunch l = {.name = k->name, .grid = 1};
+  CudaLaunch l = {.name = arena_printf(u->a, "k_%s", k->name), .grid = 1};
   CudaDot dot;
   bool mma = cuda_dot_match(k, &dot);
   if (mma) cuda_dot_words(&f);

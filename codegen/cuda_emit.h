@@ -36,6 +36,12 @@ typedef struct CudaHeld {
   const char *name;
 } CudaHeld;
 
+/* A name and the scope it is declared in, which it is free after; NULL: the whole function. */
+typedef struct CudaUsed {
+  const char *name;
+  const CudaScope *scope;
+} CudaUsed;
+
 typedef struct CudaFn {
   const Kernel *k;
   Arena *a;
@@ -48,7 +54,7 @@ typedef struct CudaFn {
   int64_t *axis_extent;
   int cap_extent;
   const char **buf_name;
-  const char **used; /* every name taken so far */
+  CudaUsed *used; /* names taken so far */
   int nused, cap_used;
   CudaHeld *held;
   int nheld, cap_held;
@@ -60,6 +66,8 @@ typedef struct CudaFn {
 /* Scopes (codegen/cuda_scope.c). cuda_open writes its header, "for (..)", before the brace; NULL: none. */
 void cuda_open(CudaFn *f, bool lazy, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void cuda_push(CudaFn *f, bool lazy);
+/* Leaves the innermost scope; its text is the caller's to use. */
+void cuda_pop(CudaFn *f);
 /* Ends the innermost scope: its text goes to the one around it. */
 void cuda_close(CudaFn *f);
 void cuda_line(CudaFn *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -71,13 +79,22 @@ const char *cuda_lookup(const CudaFn *f, int val, const Ix *const *idx);
 /* The outermost scope where a value at idx can be computed. */
 CudaScope *cuda_home(const CudaFn *f, int nidx, const Ix *const *idx);
 
-/* Names (codegen/cuda_name.c): like `want`, an identifier that nothing in the function has yet. */
+/* Names (codegen/cuda_name.c): like `want`, an identifier that nothing declared in an open scope has. */
 const char *cuda_name(CudaFn *f, const char *want);
+/* The name taken last belongs to the scope that was opened since. */
+void cuda_move_name(CudaFn *f);
+/* Frees the names declared in the innermost scope. */
+void cuda_release_names(CudaFn *f);
 /* Names the kernel's buffers and axes and chooses the index type. */
 void cuda_name_all(CudaFn *f);
 /* A copy of an axis, so that a reduction over it can stand inside a loop over it. */
 int cuda_fresh_axis(CudaFn *f, int axis);
 const Ix *cuda_axis_ix(CudaFn *f, int axis);
+
+/* Whether the text is a name or a plain number, which may be repeated without computing anything twice. */
+bool cuda_simple(const char *text);
+/* The text without parentheses around all of it. */
+const char *cuda_bare(CudaFn *f, const char *text);
 
 /* Types (codegen/cuda_type.c): C types in memory and in registers, and conversions of register texts. bf16
  * and f16 are float in registers, rounded after each operation, and 16-bit words in memory. */

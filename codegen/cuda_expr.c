@@ -5,17 +5,25 @@
 
 #include "codegen/cuda_emit.h"
 
-/* A name or a plain number: may be repeated without computing anything twice. */
-static bool is_simple(const char *s) {
+bool cuda_simple(const char *s) {
   for (; *s; s++)
     if (!isalnum((unsigned char)*s) && *s != '_' && *s != '.') return false;
   return true;
 }
 
+const char *cuda_bare(CudaFn *f, const char *text) {
+  int depth = 0;
+  const char *s = text;
+  do {
+    depth += (*s == '(') - (*s == ')');
+  } while (depth && *++s);
+  return *text == '(' && !s[1] ? arena_strndup(f->a, text + 1, (size_t)(s - text) - 1) : text;
+}
+
 static const char *named(CudaFn *f, const char *want, DType t, const char *text) {
-  if (is_simple(text)) return text;
+  if (cuda_simple(text)) return text;
   const char *name = cuda_name(f, want);
-  cuda_line(f, "const %s %s = %s;", cuda_register_type(t), name, text);
+  cuda_line(f, "const %s %s = %s;", cuda_register_type(t), name, cuda_bare(f, text));
   return name;
 }
 
@@ -28,10 +36,13 @@ static int uses(const char *form, char operand) {
 static const char *fill(CudaFn *f, const char *form, const char *const *arg) {
   CudaText t = {.a = f->a};
   for (const char *p = form; *p; p++) {
-    if (*p == '%')
-      ctext_add(&t, arg[*++p - '1']);
-    else
+    if (*p != '%') {
       ctext_printf(&t, "%c", *p);
+      continue;
+    }
+    bool alone = p > form && p[-1] == '(' && p[2] == ')';
+    const char *text = arg[*++p - '1'];
+    ctext_add(&t, alone ? cuda_bare(f, text) : text);
   }
   return t.s;
 }
@@ -56,7 +67,7 @@ static const char *branch(CudaFn *f, const KExpr *e, CudaScope **scope) {
   cuda_push(f, true);
   const char *text = cuda_expr(f, e);
   *scope = f->scope;
-  f->scope = f->scope->up;
+  cuda_pop(f);
   return text;
 }
 
@@ -64,7 +75,7 @@ static void write_branch(CudaFn *f, const char *header, const CudaScope *s, cons
                          const char *text) {
   cuda_open(f, true, "%s", header);
   if (s->text.n) ctext_add(&f->scope->text, s->text.s);
-  cuda_line(f, "%s = %s;", result, text);
+  cuda_line(f, "%s = %s;", result, cuda_bare(f, text));
   cuda_close(f);
 }
 
@@ -76,7 +87,7 @@ static const char *selected(CudaFn *f, const KExpr *e) {
   if (!yes->text.n && !no->text.n) return arena_printf(f->a, "(%s ? %s : %s)", test, y, n);
   const char *result = cuda_name(f, "chosen");
   cuda_line(f, "%s %s;", cuda_register_type(e->dtype), result);
-  write_branch(f, arena_printf(f->a, "if (%s)", test), yes, result, y);
+  write_branch(f, arena_printf(f->a, "if (%s)", cuda_bare(f, test)), yes, result, y);
   write_branch(f, "else", no, result, n);
   return result;
 }
@@ -104,10 +115,16 @@ static const char *random_draw(CudaFn *f, const KExpr *e) {
   return arena_printf(f->a, "random_uniform(random_key%d, (unsigned int)(%s))", i, cuda_index(f, e->ix));
 }
 
+static const char *index_value(CudaFn *f, const KExpr *e) {
+  const char *ix = cuda_index(f, e->ix);
+  if (!cuda_simple(ix)) ix = arena_printf(f->a, "(%s)", ix);
+  return cuda_cast(f, e->dtype, DT_I32, ix);
+}
+
 const char *cuda_expr(CudaFn *f, const KExpr *e) {
   switch (e->kind) {
   case KE_CONST: return cuda_constant(f, e->dtype, e->value);
-  case KE_INDEX: return cuda_cast(f, e->dtype, DT_I32, arena_printf(f->a, "(%s)", cuda_index(f, e->ix)));
+  case KE_INDEX: return index_value(f, e);
   case KE_READ: return cuda_load(f, e->dtype, cuda_element(f, e->ref, e->idx));
   case KE_VALUE: return cuda_value(f, e->ref, e->idx);
   case KE_ELT: return e->elt == E_SELECT ? selected(f, e) : elementwise(f, e);

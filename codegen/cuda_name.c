@@ -22,7 +22,7 @@ static bool taken(const CudaFn *f, const char *name) {
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
     if (!strcmp(reserved[i], name)) return true;
   for (int i = 0; i < f->nused; i++)
-    if (!strcmp(f->used[i], name)) return true;
+    if (!strcmp(f->used[i].name, name)) return true;
   return false;
 }
 
@@ -37,7 +37,19 @@ const char *cuda_name(CudaFn *f, const char *want) {
   const char *base = identifier(f->a, want), *name = base;
   for (int i = 2; taken(f, name); i++) name = arena_printf(f->a, "%s_%d", base, i);
   ARENA_GROW(f->a, f->used, f->nused, f->cap_used);
-  return f->used[f->nused++] = name;
+  f->used[f->nused++] = (CudaUsed){name, f->scope};
+  return name;
+}
+
+void cuda_move_name(CudaFn *f) {
+  f->used[f->nused - 1].scope = f->scope;
+}
+
+void cuda_release_names(CudaFn *f) {
+  int n = 0;
+  for (int i = 0; i < f->nused; i++)
+    if (f->used[i].scope != f->scope) f->used[n++] = f->used[i];
+  f->nused = n;
 }
 
 static void add_axis(CudaFn *f, const char *name, int64_t extent) {

@@ -15,6 +15,7 @@ static const char *open_share(CudaFn *f, const char *position, const char *start
   const char *i = cuda_name(f, position);
   cuda_open(f, false, "for (%s %s = %s; %s < %lld; %s += %s)", f->index, i, start, i,
             (long long)cuda_product(f, n, axis), i, step);
+  cuda_move_name(f);
   cuda_split(f, i, n, axis);
   return i;
 }
@@ -39,7 +40,7 @@ static const char *block_reduction(CudaFn *f, int val) {
   KRed red[KERN_MAX_DOMAIN];
   const KExpr *body = cuda_body(f, val, cuda_own_axes(f, val), red);
   const char *part = cuda_name(f, arena_printf(f->a, "%s_part", v->name));
-  cuda_line(f, "%s %s = %s;", cuda_register_type(v->acc), part, cuda_identity(f, v));
+  cuda_line(f, "%s %s = %s;", cuda_register_type(v->acc), part, cuda_bare(f, cuda_identity(f, v)));
   for (int i = 0; i < v->nred; i++) axis[i] = red[i].axis;
   open_block_share(f, "e", v->nred, axis);
   for (int i = 0; i < v->nred; i++) {

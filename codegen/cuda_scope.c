@@ -27,11 +27,16 @@ void cuda_open(CudaFn *f, bool lazy, const char *fmt, ...) {
   ctext_add(t, " {\n");
 }
 
+void cuda_pop(CudaFn *f) {
+  cuda_release_names(f);
+  f->scope = f->scope->up;
+}
+
 void cuda_close(CudaFn *f) {
   CudaScope *s = f->scope;
   indent(&s->text, s->depth - 1);
   ctext_add(&s->text, "}\n");
-  f->scope = s->up;
+  cuda_pop(f);
   ctext_add(&f->scope->text, s->text.s);
 }
 

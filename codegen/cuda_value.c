@@ -48,7 +48,7 @@ void cuda_accumulate(CudaFn *f, const KVal *v, const char *acc, const char *term
   if (v->reduce == KR_MAX)
     cuda_line(f, "%s = larger(%s, %s);", acc, acc, term);
   else if (v->acc == DT_F32 || v->acc == DT_I32)
-    cuda_line(f, "%s += %s;", acc, term);
+    cuda_line(f, "%s += %s;", acc, cuda_bare(f, term));
   else
     cuda_line(f, "%s = %s;", acc, cuda_round(f, v->acc, arena_printf(f->a, "%s + %s", acc, term)));
 }
@@ -63,7 +63,7 @@ static const char *reduced(CudaFn *f, int val, const Ix *const *idx) {
   KRed red[KERN_MAX_DOMAIN];
   const KExpr *body = cuda_body(f, val, idx, red);
   const char *name = cuda_name(f, v->name);
-  cuda_line(f, "%s %s = %s;", cuda_register_type(v->acc), name, cuda_identity(f, v));
+  cuda_line(f, "%s %s = %s;", cuda_register_type(v->acc), name, cuda_bare(f, cuda_identity(f, v)));
   cuda_open_loops(f, v->nred, red);
   cuda_accumulate(f, v, name, cuda_expr(f, body));
   for (int i = 0; i < v->nred; i++) cuda_close(f);
@@ -74,7 +74,7 @@ static const char *mapped(CudaFn *f, int val, const Ix *const *idx) {
   const KVal *v = &f->k->val[val];
   const char *text = cuda_expr(f, cuda_body(f, val, idx, NULL));
   const char *name = cuda_name(f, v->name);
-  cuda_line(f, "const %s %s = %s;", cuda_register_type(v->dtype), name, text);
+  cuda_line(f, "const %s %s = %s;", cuda_register_type(v->dtype), name, cuda_bare(f, text));
   return name;
 }
 
