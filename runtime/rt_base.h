@@ -1,0 +1,37 @@
+/* What every part of the runtime stands on: messages for the user, memory, names and time. */
+#ifndef RUNTIME_RT_BASE_H
+#define RUNTIME_RT_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* An error for the user ("error: ...") and advice or information ("note: ..."), a line each. */
+void rt_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void rt_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Where messages go (standard error at the start). NULL drops them. */
+void rt_messages_to(FILE *out);
+
+/* Zeroed memory for `count` elements, to be freed; running out of it ends the program with a message. */
+void *rt_alloc(size_t count, size_t size);
+#define RT_NEW(n, T) ((T *)rt_alloc((size_t)(n), sizeof(T)))
+/* A formatted string, to be freed. */
+char *rt_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The name nearest to `name` by edits, or NULL when none is near. */
+const char *rt_nearest(const char *name, const char *const *names, int n);
+
+/* Whole-string numbers; false when `s` is anything else. */
+bool rt_parse_u64(const char *s, uint64_t *out);
+bool rt_parse_float(const char *s, float *out);
+
+/* Seconds by the monotonic clock. */
+double rt_now(void);
+
+/* Writes `s` as a JSON string, quotes included. */
+void rt_json_put(FILE *out, const char *s);
+/* Writes a number that reads back as the same f64, or null when it is not finite. */
+void rt_json_number(FILE *out, double v);
+
+#endif

@@ -1,0 +1,197 @@
+#include "runtime/rt_load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/rt_base.h"
+#include "runtime/rt_hash.h"
+
+enum { MAX_LISTED = 8, PIECE = 4096 };
+
+static RtTensor *find(RtFile *f, const char *prefix, const char *name) {
+  char *full = rt_format("%s%s", prefix, name);
+  RtTensor *t = rt_file_find(f, full);
+  free(full);
+  if (t) t->used = true;
+  return t;
+}
+
+/* Name number i of a state: its own, then the aliases; NULL behind the last. */
+static const char *state_name(const TessState *s, int i) {
+  if (i == 0) return s->name;
+  return s->alias ? s->alias[i - 1] : NULL;
+}
+
+RtTensor *rt_state_tensor(RtFile *f, const char *prefix, const TessState *s) {
+  RtTensor *first = NULL;
+  const char *name;
+  for (int i = 0; (name = state_name(s, i)); i++) {
+    RtTensor *t = find(f, prefix, name);
+    if (!first) first = t;
+  }
+  return first;
+}
+
+/* Whether the tensor holds what the state's memory holds. */
+static bool agrees(const RtFile *f, const RtTensor *t, const RtTensor *first, const TessState *s,
+                   const char *memory) {
+  uint64_t size = rt_type_size(s->t.dtype), inexact = 0, piece[PIECE];
+  for (uint64_t i = 0; i < t->count; i += PIECE) {
+    uint64_t n = t->count - i < PIECE ? t->count - i : PIECE;
+    if (!rt_file_read(f, t, i, n, s->t.dtype, piece, &inexact)) return false;
+    if (memcmp(piece, memory + i * size, n * size) != 0) {
+      rt_error("%s: tensor \"%s\" differs from \"%s\"; both name one parameter, expected equal values",
+               f->path, t->name, first->name);
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool read_whole(const RtFile *f, const RtTensor *t, const TessState *s, char *memory) {
+  uint64_t inexact = 0;
+  if (!rt_file_read(f, t, 0, t->count, s->t.dtype, memory, &inexact)) return false;
+  if (inexact && !rt_type_is_float(s->t.dtype)) {
+    rt_error("%s: tensor \"%s\": %llu values of type %s are not %s values", f->path, t->name,
+             (unsigned long long)inexact, rt_type_name(t->type), rt_type_name(s->t.dtype));
+    return false;
+  }
+  return true;
+}
+
+RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *arena) {
+  RtTensor *first = NULL;
+  const char *name;
+  char *memory = arena + s->t.offset;
+  for (int i = 0; (name = state_name(s, i)); i++) {
+    RtTensor *t = find(f, prefix, name);
+    if (!t) continue;
+    if (!rt_file_shape(f, t, &s->t)) return RT_BROKEN;
+    if (first ? !agrees(f, t, first, s, memory) : !read_whole(f, t, s, memory)) return RT_BROKEN;
+    if (!first) first = t;
+  }
+  return first ? RT_LOADED : RT_ABSENT;
+}
+
+bool rt_is_foreign(const TessState *s) {
+  if (s->kind != TESS_FROZEN || !s->module || !*s->module) return false;
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *other = &tess_program.state[i];
+    if (other->kind == TESS_PARAM && other->module && !strcmp(other->module, s->module)) return false;
+  }
+  return true;
+}
+
+/* A list of names for a message, cut after a few. */
+typedef struct Names {
+  FILE *out;
+  char *text;
+  size_t len;
+  int n;
+} Names;
+
+static void names_add(Names *l, const char *name) {
+  if (!l->out) l->out = open_memstream(&l->text, &l->len);
+  if (l->out && l->n < MAX_LISTED) fprintf(l->out, "%s%s", l->n ? ", " : "", name);
+  l->n++;
+}
+
+/* "what: a, b, c and 5 more"; says nothing of an empty list. Frees the list. */
+static void names_say(Names *l, void (*say)(const char *fmt, ...), const char *path, const char *what) {
+  if (l->out) fclose(l->out);
+  if (l->n > MAX_LISTED)
+    say("%s: %s: %s and %d more", path, what, l->text, l->n - MAX_LISTED);
+  else if (l->n)
+    say("%s: %s: %s", path, what, l->text);
+  free(l->text);
+}
+
+static void say_unused(const RtFile *f) {
+  Names unused = {0};
+  for (int i = 0; i < f->ntensor; i++)
+    if (!f->tensor[i].used && strncmp(f->tensor[i].name, "slot.", 5) != 0)
+      names_add(&unused, f->tensor[i].name);
+  names_say(&unused, rt_note, f->path, "unused");
+}
+
+bool rt_load_init(RtSession *s, const char *path, bool all) {
+  RtFile *f = rt_file_open(path);
+  if (!f) return false;
+  Names missing = {0};
+  bool ok = true;
+  int loaded = 0;
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *st = &tess_program.state[i];
+    if (st->kind != TESS_PARAM && (st->kind != TESS_FROZEN || rt_is_foreign(st))) continue;
+    RtFound found = rt_load_state(f, "", st, s->arena);
+    if (found == RT_BROKEN) ok = false;
+    if (found == RT_LOADED) loaded++;
+    if (found == RT_ABSENT && (!all || st->kind == TESS_PARAM)) names_add(&missing, st->name);
+  }
+  if (ok && (loaded == 0 || (all && missing.n))) {
+    rt_error("%s: found %d of the program's parameters", path, loaded);
+    ok = false;
+  }
+  names_say(&missing, rt_note, path, all ? "missing" : "missing, left at their initial values");
+  say_unused(f);
+  rt_file_close(f);
+  return ok;
+}
+
+/* A frozen module stands in its file under its own names: MODULE. in front of a state's name is the
+ * program's. */
+static RtFound load_foreign(RtFile *f, const TessState *st, char *arena) {
+  RtFound found = rt_load_state(f, "", st, arena);
+  size_t len = strlen(st->module);
+  if (found != RT_ABSENT || strncmp(st->name, st->module, len) != 0 || st->name[len] != '.') return found;
+  TessState own = *st;
+  own.name += len + 1;
+  return rt_load_state(f, "", &own, arena);
+}
+
+static bool load_module(RtSession *s, RtFrozen *z) {
+  RtFile *f = rt_file_open(z->file);
+  if (!f) return false;
+  Names missing = {0};
+  bool ok = true;
+  int states = 0;
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *st = &tess_program.state[i];
+    if (st->kind != TESS_FROZEN || strcmp(st->module, z->module) != 0) continue;
+    RtFound found = load_foreign(f, st, s->arena);
+    states++;
+    if (found == RT_BROKEN) ok = false;
+    if (found == RT_ABSENT) names_add(&missing, st->name);
+  }
+  if (missing.n || !states) ok = false;
+  if (!states) rt_error("--frozen %s=%s: the program has no frozen module %s", z->module, z->file, z->module);
+  names_say(&missing, rt_error, f->path, "missing");
+  rt_file_close(f);
+  return ok && rt_hash_file(z->file, z->hash);
+}
+
+bool rt_load_frozen(RtSession *s, RtOptions *o) {
+  bool ok = true;
+  for (int i = 0; i < o->nfrozen; i++) ok = load_module(s, &o->frozen[i]) && ok;
+  return ok;
+}
+
+static bool named(const RtOptions *o, const char *module) {
+  for (int i = 0; i < o->nfrozen; i++)
+    if (!strcmp(o->frozen[i].module, module)) return true;
+  return false;
+}
+
+bool rt_frozen_complete(const RtOptions *o) {
+  bool ok = true;
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *st = &tess_program.state[i];
+    bool said = false;
+    for (uint32_t j = 0; j < i && !said; j++)
+      said = rt_is_foreign(&tess_program.state[j]) && !strcmp(tess_program.state[j].module, st->module);
+    if (said || !rt_is_foreign(st) || named(o, st->module)) continue;
+    rt_error("module %s is frozen: expected --frozen %s=FILE with its weights", st->module, st->module);
+    ok = false;
+  }
+  return ok;
+}

@@ -1,0 +1,59 @@
+/* The program's entry: checks that archive, tables and processor fit, then runs the verb. */
+#include <inttypes.h>
+
+#include "runtime/rt_base.h"
+#include "runtime/rt_cpu.h"
+#include "runtime/rt_verb.h"
+
+int rt_threads(const RtOptions *o) {
+  uint64_t most = tess_program.max_threads ? tess_program.max_threads : 1;
+  uint64_t n = RT_GIVEN(o, threads) ? RT_U64(o, threads) : (uint64_t)rt_cpu_count();
+  if (n > most && RT_GIVEN(o, threads))
+    rt_note("--threads %" PRIu64 ": the program was built for at most %" PRIu64, n, most);
+  return n < 1 ? 1 : n > most ? (int)most : (int)n;
+}
+
+bool rt_begin(RtSession *s, const RtOptions *o) {
+  if (!rt_session_open(s, rt_threads(o))) return false;
+  s->step.seed = RT_U64(o, seed);
+  for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = o->setting[i];
+  rt_session_entry(s, TESS_INIT);
+  return true;
+}
+
+bool rt_load_all(RtSession *s, RtOptions *o, bool all) {
+  if (RT_GIVEN(o, init) && !rt_load_init(s, RT_TEXT(o, init), all)) return false;
+  if (!rt_load_frozen(s, o)) return false;
+  rt_session_entry(s, TESS_PREPARE);
+  return true;
+}
+
+static int run_verb(RtOptions *o) {
+  if (o->verb == RT_INFO) return rt_info(o);
+  if (!rt_cpu_check(tess_program.cpu_needs, "/proc/cpuinfo")) return 1;
+  switch (o->verb) {
+  case RT_TRAIN: return rt_train(o);
+  case RT_EVAL: return rt_eval(o);
+  case RT_REPLAY: return rt_replay(o);
+  default: return rt_bench(o);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (tess_program.abi != TESS_ABI) {
+    rt_error("the program's tables are of version %" PRIu32 ", the runtime's of %d", tess_program.abi,
+             TESS_ABI);
+    return 1;
+  }
+  RtOptions o;
+  int status = 1;
+  if (rt_options_parse(&o, argc, argv)) {
+    status = 0;
+    if (o.verb == RT_HELP || o.value[RT_OPT_help].flag)
+      rt_help(&o);
+    else
+      status = run_verb(&o);
+  }
+  rt_options_free(&o);
+  return status;
+}

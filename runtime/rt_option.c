@@ -1,0 +1,193 @@
+#include "runtime/rt_option.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/rt_base.h"
+
+const RtOptionRow rt_option_row[RT_OPTION_COUNT] = {
+#define X(kind, field, name, arg, verbs, help) {RT_KIND_##kind, name, arg, verbs, help},
+    RT_OPTIONS(X)
+#undef X
+};
+
+static const struct {
+  const char *name;
+  RtVerb verb;
+} verb_row[] = {{"train", RT_TRAIN}, {"eval", RT_EVAL}, {"replay", RT_REPLAY}, {"bench", RT_BENCH},
+                {"info", RT_INFO},   {"help", RT_HELP}, {"--help", RT_HELP},   {"-h", RT_HELP}};
+enum { VERBS = sizeof verb_row / sizeof *verb_row };
+
+/* "weight-decay" names "weight_decay". */
+static bool same_name(const char *typed, size_t len, const char *name) {
+  for (size_t i = 0; i < len; i++)
+    if (typed[i] != name[i] && !(typed[i] == '-' && name[i] == '_')) return false;
+  return name[len] == '\0';
+}
+
+static int find_option(const char *typed, size_t len) {
+  for (int i = 0; i < RT_OPTION_COUNT; i++)
+    if (same_name(typed, len, rt_option_row[i].name)) return i;
+  return -1;
+}
+
+static int find_setting(const char *typed, size_t len) {
+  for (uint32_t i = 0; i < tess_program.nsetting; i++)
+    if (same_name(typed, len, tess_program.setting[i].name)) return (int)i;
+  return -1;
+}
+
+static void unknown_option(const RtOptions *o, const char *typed, size_t len) {
+  const char *name[RT_OPTION_COUNT + TESS_MAX_SETTINGS];
+  int n = 0;
+  for (int i = 0; i < RT_OPTION_COUNT; i++)
+    if (rt_option_row[i].verbs & o->verb) name[n++] = rt_option_row[i].name;
+  for (uint32_t i = 0; i < tess_program.nsetting; i++) name[n++] = tess_program.setting[i].name;
+  char *word = rt_format("%.*s", (int)len, typed);
+  const char *near = rt_nearest(word, name, n);
+  if (near)
+    rt_error("unknown option --%s; did you mean --%s?", word, near);
+  else
+    rt_error("unknown option --%s; --help lists them", word);
+  free(word);
+}
+
+static bool take_frozen(RtOptions *o, const char *text) {
+  const char *eq = strchr(text, '=');
+  if (!eq || eq == text || !eq[1]) {
+    rt_error("--frozen: found \"%s\", expected NAME=FILE", text);
+    return false;
+  }
+  if (o->nfrozen == RT_MAX_FROZEN) {
+    rt_error("--frozen: expected at most %d", RT_MAX_FROZEN);
+    return false;
+  }
+  o->frozen[o->nfrozen++] = (RtFrozen){.module = rt_format("%.*s", (int)(eq - text), text), .file = eq + 1};
+  return true;
+}
+
+static bool take_value(RtOptions *o, int id, const char *text) {
+  const RtOptionRow *row = &rt_option_row[id];
+  RtOptionValue *v = &o->value[id];
+  o->given[id] = true;
+  switch (row->kind) {
+  case RT_KIND_TEXT: v->text = text; return true;
+  case RT_KIND_U64:
+    if (rt_parse_u64(text, &v->u64)) return true;
+    rt_error("--%s: found \"%s\", expected a whole number", row->name, text);
+    return false;
+  case RT_KIND_FLOAT:
+    if (rt_parse_float(text, &v->f) && v->f > 0) return true;
+    rt_error("--%s: found \"%s\", expected a positive number", row->name, text);
+    return false;
+  case RT_KIND_FROZEN: return take_frozen(o, text);
+  case RT_KIND_FLAG: v->flag = true; return true;
+  }
+  return false;
+}
+
+static bool take_setting(RtOptions *o, int id, const char *text) {
+  o->setting_given[id] = true;
+  if (rt_parse_float(text, &o->setting[id])) return true;
+  rt_error("--%s: found \"%s\", expected a number", tess_program.setting[id].name, text);
+  return false;
+}
+
+/* One option with its value at argv[*at]; moves *at behind it. */
+static bool take_option(RtOptions *o, int argc, char **argv, int *at) {
+  const char *typed = argv[(*at)++] + 2, *eq = strchr(typed, '=');
+  size_t len = eq ? (size_t)(eq - typed) : strlen(typed);
+  int id = find_option(typed, len), setting = id < 0 ? find_setting(typed, len) : -1;
+  if (id < 0 && setting < 0) {
+    unknown_option(o, typed, len);
+    if (!eq && *at < argc && strncmp(argv[*at], "--", 2) != 0) (*at)++;
+    return false;
+  }
+  bool flag = id >= 0 && rt_option_row[id].kind == RT_KIND_FLAG;
+  const char *text = eq ? eq + 1 : NULL;
+  if (!flag && !eq) {
+    if (*at == argc) {
+      rt_error("--%.*s: expected %s behind it", (int)len, typed,
+               id >= 0 ? rt_option_row[id].arg : "a number");
+      return false;
+    }
+    text = argv[(*at)++];
+  }
+  if (id < 0) return take_setting(o, setting, text);
+  if (!(rt_option_row[id].verbs & o->verb)) {
+    rt_error("--%s has no meaning here; --help lists what has", rt_option_row[id].name);
+    return false;
+  }
+  return take_value(o, id, text);
+}
+
+static bool take_verb(RtOptions *o, const char *word) {
+  const char *name[VERBS];
+  for (int i = 0; i < VERBS; i++) {
+    name[i] = verb_row[i].name;
+    if (!strcmp(word, name[i])) {
+      o->verb = verb_row[i].verb;
+      return true;
+    }
+  }
+  const char *near = rt_nearest(word, name, VERBS);
+  rt_error("unknown verb \"%s\"; %s%s%s", word,
+           near ? "did you mean " : "expected train, eval, replay, bench or info", near ? near : "",
+           near ? "?" : "");
+  return false;
+}
+
+static void set_defaults(RtOptions *o) {
+  o->value[RT_OPT_print].u64 = 100;
+  o->value[RT_OPT_tolerance].f = 1;
+  for (uint32_t i = 0; i < tess_program.nsetting; i++) o->setting[i] = tess_program.setting[i].value;
+}
+
+/* What single options can't check. */
+static bool consistent(const RtOptions *o) {
+  bool ok = true;
+  if (o->verb == RT_REPLAY && !o->file && !o->value[RT_OPT_help].flag) {
+    rt_error("replay: expected a FILE: %s replay FILE.safetensors", o->self);
+    ok = false;
+  }
+  if (RT_GIVEN(o, steps) && RT_GIVEN(o, epochs)) {
+    rt_error("--steps and --epochs both say how long to train: give one");
+    ok = false;
+  }
+  if (RT_GIVEN(o, init) && RT_GIVEN(o, resume)) {
+    rt_error("--resume restores every parameter: --init has no meaning beside it");
+    ok = false;
+  }
+  if (RT_GIVEN(o, every) && !RT_GIVEN(o, checkpoint)) {
+    rt_error("--every needs --checkpoint FILE");
+    ok = false;
+  }
+  return ok;
+}
+
+bool rt_options_parse(RtOptions *o, int argc, char **argv) {
+  *o = (RtOptions){.self = argc ? argv[0] : "program", .verb = RT_HELP};
+  set_defaults(o);
+  if (argc < 2) return true;
+  if (!take_verb(o, argv[1])) return false;
+  bool ok = true;
+  for (int at = 2; at < argc;) {
+    if (!strcmp(argv[at], "-h")) {
+      o->value[RT_OPT_help].flag = true;
+      at++;
+    } else if (!strncmp(argv[at], "--", 2)) {
+      ok = take_option(o, argc, argv, &at) && ok;
+    } else if (o->verb == RT_REPLAY && !o->file) {
+      o->file = argv[at++];
+    } else {
+      rt_error("unexpected \"%s\"; options start with --", argv[at++]);
+      ok = false;
+    }
+  }
+  return ok && consistent(o);
+}
+
+void rt_options_free(RtOptions *o) {
+  for (int i = 0; i < o->nfrozen; i++) free(o->frozen[i].module);
+}

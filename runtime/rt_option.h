@@ -1,0 +1,96 @@
+/* The command line: a verb, options of one table, and the description's own settings as --NAME X. */
+#ifndef RUNTIME_RT_OPTION_H
+#define RUNTIME_RT_OPTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/program.h"
+
+typedef enum RtVerb {
+  RT_TRAIN = 1,
+  RT_EVAL = 2,
+  RT_REPLAY = 4,
+  RT_BENCH = 8,
+  RT_INFO = 16,
+  RT_HELP = 32
+} RtVerb;
+
+enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
+
+/* X(kind, field, option, what its value is called, verbs, help). */
+#define RT_OPTIONS(X)                                                                                        \
+  X(TEXT, data, "data", "DIR", RT_TRAIN | RT_EVAL,                                                           \
+    "folder of IDX files: train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte, t10k-...")                  \
+  X(U64, steps, "steps", "N", RT_TRAIN | RT_BENCH, "updates in the whole run (bench: steps to time)")        \
+  X(U64, epochs, "epochs", "N", RT_TRAIN, "the same, in passes over the data")                               \
+  X(U64, limit, "limit", "N", RT_TRAIN, "use the first N training samples of the files only")                \
+  X(U64, seed, "seed", "N", RT_RUNS, "of initial values, order, augmentation and draws (0)")                 \
+  X(U64, threads, "threads", "N", RT_RUNS, "threads (all processors, at most what the build allows)")        \
+  X(TEXT, init, "init", "FILE", RT_TRAIN | RT_EVAL | RT_BENCH,                                               \
+    "load parameters by name from a safetensors file; missing and unused names are reported")                \
+  X(FROZEN, frozen, "frozen", "NAME=FILE", RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH,                        \
+    "load the frozen module NAME from a safetensors file")                                                   \
+  X(TEXT, checkpoint, "checkpoint", "FILE", RT_TRAIN, "write the run's state there, at the end at least")    \
+  X(U64, every, "every", "N", RT_TRAIN, "also write the checkpoint every N updates")                         \
+  X(TEXT, resume, "resume", "FILE", RT_TRAIN, "go on from a checkpoint, to the bits of an unbroken run")     \
+  X(TEXT, log, "log", "FILE", RT_TRAIN, "append a JSON line an update")                                      \
+  X(U64, print, "print", "N", RT_TRAIN, "a progress line every N updates where there is no terminal (100)")  \
+  X(FLOAT, tolerance, "tolerance", "X", RT_REPLAY, "multiply the bounds of every comparison by X (1)")       \
+  X(FLAG, profile, "profile", "", RT_BENCH, "also print the time of each kernel")                            \
+  X(FLAG, json, "json", "", RT_INFO | RT_EVAL, "print JSON")                                                 \
+  X(FLAG, help, "help", "", RT_RUNS | RT_INFO, "print this")
+
+typedef enum RtOptionId {
+#define X(kind, field, name, arg, verbs, help) RT_OPT_##field,
+  RT_OPTIONS(X)
+#undef X
+      RT_OPTION_COUNT
+} RtOptionId;
+
+typedef struct RtOptionRow {
+  enum { RT_KIND_TEXT, RT_KIND_U64, RT_KIND_FLOAT, RT_KIND_FLAG, RT_KIND_FROZEN } kind;
+  const char *name, *arg;
+  unsigned verbs;
+  const char *help;
+} RtOptionRow;
+extern const RtOptionRow rt_option_row[RT_OPTION_COUNT];
+
+enum { RT_MAX_FROZEN = 16 };
+
+typedef struct RtFrozen {
+  char *module; /* NAME */
+  const char *file;
+  char hash[24]; /* of the file, once it is loaded */
+} RtFrozen;
+
+typedef union RtOptionValue {
+  const char *text;
+  uint64_t u64;
+  float f;
+  bool flag;
+} RtOptionValue;
+
+typedef struct RtOptions {
+  const char *self; /* the program's file */
+  RtVerb verb;
+  const char *file; /* replay's */
+  bool given[RT_OPTION_COUNT];
+  RtOptionValue value[RT_OPTION_COUNT];
+  int nfrozen;
+  RtFrozen frozen[RT_MAX_FROZEN];
+  bool setting_given[TESS_MAX_SETTINGS];
+  float setting[TESS_MAX_SETTINGS]; /* defaults where not given */
+} RtOptions;
+
+#define RT_TEXT(o, field) ((o)->value[RT_OPT_##field].text)
+#define RT_U64(o, field) ((o)->value[RT_OPT_##field].u64)
+#define RT_GIVEN(o, field) ((o)->given[RT_OPT_##field])
+
+/* False with errors reported, all that were found. */
+bool rt_options_parse(RtOptions *o, int argc, char **argv);
+void rt_options_free(RtOptions *o);
+/* Usage of the verb, or of the program for RT_HELP. */
+void rt_help(const RtOptions *o);
+
+#endif

@@ -1,0 +1,104 @@
+#include "runtime/rt_session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "runtime/rt_base.h"
+
+static const size_t page = 4096, huge = (size_t)2 << 20;
+
+static size_t round_up(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
+
+size_t rt_scratch_stride(void) {
+  return round_up(tess_program.scratch_bytes, page);
+}
+
+/* Zeroed memory at a huge page's boundary, with a page behind it that no access survives. */
+static char *map_arena(size_t bytes) {
+  size_t whole = bytes + huge + page;
+  char *raw = mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) return NULL;
+  char *start = raw + (huge - (uintptr_t)raw % huge) % huge, *end = start + bytes + page;
+  if (start > raw) munmap(raw, (size_t)(start - raw));
+  if (raw + whole > end) munmap(end, (size_t)(raw + whole - end));
+  if (mprotect(start, bytes, PROT_READ | PROT_WRITE) != 0) {
+    munmap(start, bytes + page);
+    return NULL;
+  }
+  madvise(start, bytes, MADV_HUGEPAGE);
+  return start;
+}
+
+bool rt_session_open(RtSession *s, int threads) {
+  *s = (RtSession){.bytes = round_up(tess_program.arena_bytes, page) + rt_scratch_stride() * (size_t)threads};
+  if (s->bytes == 0) s->bytes = page;
+  s->arena = map_arena(s->bytes);
+  if (!s->arena) {
+    rt_error("the system has no %zu bytes for the arena: %s", s->bytes, strerror(errno));
+    return false;
+  }
+  for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = tess_program.setting[i].value;
+  char *scratch = s->arena + round_up(tess_program.arena_bytes, page);
+  if (rt_pool_start(&s->run, threads, scratch, rt_scratch_stride())) return true;
+  munmap(s->arena, s->bytes + page);
+  return false;
+}
+
+void rt_session_close(RtSession *s) {
+  rt_pool_stop(&s->run);
+  munmap(s->arena, s->bytes + page);
+}
+
+bool rt_has_entry(TessEntryKind e) {
+  return tess_program.entry[e].fn != NULL;
+}
+
+bool rt_trains(void) {
+  return rt_has_entry(TESS_MICRO) && rt_has_entry(TESS_UPDATE);
+}
+
+void rt_session_entry(RtSession *s, TessEntryKind e) {
+  if (rt_has_entry(e)) tess_program.entry[e].fn(&s->run, s->arena, &s->step);
+}
+
+void rt_session_at(RtSession *s, uint64_t step, uint64_t micro) {
+  s->step.step = step;
+  s->step.micro = micro;
+  s->step.step_f = (float)step;
+  s->step.micro_f = (float)micro;
+}
+
+bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, void *ctx) {
+  TessEntryKind pass = rt_trains() ? TESS_MICRO : TESS_EVAL;
+  uint64_t n = rt_trains() ? tess_program.accumulate : 1;
+  for (uint64_t m = 0; m < n; m++) {
+    rt_session_at(s, step, m);
+    if (fill && !fill(ctx, step, m)) return false;
+    rt_session_entry(s, pass);
+    if (seen) seen(ctx, m);
+  }
+  if (!rt_trains()) return true;
+  rt_session_entry(s, TESS_UPDATE);
+  if (seen) seen(ctx, n);
+  return true;
+}
+
+bool rt_session_refused(const RtSession *s) {
+  return tess_program.finite >= 0 && s->arena[tess_program.finite] == 0;
+}
+
+const TessValue *rt_value_find(const char *name, uint32_t entry, uint32_t flags) {
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->entry == entry && (v->flags & flags) == flags && !strcmp(v->name, name)) return v;
+  }
+  return NULL;
+}
+
+bool rt_value_is_scalar(const TessValue *v) {
+  return (v->flags & TESS_REPORT) && v->t.count == 1;
+}

@@ -1,0 +1,51 @@
+/* One run of the program: its arena, threads and step block. */
+#ifndef RUNTIME_RT_SESSION_H
+#define RUNTIME_RT_SESSION_H
+
+#include "runtime/rt_pool.h"
+
+typedef struct RtSession {
+  TessRun run;
+  char *arena;  /* zeroed; page-aligned */
+  size_t bytes; /* arena and scratch */
+  TessStep step;
+
+} RtSession;
+
+/* Maps the arena (planned bytes, then `threads` scratch areas) and starts the threads. False with an error.
+ */
+bool rt_session_open(RtSession *s, int threads);
+void rt_session_close(RtSession *s);
+
+bool rt_has_entry(TessEntryKind e);
+/* Runs an entry; one that the program lacks does nothing. */
+void rt_session_entry(RtSession *s, TessEntryKind e);
+/* Sets the step block's counters for micro-batch `micro` of update `step`. */
+void rt_session_at(RtSession *s, uint64_t step, uint64_t micro);
+/* Runs the whole update `step`: before each micro-batch `fill` puts its data in place (may be NULL); false
+ * when it failed. */
+typedef bool RtFill(void *ctx, uint64_t step, uint64_t micro);
+/* After each micro-batch, and (micro = accumulate) after the update. */
+typedef void RtSeen(void *ctx, uint64_t micro);
+/* Programs without micro and update run eval instead. */
+bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, void *ctx);
+
+/* The entries that make a step: micro and update, or eval alone. */
+bool rt_trains(void);
+
+/* Whether the last update was refused because a value was not finite. */
+bool rt_session_refused(const RtSession *s);
+
+static inline void *rt_at(const RtSession *s, const TessTensor *t) {
+  return s->arena + t->offset;
+}
+
+/* The named value of an entry with all bits of `flags` set, or NULL. */
+const TessValue *rt_value_find(const char *name, uint32_t entry, uint32_t flags);
+/* Whether it is a reported number. */
+bool rt_value_is_scalar(const TessValue *v);
+
+/* Bytes of scratch from one thread to the next. */
+size_t rt_scratch_stride(void);
+
+#endif

@@ -1,0 +1,10 @@
+# Programs written by hand around the runtime archive, and the tests that run them and its parts.
+function(rt_toy name)
+  add_executable(${name} rt_toy.c)
+  target_link_libraries(${name} PRIVATE tessera_rt)
+  target_compile_definitions(${name} PRIVATE ${ARGN})
+endfunction()
+rt_toy(rt_toy TOY_ACCUMULATE=2 TOY_NEEDS="")
+rt_toy(rt_toy_frozen TOY_ACCUMULATE=1 TOY_FROZEN TOY_NEEDS="")
+rt_toy(rt_toy_forward TOY_ACCUMULATE=1 TOY_FORWARD TOY_NEEDS="")
+rt_toy(rt_toy_needs TOY_ACCUMULATE=1 TOY_NEEDS="avx512moon")
