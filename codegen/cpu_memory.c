@@ -174,9 +174,16 @@ void cpu_store(CpuFn *f, int buf, const Ix *const *idx, LLVMValueRef v) {
   cpu_store_at(f, f->buf[buf], kb->dtype, buf, cpu_linear(f, kb->rank, kb->stride, idx), v);
 }
 
+void cpu_do_stores(CpuFn *f, const int *store, int n) {
+  LLVMValueRef *v = ARENA_ARRAY(f->arena, n, LLVMValueRef);
+  for (int i = 0; i < n; i++) {
+    const KStore *st = &f->k->store[store[i]];
+    v[i] = cpu_value(f, st->val, NULL);
+    v[i] = cpu_cast(f, f->k->val[st->val].dtype, f->k->buf[st->buf].dtype, v[i]);
+  }
+  for (int i = 0; i < n; i++) cpu_store(f, f->k->store[store[i]].buf, f->k->store[store[i]].idx, v[i]);
+}
+
 void cpu_do_store(CpuFn *f, int s) {
-  const KStore *st = &f->k->store[s];
-  LLVMValueRef v = cpu_value(f, st->val, NULL);
-  v = cpu_cast(f, f->k->val[st->val].dtype, f->k->buf[st->buf].dtype, v);
-  cpu_store(f, st->buf, st->idx, v);
+  cpu_do_stores(f, &s, 1);
 }
