@@ -208,7 +208,7 @@ void graph_setting(Graph *g, const char *name, double value, const char *help);
 char *graph_print(Arena *a, const Graph *g);
 Graph *graph_parse(Arena *a, const Source *src);
 
-/* Checks every rule (G1, G2, ...: docs/internals.md); reports and returns false when one is broken. */
+/* Checks every rule (G1, G2, ...: docs/graph-ir.md); reports and returns false when one is broken. */
 bool graph_verify(const Graph *g);
 
 /* Keeps only what some entry or first value needs; ids change. */

@@ -106,28 +106,34 @@ static bool skip(const char **p, const char *text) {
   return true;
 }
 
-Node *graph_contract(Graph *g, const char *labels, Node *a, Node *b) {
-  if (!a || !b) return NULL;
-  Attr at = graph_attr();
+bool graph_read_labels(Graph *g, const char *labels, const Node *a, const Node *b, Attr *at, Shape *s) {
   Letters l = {0};
   const char *p = labels;
-  int left = read_labels(&l, &p, at.label[0]);
+  int left = read_labels(&l, &p, at->label[0]);
   bool ok = left >= 0 && skip(&p, ",");
-  int right = ok ? read_labels(&l, &p, at.label[1]) : -1;
+  int right = ok ? read_labels(&l, &p, at->label[1]) : -1;
   ok = right >= 0 && skip(&p, "->");
-  Shape s = {.rank = ok ? read_labels(&l, &p, at.label[2]) : -1};
-  if (s.rank < 0 || *p) {
+  *s = (Shape){.rank = ok ? read_labels(&l, &p, at->label[2]) : -1};
+  if (s->rank < 0 || *p) {
     diag_error(g->loc, "contract: found labels \"%s\", expected a letter a dimension as in \"bik,bjk->bij\"",
                labels);
-    return NULL;
+    return false;
   }
   if (left != a->shape.rank || right != b->shape.rank) {
     diag_error(g->loc, "contract: found %d and %d labels in \"%s\", expected %d and %d, the operands' ranks",
                left, right, labels, a->shape.rank, b->shape.rank);
-    return NULL;
+    return false;
   }
-  for (int i = 0; i < s.rank; i++) s.dim[i] = 1;
+  for (int i = 0; i < s->rank; i++) s->dim[i] = 1;
+  return true;
+}
+
+Node *graph_contract(Graph *g, const char *labels, Node *a, Node *b) {
+  if (!a || !b) return NULL;
+  Attr at = graph_attr();
+  Shape s;
   Node *in[2] = {a, b};
+  if (!graph_read_labels(g, labels, a, b, &at, &s)) return NULL;
   return build(g, O_CONTRACT, a->dtype, &s, &at, 2, in);
 }
 

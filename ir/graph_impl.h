@@ -19,10 +19,22 @@ const char *graph_op_name(const Node *n, char *buf, int size);
 
 /* The node of the graph equal to `proto`, found or made; the rule is applied, a violation reported. */
 Node *graph_add(Graph *g, const Node *proto);
+/* Reads a contraction's labels into zeroed attributes and the result's rank (its extents set to 1: the rule
+ * derives them). False, reported at the graph's place, when they are malformed or not the operands' ranks. */
+bool graph_read_labels(Graph *g, const char *labels, const Node *a, const Node *b, Attr *at, Shape *s);
 /* An attribute whose every byte is zero. */
 Attr graph_attr(void);
 /* The shape with unused dimensions zeroed. */
 Shape graph_clean_shape(Shape s);
+/* Words of the text form, shared by printer and parser. */
+typedef struct GraphFlag {
+  unsigned bit;
+  const char *text;
+} GraphFlag;
+extern const GraphFlag graph_flags[]; /* ends with text NULL */
+extern const char *const graph_state_kinds[ST_GROUP + 1];
+extern const char *const graph_entry_names[EN_COUNT];
+
 /* Marks in need[id], zeroed before, what the nodes already marked are made of. */
 void graph_mark(const Graph *g, bool *need);
 /* Keeps only the nodes with keep[id], numbers them anew in order, and rebuilds the table. */

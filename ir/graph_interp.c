@@ -197,8 +197,7 @@ static void first_values(Eval *v) {
 /* All values were computed before any assignment is made. */
 static void commit(Eval *v) {
   if (v->kind == EN_INIT) first_values(v);
-  for (int i = 0; i < v->entry->nassign; i++)
-    store(v, v->entry->assign[i].state, v->entry->assign[i].value);
+  for (int i = 0; i < v->entry->nassign; i++) store(v, v->entry->assign[i].state, v->entry->assign[i].value);
 }
 
 bool graph_run_entry(GraphRun *r, EntryKind e, const GraphEnv *env) {
