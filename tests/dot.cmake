@@ -1,0 +1,1 @@
+tessera_test(cpu_dot_test codegen)
