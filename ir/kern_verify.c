@@ -127,6 +127,13 @@ static bool separate(const KBuf *b) {
   return true;
 }
 
+/* The offset of the last element, held within 2^62. */
+static int64_t reach_of(const KBuf *b) {
+  double reach = 0;
+  for (int i = 0; i < b->rank; i++) reach += (double)(b->dim[i] - 1) * (double)b->stride[i];
+  return reach < 0x1p62 ? (int64_t)reach : (int64_t)1 << 62;
+}
+
 static void check_buf(KCheck *c, const KBuf *b) {
   Shape s = {.rank = b->rank};
   if (b->rank < 0 || b->rank > MAX_RANK || b->dtype >= DT_COUNT) {
@@ -144,6 +151,10 @@ static void check_buf(KCheck *c, const KBuf *b) {
                   (long long)b->stride[i]);
       return;
     }
+  if (reach_of(b) > (int64_t)1 << 48) {
+    kcheck_fail(c, 3, "buffer '%s' reaches further than 2^48 elements", b->name);
+    return;
+  }
   if (b->kind != KB_IN && !separate(b))
     kcheck_fail(c, 4, "buffer '%s' is written, but its strides put two elements at one place", b->name);
 }
