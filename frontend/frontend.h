@@ -1,0 +1,39 @@
+/* From a description to the graph of a whole training program. */
+#ifndef FRONTEND_FRONTEND_H
+#define FRONTEND_FRONTEND_H
+
+#include "ir/graph.h"
+
+typedef struct FrontArgs {
+  int ndefine;
+  const char *const *define; /* what was typed after each -D: "NAME=VALUE" or "@FILE.safetensors" */
+  const char *train;         /* the train block to build; NULL: the file's only one */
+  const char *library;       /* folder in which imports are looked for after the importing file's own; or NULL */
+} FrontArgs;
+
+/* A parameter of the train block with the value it was built with, as text. */
+typedef struct FrontParam {
+  const char *name, *value;
+} FrontParam;
+
+/* A file that was read. `relative` does not depend on where the description lies: the description is its
+ * base name, imports are paths from its folder or from the library. */
+typedef struct FrontSource {
+  const Source *src;
+  const char *relative;
+} FrontSource;
+
+typedef struct FrontInfo {
+  int nparam;
+  const FrontParam *param; /* in the order of declaration */
+  int nsource;
+  const FrontSource *source; /* the description first */
+} FrontInfo;
+
+/* Builds the description at `path`. The graph and all that hangs on it is arena-owned. NULL after reporting
+ * errors. `info` may be NULL. */
+Graph *front_build(Arena *a, const char *path, const FrontArgs *args, FrontInfo *info);
+/* The same for a text in memory. */
+Graph *front_build_source(Arena *a, const Source *src, const FrontArgs *args, FrontInfo *info);
+
+#endif
