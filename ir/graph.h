@@ -57,6 +57,8 @@ struct Node {
   Attr at;
   int nin;
   Node **in;
+  bool supplied; /* some entry lets it be given from outside: no rewrite looks through it
+                    (graph_mark_supplied) */
   Loc loc;
   const char *name; /* the `let` that names it, or NULL */
   const char *path; /* the call path that made it: "blocks.3.attn"; "" at the top */
@@ -211,6 +213,8 @@ Graph *graph_parse(Arena *a, const Source *src);
 /* Checks every rule (G1, G2, ...: docs/graph-ir.md); reports and returns false when one is broken. */
 bool graph_verify(const Graph *g);
 
+/* Sets `supplied` of every node from the entries' values. */
+void graph_mark_supplied(Graph *g);
 /* Keeps only what some entry or first value needs; ids change. */
 void graph_prune(Graph *g);
 /* v as type t holds it: floats rounded to nearest unless f64; integers towards zero, held to their range, NaN

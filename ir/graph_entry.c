@@ -89,6 +89,15 @@ void graph_mark(const Graph *g, bool *need) {
     for (int k = 0; need[i] && k < g->node[i]->nin; k++) need[g->node[i]->in[k]->id] = true;
 }
 
+void graph_mark_supplied(Graph *g) {
+  for (int i = 0; i < g->nnode; i++) g->node[i]->supplied = false;
+  for (int e = 0; e < EN_COUNT; e++)
+    for (int i = 0; i < g->entry[e].nvalue; i++) {
+      const Value *v = &g->entry[e].value[i];
+      if (v->flags & V_SUPPLY) v->node->supplied = true;
+    }
+}
+
 void graph_prune(Graph *g) {
   bool *need = ARENA_ARRAY(g->arena, g->nnode, bool);
   for (int e = 0; e < EN_COUNT; e++) {

@@ -81,6 +81,7 @@ bool autodiff(Graph *g, Node *loss, Node *const *wrt, int n, Node **grad) {
     return false;
   }
   Autodiff ad = {.g = g};
+  graph_mark_supplied(g);
   Loc loc = g->loc;
   const char *path = g->path, *name = g->name;
   ad.wanted = ARENA_ARRAY(g->arena, loss->id + 1, bool);

@@ -21,8 +21,16 @@ static Node *rewrite_once(Graph *g, Node *n, unsigned licences) {
   return made;
 }
 
+/* What may be given from outside must go on deciding what is made from it. */
+static bool may_rewrite(const Node *n) {
+  if (n->supplied) return false;
+  for (int i = 0; i < n->nin; i++)
+    if (n->in[i]->supplied) return false;
+  return true;
+}
+
 Node *simplify_node(Graph *g, Node *n, unsigned licences) {
-  for (int i = 0; n; i++) {
+  for (int i = 0; n && may_rewrite(n); i++) {
     if (i == MOST_REWRITES) ice("simplify: rewrites of a %s do not end", op_rows[n->op].text);
     Node *made = rewrite_once(g, n, licences);
     if (!made) break;
@@ -41,7 +49,10 @@ static Node *sweep_node(Graph *g, Node *const *now, Node *n, unsigned licences) 
   g->loc = n->loc;
   g->path = n->path;
   g->name = n->name;
-  return simplify_node(g, changed ? graph_rebuild(g, n, in) : n, licences);
+  Node *same = changed ? graph_rebuild(g, n, in) : n;
+  if (!n->supplied || !same) return simplify_node(g, same, licences);
+  same->supplied = true;
+  return same;
 }
 
 /* Lets everything outside the nodes point to what now stands for them. */
@@ -73,6 +84,7 @@ void simplify(Graph *g, unsigned licences) {
   Loc loc = g->loc;
   const char *path = g->path, *name = g->name;
   graph_prune(g);
+  graph_mark_supplied(g);
   for (int i = 0; sweep(g, licences); i++)
     if (i == MOST_SWEEPS) ice("simplify: no end after %d sweeps", i);
   g->loc = loc;

@@ -1,5 +1,6 @@
 /* Local rewrites of the graph: each a pattern at one node and what it becomes, in a direction that ends.
- * docs/graph-ir.md lists them. Those that change rounding in floating point are licences. */
+ * docs/graph-ir.md lists them. Those that change rounding in floating point are licences. Nothing is
+ * rewritten through a value that may be given from outside. */
 #ifndef PASSES_SIMPLIFY_H
 #define PASSES_SIMPLIFY_H
 
