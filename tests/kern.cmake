@@ -1,0 +1,1 @@
+tessera_test(ix_test ir_base)
