@@ -2,7 +2,6 @@
 #include "codegen/host.h"
 
 #include <llvm-c/Core.h>
-#include <string.h>
 
 #include "codegen/host_tables.h"
 #include "runtime/program.h"
@@ -44,9 +43,7 @@ int64_t host_scratch(const Prog *p, const CpuTarget *t) {
 }
 
 const char *host_place(Arena *a, Loc loc) {
-  if (!loc.src) return "";
-  const char *slash = strrchr(loc.src->path, '/');
-  return arena_printf(a, "%s:%d", slash ? slash + 1 : loc.src->path, loc.line);
+  return loc.src ? arena_printf(a, "%s:%d", loc.src->path, loc.line) : "";
 }
 
 static HostFn start(const Prog *p, LLVMModuleRef mod) {

@@ -30,8 +30,7 @@ bool host_emit(CpuModule *m, const Prog *p, const HostInfo *info);
 /* The name of the ELF section that holds the manifest. */
 #define HOST_MANIFEST_SECTION ".tessera.manifest"
 
-/* The place as tables and line tables give it: "digpt.tess:41", the file's name without folders; "" for
- * nowhere. Arena-owned. */
+/* The place as the tables give it, "digpt.tess:41"; "" for nowhere. Arena-owned. */
 const char *host_place(Arena *a, Loc loc);
 
 #endif

@@ -95,6 +95,11 @@ Source *diag_source(Arena *a, const char *path, const char *text, size_t len) {
   return s;
 }
 
+/* Every Source is made above, as an object that is not constant. */
+void diag_rename(const Source *src, const char *path) {
+  ((Source *)src)->path = path;
+}
+
 static Source *read_stream(Arena *a, const char *path, FILE *f) {
   size_t len = 0, cap = 1 << 16;
   char *buf = malloc(cap);

@@ -27,6 +27,10 @@ Source *diag_read(Arena *a, const char *path);
 /* A source made of a string that is already in memory. */
 Source *diag_source(Arena *a, const char *path, const char *text, size_t len);
 
+/* From here on, places in this text are given as places in `path`, which the caller keeps: what programs and
+ * dumps say must not depend on where the build was started. */
+void diag_rename(const Source *src, const char *path);
+
 void diag_error(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* More about the last error: another place, or advice. */
 void diag_note(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

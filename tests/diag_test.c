@@ -87,6 +87,14 @@ START_TEST(a_flood_is_cut_but_counted) {
 }
 END_TEST
 
+START_TEST(a_renamed_text_is_named_anew) {
+  Source *s = source("one\n");
+  diag_rename(s, "b.tess");
+  diag_error((Loc){s, 1, 1}, "first");
+  ck_assert_str_eq(said(), "b.tess:1:1: error: first\n    1 | one\n      | ^\n");
+}
+END_TEST
+
 START_TEST(files_are_read_whole) {
   char path[] = "/tmp/diag_test_XXXXXX";
   int fd = mkstemp(path);
@@ -137,6 +145,7 @@ int main(void) {
   tcase_add_test(t, places_outside_the_text_are_harmless);
   tcase_add_test(t, several_errors_are_counted_and_notes_are_not);
   tcase_add_test(t, a_flood_is_cut_but_counted);
+  tcase_add_test(t, a_renamed_text_is_named_anew);
   tcase_add_test(t, files_are_read_whole);
   tcase_add_test(t, a_missing_file_or_a_folder_is_an_error);
   tcase_add_test(t, the_nearest_name_is_advised);

@@ -34,7 +34,7 @@ static const char *in_folder(const char *name) {
 
 static Loc place(int line) {
   static const char text[] = "\n\n\n\n\n\n\n\n\n";
-  return (Loc){diag_source(arena, "models/deep/two.tess", text, sizeof text - 1), line, 1};
+  return (Loc){diag_source(arena, "lib/two.tess", text, sizeof text - 1), line, 1};
 }
 
 static Kernel *kernel_over(const char *name, int line, int *axis) {
@@ -208,7 +208,7 @@ START_TEST(tables_read_back_as_they_went_in) {
       "value images flags 5 entry 2 data \"image\" shift 2 flip 0.5 classes 0 type 0 [6] at 64 count 6\n");
   has(said, "setting lr 0.001 the learning rate\nsetting rate 0.5 another\n");
   has(said,
-      "launch 2.0 scale \"blocks.0 \"sum\"\" two.tess:3 flop 12 bytes 48.5\n type 0 [6] at 0 count 6\n");
+      "launch 2.0 scale \"blocks.0 \"sum\"\" lib/two.tess:3 flop 12 bytes 48.5\n type 0 [6] at 0 count 6\n");
 }
 END_TEST
 
@@ -217,7 +217,7 @@ START_TEST(a_cut_output_is_listed_by_pieces) {
   int status;
   build(in_folder("two"));
   const char *said = output_of(in_folder("two"), &status);
-  has(said, "two.tess:4 flop 12 bytes 48.5\n type 0 [2] at 136 count 2\n type 0 [2] at 168 count 2\n"
+  has(said, "lib/two.tess:4 flop 12 bytes 48.5\n type 0 [2] at 136 count 2\n type 0 [2] at 168 count 2\n"
             " type 0 [2] at 200 count 2\n");
 }
 END_TEST

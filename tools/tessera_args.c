@@ -35,10 +35,11 @@ bool args_option(Args *a, const char *name, const char **value) {
   if (!args_more(a)) return false;
   const char *arg = a->argv[a->at];
   size_t n = strlen(name);
-  if (strncmp(arg, name, n) != 0 || (arg[n] && arg[n] != '=')) return false;
+  bool letter = name[1] != '-'; /* "-DNAME" as well as "-D NAME" */
+  if (strncmp(arg, name, n) != 0 || (!letter && arg[n] && arg[n] != '=')) return false;
   a->at++;
-  if (arg[n] == '=')
-    *value = arg + n + 1;
+  if (arg[n])
+    *value = arg + n + !letter;
   else if (a->at < a->argc)
     *value = a->argv[a->at++];
   else

@@ -1,0 +1,171 @@
+/* tessera build: the pipeline, from a description to a program. */
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codegen/link.h"
+#include "codegen/manifest_fill.h"
+#include "codegen/sha256.h"
+#include "frontend/frontend.h"
+#include "passes/passes.h"
+#include "tools/tessera_build.h"
+
+typedef struct Build {
+  Arena *arena;
+  const BuildOptions *o;
+  Graph *graph;
+  FrontInfo front;
+  const CpuTarget *cpu;
+  Prog *prog;
+  CpuModule *module;
+} Build;
+
+static bool find_target(Build *b) {
+  const char *t = b->o->target;
+  if (strncmp(t, "cpu:", 4) == 0) b->cpu = cpu_target(t + 4);
+  if (!b->cpu) diag_error((Loc){0}, "unknown target \"%s\"; \"cpu:native\" is this machine", t);
+  return b->cpu != NULL;
+}
+
+/* The text of a stage, when --emit asks for it. */
+static bool emit(Build *b, EmitKind kind, char *(*text)(Build *)) {
+  return !b->o->emit.folder[kind] || emit_write(b->arena, &b->o->emit, kind, text(b));
+}
+
+static char *graph_text(Build *b) {
+  return graph_print(b->arena, b->graph);
+}
+
+static char *kernels_text(Build *b) {
+  char *text = "";
+  for (int i = 0; i < b->prog->nkernel; i++)
+    text = arena_printf(b->arena, "%s%s\n", text, kern_print(b->arena, b->prog->kernel[i]));
+  return text;
+}
+
+static char *llvm_text(Build *b) {
+  return cpu_module_ir(b->module);
+}
+
+static char *asm_text(Build *b) {
+  return cpu_module_asm(b->module);
+}
+
+/* Description to graph. From then on its files are called as seen from its folder. */
+static bool describe(Build *b) {
+  FrontArgs args = {
+      .ndefine = b->o->ndefine, .define = b->o->define, .train = b->o->block, .library = TESSERA_LIBRARY};
+  b->graph = front_build(b->arena, b->o->description, &args, &b->front);
+  if (!b->graph || !graph_verify(b->graph)) return false;
+  for (int i = 0; i < b->front.nsource; i++) diag_rename(b->front.source[i].src, b->front.source[i].relative);
+  return emit(b, EMIT_GRAPH, graph_text);
+}
+
+/* Graph to kernels, launches and a memory plan. */
+static bool plan(Build *b) {
+  PassOptions options = {
+      .target = "cpu", .lanes = b->cpu->lanes, .dump_after = b->o->dump_after, .dump = stdout};
+  b->prog = passes_run(b->arena, b->graph, &options);
+  return b->prog && emit(b, EMIT_KERNELS, kernels_text);
+}
+
+static void add_kernels(Build *b) {
+  const Graph *g = b->graph;
+  const char **settings = ARENA_ARRAY(b->arena, g->nsetting, const char *);
+  for (int i = 0; i < g->nsetting; i++) settings[i] = g->setting[i].name;
+  cpu_module_settings(b->module, settings, g->nsetting);
+  for (int i = 0; i < b->prog->nkernel; i++)
+    cpu_module_add(b->module, b->prog->kernel[i], b->prog->kernel[i]->name, false);
+}
+
+static void hash_text(Sha256 *h, const char *text, size_t len) {
+  sha256_add(h, &len, sizeof len);
+  sha256_add(h, text, len);
+}
+
+/* Over the files' texts and the parameters' values, each after its length. */
+static const char *source_hash(const Build *b) {
+  char *digits = arena_alloc(b->arena, 65);
+  Sha256 h;
+  sha256_start(&h);
+  for (int i = 0; i < b->front.nsource; i++) {
+    hash_text(&h, b->front.source[i].relative, strlen(b->front.source[i].relative));
+    hash_text(&h, b->front.source[i].src->text, b->front.source[i].src->len);
+  }
+  for (int i = 0; i < b->front.nparam; i++) {
+    hash_text(&h, b->front.param[i].name, strlen(b->front.param[i].name));
+    hash_text(&h, b->front.param[i].value, strlen(b->front.param[i].value));
+  }
+  sha256_finish(&h, digits);
+  return digits;
+}
+
+static const Define *defines(const Build *b) {
+  Define *d = ARENA_ARRAY(b->arena, b->front.nparam, Define);
+  for (int i = 0; i < b->front.nparam; i++)
+    d[i] = (Define){.name = b->front.param[i].name, .value = b->front.param[i].value};
+  return d;
+}
+
+/* Kernels to machine code, with the entries and tables around them. */
+static bool generate(Build *b, const char *object) {
+  const CpuTarget *t = b->cpu;
+  HostInfo info = {.description = b->front.source[0].relative,
+                   .source_hash = source_hash(b),
+                   .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", cpu:%s", t->name),
+                   .cpu_needs = t->needs,
+                   .scratch_bytes = host_scratch(b->prog, t),
+                   .max_threads = b->o->threads,
+                   .poison = b->o->poison};
+  manifest_fill(b->prog, t, defines(b), b->front.nparam, &info);
+  b->module = cpu_module_new(b->arena, t, info.description);
+  add_kernels(b);
+  bool ok = host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
+            emit(b, EMIT_ASM, asm_text) && cpu_module_object(b->module, object);
+  cpu_module_free(b->module);
+  return ok;
+}
+
+/* The archive lies beside the compiler. */
+static const char *runtime_archive(Arena *a) {
+  char self[4096];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n < 0) ice("/proc/self/exe cannot be read");
+  self[n] = 0;
+  return arena_printf(a, "%s/libtessera_rt.a", dirname(self));
+}
+
+/* Object and runtime to a program. */
+static bool make_program(Build *b) {
+  const char *object = arena_printf(b->arena, "%s.o.part", b->o->out);
+  bool ok = generate(b, object) && link_program(object, runtime_archive(b->arena), b->o->out);
+  unlink(object);
+  return ok;
+}
+
+static void announce(const Build *b) {
+  const Prog *p = b->prog;
+  int launches = 0;
+  for (int e = 0; e < EN_COUNT; e++) launches += p->entry[e].nlaunch;
+  printf("%s: %s of %s for cpu:%s; %d nodes, %d kernels, %d launches\n", b->o->out, p->graph->name_of_block,
+         b->front.source[0].relative, b->cpu->name, p->graph->nnode, p->nkernel, launches);
+  printf("%s: memory %.1f MiB, and %.2f MiB more for each thread; at least %.1f MiB are live at once\n",
+         b->o->out, (double)p->arena_bytes / (1 << 20), (double)host_scratch(p, b->cpu) / (1 << 20),
+         (double)p->live_bytes / (1 << 20));
+}
+
+int verb_build(int argc, char **argv) {
+  Arena *a = arena_new();
+  Args args = args_start("build", argc, argv);
+  BuildOptions o;
+  bool understood = build_options(a, &args, &o), ok = false;
+  if (understood) {
+    Build b = {.arena = a, .o = &o};
+    ok = find_target(&b) && describe(&b) && plan(&b) && make_program(&b);
+    if (ok) announce(&b);
+  }
+  arena_free(a);
+  return understood ? !ok : 2;
+}

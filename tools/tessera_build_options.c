@@ -1,0 +1,65 @@
+/* The command line of `tessera build`. */
+#include <string.h>
+
+#include "passes/passes.h"
+#include "tools/tessera_build.h"
+
+enum { THREADS = 64, MOST_THREADS = 1024 };
+
+static void add_emit(Args *args, BuildOptions *o, const char *kind) {
+  EmitKind k = emit_kind(kind);
+  if (k == EMIT_KINDS)
+    args_fail(args, "--emit wants graph, kernels, llvm, asm or cuda, found \"%s\"", kind);
+  else if (args->at == args->argc)
+    args_fail(args, "--emit=%s wants a folder", kind);
+  else
+    o->emit.folder[k] = args->argv[args->at++];
+}
+
+static void set_threads(Args *args, BuildOptions *o, const char *text) {
+  long n = args_number(args, "--threads", text, 1);
+  if (n > MOST_THREADS) args_fail(args, "--threads is at most %d", MOST_THREADS);
+  o->threads = (int)n;
+}
+
+static void read_one(Args *args, BuildOptions *o) {
+  const char *text = NULL;
+  if (args_option(args, "-D", &text)) {
+    if (!args->wrong) o->define[o->ndefine++] = text;
+  } else if (args_option(args, "-o", &o->out) || args_option(args, "--block", &o->block) ||
+             args_option(args, "--target", &o->target) || args_option(args, "--dump-after", &o->dump_after)) {
+    return;
+  } else if (args_option(args, "--emit", &text)) {
+    if (!args->wrong) add_emit(args, o, text);
+  } else if (args_option(args, "--threads", &text)) {
+    if (!args->wrong) set_threads(args, o, text);
+  } else if (args_flag(args, "--debug-poison")) {
+    o->poison = true;
+  } else if (o->description) {
+    args_fail(args, "one description at a time; found \"%s\" after \"%s\"", args_word(args), o->description);
+  } else {
+    o->description = args_word(args);
+  }
+}
+
+static void check_pass(Args *args, const char *name) {
+  for (const char *const *pass = passes_names(); *pass; pass++)
+    if (strcmp(*pass, name) == 0) return;
+  args_fail(args, "no pass is called \"%s\"", name);
+}
+
+static const char *file_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+bool build_options(Arena *a, Args *args, BuildOptions *o) {
+  *o = (BuildOptions){.target = "cpu:native", .threads = THREADS};
+  o->define = ARENA_ARRAY(a, args->argc + 1, const char *);
+  while (args_more(args)) read_one(args, o);
+  if (!args->wrong && !o->description) args_fail(args, "which description?");
+  if (!args->wrong && !o->out) args_fail(args, "-o says where the program goes");
+  if (!args->wrong && o->dump_after) check_pass(args, o->dump_after);
+  if (o->out) o->emit.name = file_name(o->out);
+  return !args->wrong;
+}
