@@ -117,10 +117,9 @@ bool rt_type_set(uint32_t t, void *p, uint64_t i, double v) {
   return same(rt_type_get(t, p, i), v);
 }
 
-/* Whether element i is an integer that f64 doesn't hold. */
+/* Whether element i is an integer that f64 may not hold. */
 static bool beyond_f64(uint32_t t, const void *p, uint64_t i) {
-  const double limit = 0x1p53;
-  return (t == RT_I64 || t == RT_U64) && fabs(rt_type_get(t, p, i)) > limit;
+  return (t == RT_I64 || t == RT_U64) && fabs(rt_type_get(t, p, i)) >= 0x1p53;
 }
 
 uint64_t rt_type_convert(uint32_t to_type, void *to, uint32_t from_type, const void *from, uint64_t n) {

@@ -1,0 +1,1 @@
+tessera_fuzzer(idx tessera_rt)

@@ -1,0 +1,1 @@
+tessera_fuzzer(safetensors tessera_rt)
