@@ -3,7 +3,7 @@
  * the first cache. */
 #include "codegen/cpu_dot.h"
 
-enum { RUN = 32 }; /* units of k in a run */
+enum { RUN = 4 }; /* units of k in a run */
 
 /* Variables that a pack adds the side sums up in. */
 typedef struct Sums {

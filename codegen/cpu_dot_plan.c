@@ -9,6 +9,7 @@ enum {
   TASK_FLOPS = 1 << 19, /* a task is not worth starting for less */
   NC = 128,
   MC = 140,             /* columns and rows of a task, about */
+  STREAMED = 1 << 17,   /* elements of a streamed block, about */
   HELD_BYTES = 8 << 20, /* a held operand is cut beyond this */
   PAD = 16              /* units that keep rows and panels out of each other's cache sets */
 };
@@ -33,10 +34,10 @@ static int64_t round_up(int64_t x, int64_t to) {
   return ceil_div(x, to) * to;
 }
 
-/* Blocks of the streamed dimension: about `size` each, `want` if the work allows it, an even number so that
- * two threads get equal halves, none smaller than `least`. */
-static int64_t streamed_blocks(int64_t extent, int64_t size, int64_t want, int64_t least) {
-  int64_t n = max2(ceil_div(extent, size), want);
+/* Blocks of the streamed dimension: about `size` each, more where k is short, `want` if the work allows it,
+ * an even number so that two threads get equal halves, none smaller than `least`. */
+static int64_t streamed_blocks(const DotShape *s, int64_t extent, int64_t size, int64_t want, int64_t least) {
+  int64_t n = max2(ceil_div(extent, max2(size, STREAMED / min2(s->kk, 1024))), want);
   n = clamp(n, 1, max2(extent / least, 1));
   return n > 1 ? n & ~(int64_t)1 : 1;
 }
@@ -52,10 +53,10 @@ static void cut_tasks(DotBlocks *g, const DotShape *s) {
   int64_t held_blocks = ceil_div(held * s->kk * 4, HELD_BYTES);
   if (g->hold_b) {
     g->bn = clamp(held_blocks, 1, ceil_div(s->n, 64));
-    g->bm = streamed_blocks(s->m, kplan_get(s->plan, "mc", MC), want, 28);
+    g->bm = streamed_blocks(s, s->m, kplan_get(s->plan, "mc", MC), want, 28);
   } else {
     g->bm = clamp(held_blocks, 1, ceil_div(s->m, 16));
-    g->bn = streamed_blocks(s->n, kplan_get(s->plan, "nc", NC), want, 64);
+    g->bn = streamed_blocks(s, s->n, kplan_get(s->plan, "nc", NC), want, 64);
   }
 }
 
