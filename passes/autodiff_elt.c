@@ -79,7 +79,8 @@ static Node *grad_ERF(Graph *g, Node *n, Node *dy, int i) {
 /* 1 - y^2 */
 static Node *grad_TANH(Graph *g, Node *n, Node *dy, int i) {
   (void)i;
-  return mul(g, dy, autodiff_map(g, E_SUB, autodiff_const(g, n, 1), mul(g, n, n)));
+  Node *square = mul(g, n, n);
+  return mul(g, dy, autodiff_map(g, E_SUB, autodiff_const(g, n, 1), square));
 }
 
 static Node *grad_SIN(Graph *g, Node *n, Node *dy, int i) {
@@ -96,7 +97,7 @@ static Node *grad_COS(Graph *g, Node *n, Node *dy, int i) {
 static Node *grad_ABS(Graph *g, Node *n, Node *dy, int i) {
   (void)i;
   Node *zero = autodiff_const(g, dy, 0), *x = n->in[0];
-  Node *left = where(g, autodiff_map(g, E_LT, x, zero), neg(g, dy), true);
+  Node *falls = autodiff_map(g, E_LT, x, zero), *left = where(g, falls, neg(g, dy), true);
   return map3(g, E_SELECT, autodiff_map(g, E_LT, zero, x), dy, left);
 }
 
