@@ -38,7 +38,7 @@ void kb_axes(KBuild *b) {
   for (int i = 0; i < b->nrole; i++) role_axes(b, &b->role[i]);
 }
 
-static void add_cut(KBuild *b, Role *r, int64_t at) {
+void kb_cut(KBuild *b, Role *r, int64_t at) {
   if (at <= 1 || at >= r->extent || r->extent % at || r->ncut == MOST_CUTS) return;
   int i = 0;
   for (; i < r->ncut && r->cut[i] < at; i++)
@@ -76,7 +76,7 @@ static void note_atom(KBuild *b, const IxAtom *atom) {
   kb_note(b, atom->arg);
   for (int i = 0; i < b->nrole; i++) {
     int64_t scale = scale_of(&b->role[i], atom->arg);
-    if (scale > 0) add_cut(b, &b->role[i], scale * atom->extent);
+    if (scale > 0) kb_cut(b, &b->role[i], scale * atom->extent);
   }
 }
 

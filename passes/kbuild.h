@@ -65,6 +65,8 @@ void kb_role(KBuild *b, const char *name, int64_t extent);
 Role *kb_find_role(KBuild *b, const char *name);
 /* Makes the kernel's axes from the roles' cuts. */
 void kb_axes(KBuild *b);
+/* Cuts the role's flat index at a divisor of its extent; what does not fit the other cuts is left uncut. */
+void kb_cut(KBuild *b, Role *r, int64_t at);
 /* Looks at an index expression that the kernel uses, for cuts. */
 void kb_note(KBuild *b, const Ix *x);
 

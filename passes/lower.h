@@ -33,6 +33,7 @@ struct Group {
 typedef struct Site {
   Where where;
   bool forced;          /* must have memory: assigned, reported, supplied, or an index of a gather */
+  bool padded;          /* read by a pad, perhaps out of range */
   bool pinned;          /* its memory lives for the whole entry */
   int uses;             /* consumers that compute, counted through views */
   double spread;        /* points at which consumers read it, over its own count */

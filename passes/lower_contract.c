@@ -54,8 +54,20 @@ static int64_t extent_of(const Labels *x, int role) {
   return n;
 }
 
+/* Labels of one role that are not neighbours in the result are axes of their own from the start. */
+static void cut_labels(KBuild *b, const Labels *x, int role) {
+  const Node *n = b->group->core;
+  int64_t below = extent_of(x, role);
+  for (int i = 0; i + 1 < x->n[role]; i++) {
+    below /= x->extent[role][i];
+    int here = find_label(n->at.label[2], n->shape.rank, x->label[role][i]);
+    int next = find_label(n->at.label[2], n->shape.rank, x->label[role][i + 1]);
+    if (next != here + 1) kb_cut(b, kb_find_role(b, role_names[role]), below);
+  }
+}
+
 static const Ix *label_index(KBuild *b, const Labels *x, uint8_t label) {
-  const Ix *idx[MAX_RANK];
+  const Ix *idx[MAX_RANK] = {0};
   for (int r = 0; r < 4; r++) {
     int i = find_label(x->label[r], x->n[r], label);
     if (i < 0) continue;
@@ -66,7 +78,7 @@ static const Ix *label_index(KBuild *b, const Labels *x, uint8_t label) {
 }
 
 static const KExpr *factor(KBuild *b, const Labels *x, int side) {
-  const Ix *idx[MAX_RANK];
+  const Ix *idx[MAX_RANK] = {0};
   const Node *n = x->side[side];
   for (int i = 0; i < n->shape.rank; i++) idx[i] = label_index(b, x, x->side_label[side][i]);
   return kb_expr(b, n, idx);
@@ -94,6 +106,7 @@ void lower_contract(Lower *l, Group *g) {
   double flop = 2;
   for (int r = 0; r < 4; r++) {
     kb_role(&b, role_names[r], extent_of(&x, r));
+    if (r != K) cut_labels(&b, &x, r);
     flop *= (double)extent_of(&x, r);
   }
   kb_write(&b, "dot", contract_body, &x);

@@ -23,7 +23,7 @@ static const Ix *flat(KBuild *b, const Node *n, const Ix *const *idx) {
 const Ix *kb_address(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
   int64_t dim[MAX_RANK];
-  const Ix *in_memory[MAX_RANK];
+  const Ix *in_memory[MAX_RANK] = {0};
   for (int i = 0; i < n->shape.rank; i++) {
     dim[i] = n->shape.dim[s->order[i]];
     in_memory[i] = idx[s->order[i]];
@@ -125,7 +125,7 @@ static const KExpr *lower_CONCAT(KBuild *b, const Node *n, const Ix *const *idx)
 }
 
 static const KExpr *lower_BROADCAST(KBuild *b, const Node *n, const Ix *const *idx) {
-  const Ix *of[MAX_RANK];
+  const Ix *of[MAX_RANK] = {0};
   const Shape *s = &n->in[0]->shape;
   for (int i = 0; i < s->rank; i++) of[i] = s->dim[i] == 1 ? ix_const(mem(b), 0) : idx[n->at.map[i]];
   return kb_expr(b, n->in[0], of);
@@ -136,13 +136,13 @@ static const KExpr *lower_RESHAPE(KBuild *b, const Node *n, const Ix *const *idx
 }
 
 static const KExpr *lower_PERMUTE(KBuild *b, const Node *n, const Ix *const *idx) {
-  const Ix *of[MAX_RANK];
+  const Ix *of[MAX_RANK] = {0};
   for (int i = 0; i < n->shape.rank; i++) of[n->at.map[i]] = idx[i];
   return kb_expr(b, n->in[0], of);
 }
 
 static const KExpr *lower_SLICE(KBuild *b, const Node *n, const Ix *const *idx) {
-  const Ix *of[MAX_RANK];
+  const Ix *of[MAX_RANK] = {0};
   for (int i = 0; i < n->shape.rank; i++) of[i] = ix_add(mem(b), idx[i], ix_const(mem(b), n->at.lo[i]));
   return kb_expr(b, n->in[0], of);
 }
@@ -168,7 +168,7 @@ static const KExpr *pad_inside(KBuild *b, const Node *n, int i, const Ix *x, con
 }
 
 static const KExpr *lower_PAD(KBuild *b, const Node *n, const Ix *const *idx) {
-  const Ix *of[MAX_RANK];
+  const Ix *of[MAX_RANK] = {0};
   const KExpr *inside = NULL;
   for (int i = 0; i < n->shape.rank; i++) {
     const Ix *x = ix_add(mem(b), idx[i], ix_const(mem(b), -n->at.lo[i]));
@@ -182,7 +182,7 @@ static const KExpr *lower_PAD(KBuild *b, const Node *n, const Ix *const *idx) {
 
 /* Dimension `axis` became [position, offset]. */
 static const KExpr *lower_WINDOW(KBuild *b, const Node *n, const Ix *const *idx) {
-  const Ix *of[MAX_RANK];
+  const Ix *of[MAX_RANK] = {0};
   int axis = n->at.axis;
   for (int i = 0; i < n->in[0]->shape.rank; i++) of[i] = idx[i < axis ? i : i + 1];
   of[axis] = ix_add(mem(b), ix_scale(mem(b), idx[axis], n->at.stride), idx[axis + 1]);
@@ -191,7 +191,7 @@ static const KExpr *lower_WINDOW(KBuild *b, const Node *n, const Ix *const *idx)
 
 static const KExpr *lower_GATHER(KBuild *b, const Node *n, const Ix *const *idx) {
   const Node *x = n->in[0], *index = n->in[1];
-  const Ix *of[MAX_RANK];
+  const Ix *of[MAX_RANK] = {0};
   int nbatch = index->shape.rank - 1;
   const KExpr *at = kb_expr(b, index, idx);
   if (at->kind != KE_READ) ice("the index of gather (node %d) is not in memory", n->id);
@@ -244,6 +244,7 @@ static const char *value_name(KBuild *b, const char *base) {
 
 static int define(KBuild *b, const char *base, DType t, int naxes, const int *axis, KReduce reduce, int nred,
                   const KRed *red, const KExpr *e) {
+  if (!nred) reduce = KR_NONE; /* all reduced extents are 1 */
   return kern_val(b->k, value_name(b, base), t, naxes, axis, reduce, nred, red, e);
 }
 
@@ -269,8 +270,20 @@ static const KExpr *share(KBuild *b, const Node *n, const Ix *const *idx, const 
   return kb_ref(b, define(b, n->name ? n->name : "v", n->dtype, naxes, axis, KR_NONE, 0, NULL, e));
 }
 
-static bool worth_sharing(const KBuild *b, const Node *n) {
-  return (n->op == O_ELT || n->op == O_CAST || n->op == O_RANDOM) && site_of(b->l, n)->uses > 1;
+static bool inside(const Node *n, const Ix *const *idx) {
+  for (int i = 0; i < n->shape.rank; i++) {
+    int64_t lo, hi;
+    ix_range(idx[i], &lo, &hi);
+    if (lo < 0 || hi >= n->shape.dim[i]) return false;
+  }
+  return true;
+}
+
+/* A value that stands alone is evaluated without the conditions around its uses, so its indices have to be
+ * inside whatever they are. */
+static bool worth_sharing(const KBuild *b, const Node *n, const Ix *const *idx) {
+  if (n->op != O_ELT && n->op != O_CAST && n->op != O_RANDOM) return false;
+  return site_of(b->l, n)->uses > 1 && inside(n, idx);
 }
 
 static bool in_group(const KBuild *b, const Site *s) {
@@ -291,7 +304,7 @@ const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
   if (in_group(b, s)) return at_point(b, n, idx);
   if (s->where == W_BUFFER || s->where == W_GIVEN) return read(b, n, idx);
-  if (!worth_sharing(b, n)) return rules[n->op](b, n, idx);
+  if (!worth_sharing(b, n, idx)) return rules[n->op](b, n, idx);
   const KExpr *e = recall(b, n, idx);
   if (e) return e;
   return remember(b, n, idx, share(b, n, idx, rules[n->op](b, n, idx)));

@@ -54,7 +54,7 @@ static const Ix *term_index(KBuild *b, const Sum *s) {
 }
 
 static const KExpr *reduce_term(KBuild *b, const Node *n, const Sum *s, const Ix *term) {
-  const Ix *kept[MAX_RANK], *gone[MAX_RANK], *idx[MAX_RANK];
+  const Ix *kept[MAX_RANK] = {0}, *gone[MAX_RANK] = {0}, *idx[MAX_RANK] = {0};
   Arena *a = b->l->arena;
   ix_unflatten(a, kb_find_role(b, "outer")->linear, s->kept.rank, s->kept.dim, kept);
   ix_unflatten(a, term, s->gone.rank, s->gone.dim, gone);

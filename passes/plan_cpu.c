@@ -68,6 +68,7 @@ static void plan_rows(KBuild *b, KPlan *p) {
 
 static KSkeleton skeleton_of(const KBuild *b) {
   for (int i = 0; i < b->nrole; i++) {
+    if (!b->role[i].naxes) continue;
     if (!strcmp(b->role[i].name, "k")) return SK_DOT;
     if (!strcmp(b->role[i].name, "row")) return SK_ROWS;
   }

@@ -70,7 +70,17 @@ static Node *under_views(Node *n) {
   return n;
 }
 
+/* Outside a padded value's extent nothing is read, but the index of a gather is part of an address and has no
+ * such guard: a gather below a pad gets memory. */
+static void push_padded(Lower *l, const Node *n) {
+  Site *s = site_of(l, n);
+  if (s->padded && n->op == O_GATHER) s->forced = true;
+  bool below = n->op == O_PAD || (s->padded && (node_is_view(n) || n->op == O_ELT || n->op == O_CAST));
+  for (int i = 0; below && i < n->nin; i++) site_of(l, n->in[i])->padded = true;
+}
+
 static void push_uses(Lower *l, Node *n) {
+  push_padded(l, n);
   const Site *s = site_of(l, n);
   bool through = node_is_view(n) && !s->forced;
   for (int i = 0; i < n->nin; i++) {

@@ -1,0 +1,1 @@
+tessera_test(lower_test passes)
