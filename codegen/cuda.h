@@ -62,9 +62,9 @@ enum { CUDA_HMMA = 0x23c, CUDA_HGMMA = 0x9f0, CUDA_LDGSTS = 0xfae, CUDA_LDL = 0x
 int cuda_cubin(Arena *a, const void *bytes, size_t size, CudaCode **code);
 /* Instructions of that opcode. */
 int cuda_count(const CudaCode *c, unsigned opcode);
-/* Whether the image holds every launch's kernel with the parameters that the launcher packs, no spills, a
- * block that fits the register file, and tensor-core instructions where they were promised; reports what does
- * not hold at `text` as a whole. nbuf[i] is the number of buffers of launch i. */
+/* Whether the image holds every launch's kernel with the parameters that the launcher packs, a block that
+ * fits the register file, and, where a tensor-core dot was promised, its instructions and no spills; reports
+ * what does not hold at `text` as a whole. nbuf[i] is the number of buffers of launch i. */
 bool cuda_check(Arena *a, const CudaImage *image, const Source *text, int n, const CudaLaunch *launch,
                 const int *nbuf);
 

@@ -23,8 +23,9 @@ static bool check_parameters(const CudaCode *c, const char *arch, Loc at, int wa
 
 static bool check_code(const CudaCode *c, const CudaLaunch *l, const char *arch, Loc at) {
   bool ok = true;
-  if (cuda_count(c, CUDA_LDL) + cuda_count(c, CUDA_STL) || c->frame) {
-    diag_error(at, "%s: kernel %s keeps %d bytes a thread in local memory; expected none", arch, c->name,
+  bool local = cuda_count(c, CUDA_LDL) + cuda_count(c, CUDA_STL) || c->frame;
+  if (l->mma && local) {
+    diag_error(at, "%s: kernel %s spills: %d bytes a thread in local memory, expected none", arch, c->name,
                c->frame);
     ok = false;
   }

@@ -72,15 +72,26 @@ static bool only_reduction(const Kernel *k, int acc) {
   return true;
 }
 
+/* How the warps share the tile: wm rows of wn, so that a warp's part is nearest to a square. False when no
+ * way gives each whole fragments. */
+static bool share(CudaDot *d, int64_t warps) {
+  int64_t least = -1;
+  for (int64_t wm = 1; wm <= warps; wm++) {
+    int64_t wn = warps / wm;
+    if (warps % wm || d->bm % (16 * wm) || d->bn % (8 * wn)) continue;
+    int64_t off = d->bm / wm - d->bn / wn;
+    if (off < 0) off = -off;
+    if (least < 0 || off < least) least = off, d->wm = wm, d->wn = wn;
+  }
+  return least >= 0;
+}
+
 static bool match_numbers(const KPlan *p, CudaDot *d) {
   d->bm = kplan_get(p, "bm", 128);
   d->bn = kplan_get(p, "bn", 128);
   d->bk = kplan_get(p, "bk", 32);
   d->ring = kplan_get(p, "ring", 3);
-  d->wm = kplan_get(p, "wm", 2);
-  d->wn = kplan_get(p, "wn", 2);
-  return d->wm > 0 && d->wn > 0 && d->bm > 0 && d->bn > 0 && d->bk > 0 && d->ring >= 2 &&
-         d->bm % (16 * d->wm) == 0 && d->bn % (8 * d->wn) == 0 && d->bk % 16 == 0 && d->wm * d->wn <= 32;
+  return d->bk % 16 == 0 && d->ring >= 2 && share(d, kplan_get(p, "warps", 4));
 }
 
 bool cuda_dot_match(const Kernel *k, CudaDot *d) {

@@ -73,13 +73,19 @@ static int line_of(const char *message, const char *end) {
   return open ? atoi(open + 1) : 0;
 }
 
+/* Whether the line is an error, and not the count of them. */
+static bool is_error(const char *line, const char *end) {
+  const char *error = strstr(line, "error"), *count = strstr(line, "detected in the compilation");
+  return error && error < end && (!count || count > end);
+}
+
 /* One diag_error a line of the log that is an error; everything as one error when there is no such line. */
 static void report(const Source *text, const char *arch, const char *why, const char *log) {
   bool any = false;
   for (const char *line = log; *line;) {
     size_t len = strcspn(line, "\n");
-    const char *end = line + len, *error = strstr(line, "error");
-    if (error && error < end) {
+    const char *end = line + len;
+    if (is_error(line, end)) {
       diag_error((Loc){text, line_of(line, end), 1}, "%s: %.*s", arch, (int)len, line);
       any = true;
     }
