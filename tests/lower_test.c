@@ -1,193 +1,29 @@
-/* Lowering against the graph interpreter: random graphs of every kind of view, elementwise ops, contractions
- * and reductions, run as kernels by the kernel interpreter in the planned arena. */
+/* Lowering against the graph interpreter, on random graphs: as kernels run by the kernel interpreter in the
+ * planned arena, and as machine code with red zones around every buffer. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "codegen/cpu.h"
 #include "passes/passes.h"
+#include "runtime/program.h"
 #include "tests/prog_interp.h"
+#include "tests/random_graph.h"
 
-static uint64_t rng;
-
-static uint32_t draw(uint32_t n) {
-  rng = rng * 6364136223846793005u + 1442695040888963407u;
-  return (uint32_t)(rng >> 33) % n;
-}
+enum { SEED = 7, STEP = 3, MICRO = 1 };
 
 static double no_scalar(void *ctx, const char *name) {
   (void)ctx, (void)name;
   return 0.25;
 }
 
-enum { MOST_NODES = 40, MOST_POOL = 64 };
-
-typedef struct Pool {
-  Graph *g;
-  int n;
-  Node *node[MOST_POOL];
-} Pool;
-
-static Node *pick(Pool *p) {
-  return p->node[draw((uint32_t)p->n)];
-}
-
-static Shape draw_shape(void) {
-  static const int64_t dims[] = {1, 2, 3, 4, 5, 6, 8, 12};
-  Shape s = {.rank = 1 + (int)draw(4)};
-  for (int i = 0; i < s.rank; i++) s.dim[i] = dims[draw(8)];
-  return s;
-}
-
-static Node *of_shape(Pool *p, const Shape *s) {
-  for (int i = 0; i < 8; i++) {
-    Node *n = pick(p);
-    if (shape_same(&n->shape, s)) return n;
-  }
-  Shape like = *s;
-  return graph_random(p->g, draw(1 << 16), like);
-}
-
-static Node *make_elt(Pool *p) {
-  static const EltOp ops[] = {E_ADD, E_SUB, E_MUL, E_MAX, E_MIN};
-  Node *a = pick(p);
-  switch (draw(5)) {
-  case 0: return graph_elt(p->g, E_TANH, a, NULL, NULL);
-  case 1: return graph_elt(p->g, E_ERF, a, NULL, NULL);
-  case 2: {
-    Node *less = graph_elt(p->g, E_LT, a, of_shape(p, &a->shape), NULL);
-    return graph_elt(p->g, E_SELECT, less, a, of_shape(p, &a->shape));
-  }
-  default: return graph_elt(p->g, ops[draw(5)], a, of_shape(p, &a->shape), NULL);
-  }
-}
-
-/* Another factoring of the same count: neighbours merged, or one dimension split. */
-static Node *make_reshape(Pool *p) {
-  Node *a = pick(p);
-  Shape s = a->shape;
-  int i = (int)draw((uint32_t)s.rank);
-  if (draw(2) && s.rank > 1 && i + 1 < s.rank) {
-    s.dim[i] *= s.dim[i + 1];
-    for (int j = i + 1; j + 1 < s.rank; j++) s.dim[j] = s.dim[j + 1];
-    s.rank--;
-  } else if (s.rank < 6) {
-    int64_t by = s.dim[i] % 2 == 0 ? 2 : s.dim[i] % 3 == 0 ? 3 : 1;
-    for (int j = s.rank; j > i; j--) s.dim[j] = s.dim[j - 1];
-    s.dim[i] = by, s.dim[i + 1] /= by;
-    s.rank++;
-  }
-  return graph_reshape(p->g, a, s);
-}
-
-static Node *make_permute(Pool *p) {
-  Node *a = pick(p);
-  int perm[MAX_RANK];
-  for (int i = 0; i < a->shape.rank; i++) perm[i] = i;
-  for (int i = a->shape.rank - 1; i > 0; i--) {
-    int j = (int)draw((uint32_t)i + 1), t = perm[i];
-    perm[i] = perm[j], perm[j] = t;
-  }
-  return graph_permute(p->g, a, perm);
-}
-
-static Node *make_slice(Pool *p) {
-  Node *a = pick(p);
-  Shape s = a->shape;
-  int64_t start[MAX_RANK] = {0};
-  for (int i = 0; i < s.rank; i++) {
-    start[i] = draw((uint32_t)s.dim[i]);
-    s.dim[i] -= start[i];
-    if (s.dim[i] > 1) s.dim[i] -= draw(2);
-  }
-  return graph_slice(p->g, a, start, s);
-}
-
-static Node *make_pad(Pool *p) {
-  Node *a = pick(p);
-  int64_t lo[MAX_RANK] = {0}, hi[MAX_RANK] = {0}, between[MAX_RANK] = {0};
-  int i = (int)draw((uint32_t)a->shape.rank);
-  lo[i] = draw(3), hi[i] = draw(3), between[i] = draw(2);
-  return graph_pad(p->g, a, lo, hi, between);
-}
-
-static Node *make_concat(Pool *p) {
-  Node *a = pick(p), *parts[3] = {a, of_shape(p, &a->shape), a};
-  return graph_concat(p->g, 2 + (int)draw(2), parts, (int)draw((uint32_t)a->shape.rank));
-}
-
-static Node *make_window(Pool *p) {
-  Node *a = pick(p);
-  int axis = (int)draw((uint32_t)a->shape.rank);
-  if (a->shape.rank >= 6 || a->shape.dim[axis] < 3) return a;
-  return graph_window(p->g, a, axis, 2, 1 + draw(2));
-}
-
-static Node *make_gather(Pool *p) {
-  Node *a = pick(p);
-  int64_t j = 1 + draw(4);
-  Node *u = graph_random(p->g, draw(1 << 16), shape_of(1, &j));
-  Node *scale = graph_const(p->g, DT_F32, shape_of(1, &j), (double)a->shape.dim[0]);
-  Node *index =
-      graph_cast(p->g, DT_I32, graph_elt(p->g, E_FLOOR, graph_elt(p->g, E_MUL, u, scale, NULL), NULL, NULL));
-  Node *got = graph_gather(p->g, a, index);
-  return draw(2) ? got : graph_scatter(p->g, got, index, a->shape.dim[0]);
-}
-
-static Node *make_reduce(Pool *p) {
-  Node *a = pick(p);
-  uint32_t axes = draw(1u << a->shape.rank);
-  return graph_reduce(p->g, draw(2) ? GR_SUM : GR_MAX, a, axes);
-}
-
-static Node *make_broadcast(Pool *p) {
-  Node *a = pick(p);
-  Shape s = draw_shape();
-  int map[MAX_RANK], at = 0;
-  Shape to = {.rank = 0};
-  for (int i = 0; i < a->shape.rank; i++) {
-    if (draw(3) == 0 && at < 6) to.dim[at++] = s.dim[0];
-    map[i] = at;
-    to.dim[at++] = a->shape.dim[i];
-  }
-  to.rank = at;
-  return at <= 6 ? graph_broadcast(p->g, a, to, map) : a;
-}
-
-/* Two operands over random subsets of five labels; a label of one alone is kept. */
-static Node *make_contract(Pool *p) {
-  static const int64_t extent[] = {2, 3, 4, 5, 7};
-  char text[40], left[8] = "", right[8] = "", out[8] = "";
-  Shape l = {0}, r = {0};
-  for (int i = 0; i < 5; i++) {
-    uint32_t where = draw(4);
-    char c[2] = {(char)('a' + i), 0};
-    if (where != 1) strcat(left, c), l.dim[l.rank++] = extent[i];
-    if (where != 0) strcat(right, c), r.dim[r.rank++] = extent[i];
-    if (where != 3) strcat(out, c);
-  }
-  if (!*left || !*right) return pick(p);
-  snprintf(text, sizeof text, "%s,%s->%s", left, right, out);
-  return graph_contract(p->g, text, of_shape(p, &l), of_shape(p, &r));
-}
-
-static void grow(Pool *p) {
-  static Node *(*const make[])(Pool *) = {make_elt,      make_elt,      make_elt,      make_reshape,
-                                          make_permute,  make_slice,    make_pad,      make_concat,
-                                          make_window,   make_gather,   make_reduce,   make_reduce,
-                                          make_contract, make_contract, make_broadcast};
-  Node *n = make[draw(sizeof make / sizeof *make)](p);
-  ck_assert_ptr_nonnull(n);
-  if (n->dtype == DT_F32 && n->shape.rank > 0 && shape_count(&n->shape) < 4000 && p->n < MOST_POOL)
-    p->node[p->n++] = n;
-}
-
 static bool near(double a, double b) {
   return fabs(a - b) <= 1e-3 * (1 + fabs(b)) || (isnan(a) && isnan(b));
 }
 
-static void compare(const Prog *prog, const char *arena, GraphRun *run, EntryKind e, const char *name) {
-  const PValue *v = prog_value(prog, e, name);
+static void compare(const Prog *prog, const char *arena, GraphRun *run, const char *name) {
+  const PValue *v = prog_value(prog, EN_EVAL, name);
   const double *want = graph_run_value(run, name);
   const float *got = (const float *)(const void *)(arena + v->buf->offset + v->at);
   int64_t n = shape_count(&v->value->node->shape);
@@ -196,57 +32,85 @@ static void compare(const Prog *prog, const char *arena, GraphRun *run, EntryKin
                   want[i]);
 }
 
-static Graph *random_graph(Arena *a, int nodes) {
-  Pool p = {.g = graph_new(a)};
-  p.g->name_of_block = "test";
-  for (int i = 0; i < 3; i++) p.node[p.n++] = graph_random(p.g, draw(1 << 16), draw_shape());
-  for (int i = 0; i < nodes; i++) grow(&p);
-  for (int i = 0; i < 4; i++) {
-    char name[8];
-    snprintf(name, sizeof name, "out%d", i);
-    Node *n = p.node[p.n - 1 - (int)draw((uint32_t)(p.n < 10 ? p.n : 10))];
-    graph_value(p.g, EN_EVAL, arena_strdup(a, name), n, V_REPORT);
-  }
-  p.g->entry[EN_EVAL].present = true;
-  return p.g;
+typedef void Execute(Arena *a, const Prog *p, char *arena);
+
+static void by_interpreter(Arena *a, const Prog *p, char *arena) {
+  KStepEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
+  (void)a;
+  prog_interp(p, arena, EN_EVAL, &env, 0);
 }
 
-static void check_graph(Graph *g, Arena *a) {
+static void launch_native(CpuModule *m, const CpuTarget *t, const PLaunch *l, char *arena) {
+  TessStep step = {.seed = SEED, .step = STEP, .micro = MICRO};
+  void *buf[256], *f = cpu_module_jit(m, l->kernel->name);
+  const KPlan *plan = kern_plan_for(l->kernel, "cpu");
+  ck_assert_ptr_nonnull(f);
+  char *scratch = aligned_alloc(64, (size_t)(cpu_scratch(l->kernel, plan, t) + 64) / 64 * 64);
+  for (int b = 0; b < l->kernel->nbuf; b++) buf[b] = arena + l->buf[b]->offset + l->at[b];
+  TessKernel *run;
+  memcpy(&run, &f, sizeof run);
+  run(buf, &step, scratch, 0, cpu_tasks(l->kernel, plan));
+  free(scratch);
+}
+
+static void by_machine(Arena *a, const Prog *p, char *arena) {
+  const CpuTarget *t = cpu_target("native");
+  CpuModule *m = cpu_module_new(a, t, "random");
+  for (int i = 0; i < p->nkernel; i++) cpu_module_add(m, p->kernel[i], p->kernel[i]->name, true);
+  prog_interp_poison(p, arena, EN_EVAL);
+  for (int i = 0; i < p->entry[EN_EVAL].nlaunch; i++)
+    launch_native(m, t, &p->entry[EN_EVAL].launch[i], arena);
+  cpu_module_free(m);
+}
+
+static void check_graph(uint64_t seed, Execute *execute) {
+  Arena *a = arena_new();
+  Graph *g = random_graph(a, seed);
   PassOptions o = {.target = "cpu", .lanes = 16};
+  GraphEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
   GraphRun *run = graph_run_new(g, false);
-  GraphEnv genv = {.seed = 7, .step = 3, .micro = 1, .scalar = no_scalar};
-  KStepEnv kenv = {.seed = 7, .step = 3, .micro = 1, .scalar = no_scalar};
-  ck_assert(graph_run_entry(run, EN_EVAL, &genv));
+  ck_assert(graph_run_entry(run, EN_EVAL, &env));
   Prog *p = passes_run(a, g, &o);
-  char *arena = calloc(1, (size_t)p->arena_bytes);
-  prog_interp(p, arena, EN_EVAL, &kenv, 0);
-  for (int i = 0; i < 4; i++) {
+  char *arena = aligned_alloc(64, (size_t)(p->arena_bytes + 63) / 64 * 64);
+  memset(arena, 0, (size_t)p->arena_bytes);
+  execute(a, p, arena);
+  for (int i = 0; i < RANDOM_OUTS; i++) {
     char name[8];
     snprintf(name, sizeof name, "out%d", i);
-    compare(p, arena, run, EN_EVAL, name);
+    compare(p, arena, run, name);
   }
   graph_run_free(run);
   free(arena);
+  arena_free(a);
 }
 
-START_TEST(random_graphs_keep_their_meaning) {
-  uint64_t seed = getenv("LOWER_SEED") ? strtoull(getenv("LOWER_SEED"), NULL, 0) : (uint64_t)time(NULL);
-  int rounds = getenv("LOWER_ROUNDS") ? atoi(getenv("LOWER_ROUNDS")) : 150;
-  for (int i = 0; i < rounds; i++) {
-    printf("seed %llu\n", (unsigned long long)(seed + (uint64_t)i)), fflush(stdout);
-    rng = (seed + (uint64_t)i) * 0x9e3779b97f4a7c15u;
-    Arena *a = arena_new();
-    check_graph(random_graph(a, 6 + (int)draw(MOST_NODES)), a);
-    arena_free(a);
+/* LOWER_SEED and LOWER_ROUNDS repeat a failure or look longer; the seed is printed before each graph. */
+static void check_many(int rounds, Execute *execute) {
+  const char *from = getenv("LOWER_SEED"), *many = getenv("LOWER_ROUNDS");
+  uint64_t seed = from ? strtoull(from, NULL, 0) : (uint64_t)time(NULL);
+  for (int i = 0; i < (many ? atoi(many) : rounds); i++) {
+    printf("seed %llu\n", (unsigned long long)(seed + (uint64_t)i));
+    fflush(stdout);
+    check_graph(seed + (uint64_t)i, execute);
   }
+}
+
+START_TEST(kernels_mean_what_the_graph_does) {
+  check_many(200, by_interpreter);
+}
+END_TEST
+
+START_TEST(machine_code_means_what_the_graph_does) {
+  check_many(60, by_machine);
 }
 END_TEST
 
 int main(void) {
   Suite *s = suite_create("lower");
   TCase *t = tcase_create("random");
-  tcase_set_timeout(t, 120);
-  tcase_add_test(t, random_graphs_keep_their_meaning);
+  tcase_set_timeout(t, 600);
+  tcase_add_test(t, kernels_mean_what_the_graph_does);
+  tcase_add_test(t, machine_code_means_what_the_graph_does);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);

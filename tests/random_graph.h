@@ -1,0 +1,14 @@
+/* Random graphs for tests: an eval entry that reports out0 to out3. */
+#ifndef TESTS_RANDOM_GRAPH_H
+#define TESTS_RANDOM_GRAPH_H
+
+#include "ir/graph.h"
+
+enum { RANDOM_OUTS = 4 };
+
+/* The same graph for the same seed. */
+Graph *random_graph(Arena *a, uint64_t seed);
+/* A number below n from the generator that the graph was drawn from. */
+uint32_t random_draw(uint32_t n);
+
+#endif
