@@ -42,6 +42,14 @@ int64_t host_scratch(const Prog *p, const CpuTarget *t) {
   return (most + SCRATCH_ALIGN - 1) / SCRATCH_ALIGN * SCRATCH_ALIGN;
 }
 
+void host_count_tasks(Prog *p) {
+  for (int e = 0; e < EN_COUNT; e++)
+    for (int i = 0; i < p->entry[e].nlaunch; i++) {
+      PLaunch *l = &p->entry[e].launch[i];
+      l->tasks = cpu_tasks(l->kernel, kern_plan_for(l->kernel, "cpu"));
+    }
+}
+
 const char *host_place(Arena *a, Loc loc) {
   return loc.src ? arena_printf(a, "%s:%d", loc.src->path, loc.line) : "";
 }

@@ -27,7 +27,7 @@ bool kern_is_identifier(const char *s) {
 }
 
 bool kern_is_reserved(const char *s) {
-  static const char *const words[] = {"inf", "nan", "true", "false", "and", "or"};
+  static const char *const words[] = {"inf", "nan", "true", "false", "and", "or", "sum", "max"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strcmp(s, words[i])) return true;
   return false;

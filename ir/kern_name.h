@@ -8,7 +8,7 @@ enum { KERN_MAX_PLANS = 8 };
 
 /* A letter or _, then letters, digits and _. */
 bool kern_is_identifier(const char *s);
-/* inf, nan, true, false, and, or have a meaning in expressions, so nothing may be named so. */
+/* inf, nan, true, false, and, or, sum, max have a meaning in expressions, so nothing may be named so. */
 bool kern_is_reserved(const char *s);
 /* The name made an identifier that is none of those. */
 const char *kern_identifier(Arena *a, const char *name);

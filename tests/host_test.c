@@ -101,7 +101,6 @@ static void launch(Prog *p, int kernel, PBuf *const *buf, const int64_t *at, uin
                                       .buf = arena_copy(arena, buf, (size_t)k->nbuf * sizeof *buf),
                                       .at = arena_copy(arena, at, (size_t)k->nbuf * sizeof *at),
                                       .guard = guard,
-                                      .tasks = cpu_tasks(k, kern_plan_for(k, "cpu")),
                                       .origin = "blocks.0 \"sum\"",
                                       .loc = k->loc,
                                       .flop = 12,
@@ -146,6 +145,7 @@ static Prog *program(void) {
   p->nstate = 1;
   p->value = arena_copy(arena, &(PValue){.value = images, .entry = EN_MICRO, .buf = x}, sizeof(PValue));
   p->nvalue = 1;
+  host_count_tasks(p);
   return p;
 }
 

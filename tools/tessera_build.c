@@ -68,7 +68,9 @@ static bool plan(Build *b) {
   PassOptions options = {
       .target = "cpu", .lanes = b->cpu->lanes, .dump_after = b->o->dump_after, .dump = stdout};
   b->prog = passes_run(b->arena, b->graph, &options);
-  return b->prog && emit(b, EMIT_KERNELS, kernels_text);
+  if (!b->prog) return false;
+  host_count_tasks(b->prog);
+  return emit(b, EMIT_KERNELS, kernels_text);
 }
 
 static void add_kernels(Build *b) {

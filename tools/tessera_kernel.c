@@ -122,13 +122,15 @@ static float element(const void *p, DType t, size_t i) {
   }
 }
 
-/* Distance of our outputs from the interpreter's, divided by the norm of those. */
+/* Distance of our outputs from the interpreter's, divided by the norm of those. The data may lead to values
+ * that are no numbers (logarithms of what is negative): those agree. */
 static double distance(const Trial *t) {
   double apart = 0, norm = 0;
   for (int b = 0; b < t->kernel->nbuf; b++) {
     const KBuf *buf = &t->kernel->buf[b];
     for (size_t i = 0; buf->kind != KB_IN && i < t->count[b]; i++) {
       double x = (double)element(t->ours[b], buf->dtype, i), y = (double)element(t->theirs[b], buf->dtype, i);
+      if (isnan(x) && isnan(y)) continue;
       apart += (x - y) * (x - y);
       norm += y * y;
     }
