@@ -40,7 +40,7 @@ static inline Node *random_elt(RandomGraph *r) {
   static const EltOp one[] = {E_NEG, E_TANH, E_SIN, E_COS, E_ABS, E_ERF, E_FLOOR},
                      two[] = {E_ADD, E_SUB, E_MUL, E_MAX, E_MIN, E_ADD, E_MUL};
   Node *x = random_pick(r);
-  switch (case_draw(4)) {
+  switch (case_draw(6)) {
   case 0: return graph_elt(r->g, one[case_draw(7)], x, NULL, NULL);
   case 1: {
     EltOp compare = (EltOp[]){E_LT, E_LE, E_EQ}[case_draw(3)];
@@ -48,6 +48,10 @@ static inline Node *random_elt(RandomGraph *r) {
     if (case_draw(2)) c = graph_elt(r->g, E_NOT, c, NULL, NULL);
     if (case_draw(2)) c = graph_elt(r->g, case_draw(2) ? E_AND : E_OR, c, graph_cast(r->g, DT_BOOL, x), NULL);
     return graph_elt(r->g, E_SELECT, c, x, random_like(r, x->shape));
+  }
+  case 2: {
+    static const double divisors[] = {1, 2, -4, -1};
+    return graph_map2(r->g, E_DIV, x, graph_scalar(r->g, divisors[case_draw(4)]));
   }
   default: return graph_elt(r->g, two[case_draw(7)], x, random_like(r, x->shape), NULL);
   }
@@ -200,6 +204,13 @@ static inline Node *random_node(RandomGraph *r) {
   return bounded && case_draw(3) == 0 ? graph_elt(r->g, E_TANH, made, NULL, NULL) : made;
 }
 
+static inline void random_grow(RandomGraph *r, int n) {
+  for (int i = 0; i < n && r->n < POOL; i++) {
+    Node *made = random_node(r);
+    if (made) r->pool[r->n++] = made;
+  }
+}
+
 /* About `n` nodes over two parameters and an input; entry eval reports the last few, one of them supplied. */
 static inline RandomGraph random_graph(int n) {
   RandomGraph r = {.arena = arena_new()};
@@ -210,10 +221,7 @@ static inline RandomGraph random_graph(int n) {
   r.pool[r.n++] = graph_read(r.g, b);
   r.pool[r.n++] = graph_input(r.g, "given", DT_F32, random_shape(1));
   graph_value(r.g, EN_EVAL, "given", r.pool[2], V_DATA)->source = "given";
-  for (int i = 0; i < n && r.n < POOL; i++) {
-    Node *made = random_node(&r);
-    if (made) r.pool[r.n++] = made;
-  }
+  random_grow(&r, n);
   return r;
 }
 
