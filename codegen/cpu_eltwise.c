@@ -97,13 +97,17 @@ static V cpu_MUL(CpuFn *f, V x, V y, V z) {
   return is_float(x) ? LLVMBuildFMul(f->b, x, y, "") : LLVMBuildMul(f->b, x, y, "");
 }
 
-/* Integers divide as floating-point numbers do and truncate, so that dividing by zero never traps. */
+/* Integers divide as floating-point numbers do and truncate, so that nothing traps: 0 when dividing by zero,
+ * and what overflows wraps. */
 static V cpu_DIV(CpuFn *f, V x, V y, V z) {
   (void)z;
   if (is_float(x)) return LLVMBuildFDiv(f->b, x, y, "");
   LLVMTypeRef t = cpu_like(LLVMDoubleTypeInContext(f->cx), x);
+  LLVMTypeRef wide = cpu_like(LLVMInt64TypeInContext(f->cx), x);
   V q = LLVMBuildFDiv(f->b, LLVMBuildSIToFP(f->b, x, t, ""), LLVMBuildSIToFP(f->b, y, t, ""), "");
-  return cpu_truncate(f, LLVMTypeOf(x), q, true);
+  q = LLVMBuildTrunc(f->b, cpu_truncate(f, wide, q, true), LLVMTypeOf(x), "");
+  V zero = LLVMConstNull(LLVMTypeOf(x));
+  return LLVMBuildSelect(f->b, LLVMBuildICmp(f->b, LLVMIntEQ, y, zero, ""), zero, q, "");
 }
 
 /* x if x > y or x is NaN, else y: one of the two instructions' orders is exactly this but for x NaN. */

@@ -166,3 +166,18 @@ void cpu_case_check(const char *text, double tolerance) {
   check_on(text, native->name, true, tolerance);
   if (native->lanes > 8) check_on(text, "x86-64-v3", false, tolerance);
 }
+
+void cpu_case_check_sizes(const char *text, const int *size, int n, double tolerance) {
+  for (int i = 0; i < n; i++) {
+    char *out = malloc(strlen(text) * 12 + 1), *to = out;
+    for (const char *p = text; *p; p++) {
+      if (*p == '$')
+        to += sprintf(to, "%d", size[i]);
+      else
+        *to++ = *p;
+    }
+    *to = 0;
+    cpu_case_check(out, tolerance);
+    free(out);
+  }
+}

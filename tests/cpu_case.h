@@ -36,5 +36,7 @@ double cpu_case_element(const KBuf *b, const void *mem, int64_t i);
  * all bits, and compares all memory with the interpreter's: |x - y| <= tolerance * max(1, |y|) for floats,
  * equal otherwise. */
 void cpu_case_check(const char *text, double tolerance);
+/* The same with every '$' in the text replaced by each of n numbers. */
+void cpu_case_check_sizes(const char *text, const int *size, int n, double tolerance);
 
 #endif
