@@ -30,6 +30,16 @@ static bool cheaper(const Ix *candidate, const Ix *than) {
   return candidate && cost(candidate) < cost(than);
 }
 
+/* The same where x is part of a sum: its range must stay as narrow, since that is what shows accesses to be
+ * inside their buffers (128*(p/2) + 8*(p%2) is better than 64*p - 56*(p%2)). */
+static bool better_term(const Ix *candidate, const Ix *than) {
+  int64_t lo, hi, least, most;
+  if (!cheaper(candidate, than)) return false;
+  ix_range(candidate, &lo, &hi);
+  ix_range(than, &least, &most);
+  return lo >= least && hi <= most;
+}
+
 static bool compound(const IxAtom *atom) {
   return atom->kind == IX_DIV || atom->kind == IX_MOD;
 }
@@ -236,11 +246,11 @@ static const Ix *rewrite_term(IxWork *w, const Ix *x, int i) {
   const IxAtom *atom = x->term[i].atom;
   if (!spend(w)) return NULL;
   const Ix *c = atom->kind == IX_DIV ? unmake_quotient(w, x, i) : unmake_remainder(w, x, i);
-  if (cheaper(c, x)) return c;
+  if (better_term(c, x)) return c;
   for (int j = 0; atom->kind == IX_MOD && j < x->nterm; j++) {
     if (j == i || x->term[j].atom->kind != IX_MOD || !spend(w)) continue;
     c = join_remainders(w, x, i, j);
-    if (cheaper(c, x)) return c;
+    if (better_term(c, x)) return c;
   }
   return NULL;
 }
