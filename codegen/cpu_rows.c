@@ -174,7 +174,7 @@ static void choose_lane(RowShape *s) {
     if (s->lane >= 0 && score <= best) continue;
     s->lane = i, best = score;
   }
-  s->by_column = s->lane >= 0 && s->is_outer[s->lane];
+  s->by_column = s->lane >= 0 && s->is_outer[s->lane] && s->k->axis[s->lane].extent > 1;
 }
 
 static void read_roles(RowShape *s) {
