@@ -23,48 +23,62 @@ CudaUnit *cuda_unit_new(Arena *a, const char *const *setting, int nsetting) {
   return u;
 }
 
-static void add_place(CudaText *t, Loc loc) {
-  if (!loc.src || !loc.line) return;
-  const char *slash = strrchr(loc.src->path, '/');
-  ctext_printf(t, " %s:%d", slash ? slash + 1 : loc.src->path, loc.line);
+/* A list of words: each on a new line where the last one is full. */
+typedef struct Wrap {
+  CudaText *t;
+  int line; /* where the last line starts */
+  const char *between, *indent;
+  bool any;
+} Wrap;
+
+static void add_word(Wrap *w, const char *word) {
+  const int most = 110;
+  bool full = w->t->n - w->line + (int)strlen(word) + (int)strlen(w->between) + 1 > most;
+  if (w->any) ctext_add(w->t, w->between);
+  if (full) {
+    ctext_add(w->t, "\n");
+    w->line = w->t->n;
+    ctext_add(w->t, w->indent);
+  } else if (w->any) {
+    ctext_add(w->t, " ");
+  }
+  ctext_add(w->t, word);
+  w->any = true;
 }
 
-/* "norm: digpt.tess:41, mu nn.tess:7": the kernel's place, then those of the values that have others. */
+/* "digpt.tess:41", the file's name without its folder. */
+static const char *place(Arena *a, Loc loc) {
+  const char *slash = strrchr(loc.src->path, '/');
+  return arena_printf(a, "%s:%d", slash ? slash + 1 : loc.src->path, loc.line);
+}
+
+/* "k_norm: digpt.tess:41; mu nn.tess:7, v nn.tess:9": the kernel's place, then of each value the place that
+ * the one before does not have. */
 static void add_comment(CudaText *t, const Kernel *k) {
-  ctext_printf(t, "\n/* %s:", k->name);
-  add_place(t, k->loc);
+  ctext_add(t, "\n");
+  Wrap w = {t, t->n, ",", " * ", false};
+  ctext_printf(t, "/* %s: ", k->name);
   Loc last = k->loc;
+  if (last.src && last.line) add_word(&w, place(t->a, last));
   for (int i = 0; i < k->nval; i++) {
     Loc loc = k->val[i].loc;
     if (!loc.src || (loc.src == last.src && loc.line == last.line)) continue;
-    ctext_printf(t, ", %s", k->val[i].name);
-    add_place(t, loc);
+    add_word(&w, arena_printf(t->a, "%s %s", k->val[i].name, place(t->a, loc)));
     last = loc;
   }
   for (const char *const *o = k->origin; o && *o; o++) ctext_printf(t, "\n * %s", *o);
   ctext_add(t, " */\n");
 }
 
-/* One parameter, on a new line where the last one is full. */
-static void add_parameter(CudaText *t, int *line, const char *text) {
-  const int most = 110;
-  int n = (int)strlen(text);
-  if (t->n - *line + n > most) {
-    *line = t->n;
-    ctext_add(t, "\n    ");
-  }
-  ctext_add(t, text);
-}
-
 static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
   const Kernel *k = f->k;
-  int line = t->n;
+  Wrap w = {t, t->n, ",", "    ", false};
   ctext_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d) %s(", l->block, l->name);
   for (int i = 0; i < k->nbuf; i++)
-    add_parameter(t, &line,
-                  arena_printf(f->a, "%s%s *__restrict__ %s, ", k->buf[i].kind == KB_IN ? "const " : "",
-                               cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
-  add_parameter(t, &line, "const Step *__restrict__ step)\n{\n");
+    add_word(&w, arena_printf(f->a, "%s%s *__restrict__ %s", k->buf[i].kind == KB_IN ? "const " : "",
+                              cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
+  add_word(&w, "const Step *__restrict__ step)");
+  ctext_add(t, "\n{\n");
 }
 
 static void add_keys(CudaText *t, const CudaFn *f) {

@@ -6,7 +6,8 @@ enum { HOLD_BYTES = 40 * 1024 };
 
 AxisSet cuda_domain(const Kernel *k, int val) {
   AxisSet s = 0;
-  for (int i = 0; i < k->val[val].naxes; i++) s |= 1u << k->val[val].axis[i];
+  for (int i = 0; i < k->val[val].naxes; i++)
+    if (k->axis[k->val[val].axis[i]].extent > 1) s |= 1u << k->val[val].axis[i];
   return s;
 }
 

@@ -34,6 +34,7 @@ typedef struct CudaNeed {
   bool *summed;  /* is or uses a reduction */
 } CudaNeed;
 
+/* The value's axes, without those of extent 1, which index nothing. */
 AxisSet cuda_domain(const Kernel *k, int val);
 CudaNeed cuda_need(const Kernel *k, Arena *a, int nstore, const int *store);
 /* Values to hold when `row` are a row's axes: their numbers into *hold, rising. */

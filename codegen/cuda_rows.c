@@ -1,8 +1,10 @@
 /* The plain rule's text: loops over points or rows, held values, stores. */
 #include "codegen/cuda_part.h"
 
+/* The value's axes that are in the set, in its own order. */
 static int members(const Kernel *k, int val, AxisSet s, int *axis) {
   int n = 0;
+  s &= cuda_domain(k, val);
   for (int i = 0; i < k->val[val].naxes; i++)
     if (s >> k->val[val].axis[i] & 1) axis[n++] = k->val[val].axis[i];
   return n;

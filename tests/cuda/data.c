@@ -99,21 +99,51 @@ static void store(DType t, void *p, int64_t i, double v) {
   }
 }
 
-static double draw(const KBuf *b, int64_t bound, uint64_t *r) {
-  if (dtype_is_float(b->dtype)) return 2 * uniform(r) - 1;
-  if (bound) return (double)(next(r) % (uint64_t)bound);
-  return (double)(next(r) % (b->dtype == DT_BOOL ? 2 : 11));
+/* Which indexed reads are lower and upper bounds of reductions: those are drawn from the lower and the upper
+ * half of their range, so that few sums are empty. */
+typedef struct Bounds {
+  const Kernel *k;
+  int64_t *below; /* of indexed reads; 0: none */
+  bool *low, *high, upper;
+} Bounds;
+
+static void note_bound(void *ctx, const IxAtom *read) {
+  Bounds *b = ctx;
+  (b->upper ? b->high : b->low)[read->id] = true;
+}
+
+static Bounds find_bounds(Arena *a, const Kernel *k) {
+  Bounds b = {k, kern_read_bounds(a, k), ARENA_ARRAY(a, k->nbuf, bool), ARENA_ARRAY(a, k->nbuf, bool), false};
+  for (int v = 0; v < k->nval; v++)
+    for (int i = 0; i < k->val[v].nred; i++) {
+      const KRed *r = &k->val[v].red[i];
+      b.upper = false;
+      if (r->lo) ix_each_read(r->lo, note_bound, &b);
+      b.upper = true;
+      if (r->hi) ix_each_read(r->hi, note_bound, &b);
+    }
+  return b;
+}
+
+static double draw(const Bounds *b, int buf, uint64_t *r) {
+  DType t = b->k->buf[buf].dtype;
+  int64_t n = b->below[buf], from = 0;
+  if (dtype_is_float(t)) return 2 * uniform(r) - 1;
+  if (!n) n = t == DT_BOOL ? 2 : 11;
+  if (b->high[buf]) from = n / 2;
+  if (b->low[buf]) n = (n + 1) / 2;
+  return (double)(from + (int64_t)(next(r) % (uint64_t)(n - from)));
 }
 
 void **data_buffers(Arena *a, const Kernel *k, uint64_t seed) {
   void **bufs = ARENA_ARRAY(a, k->nbuf, void *);
-  int64_t *bound = kern_read_bounds(a, k);
+  Bounds bounds = find_bounds(a, k);
   uint64_t r = seed;
   for (int i = 0; i < k->nbuf; i++) {
     const KBuf *b = &k->buf[i];
     int64_t n = elements(b);
     bufs[i] = arena_array(a, (size_t)n, (size_t)dtype_size(b->dtype));
-    for (int64_t j = 0; j < n; j++) store(b->dtype, bufs[i], j, draw(b, bound[i], &r));
+    for (int64_t j = 0; j < n; j++) store(b->dtype, bufs[i], j, draw(&bounds, i, &r));
   }
   return bufs;
 }
