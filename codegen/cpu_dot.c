@@ -40,10 +40,12 @@ static LLVMValueRef tile_at(Dot *d, LLVMValueRef p, LLVMValueRef np) {
 /* The micro-kernel for the rows of panel p. */
 static LLVMValueRef tile_for(Dot *d, LLVMValueRef p, int64_t vecs) {
   const DotBlocks *g = d->g;
-  LLVMValueRef tall = dot_tile(d, g->mr, vecs);
+  DotTile t = {g->mr, vecs, g->a_row, g->a_k, g->nr, g->nr, g->pairs};
+  LLVMValueRef tall = dot_tile(d->f, &t);
   if (g->tall == g->mpanels) return tall;
+  t.rows = g->mr - 1;
   LLVMValueRef is_tall = LLVMBuildICmp(d->f->b, LLVMIntSLT, p, cpu_i64(d->f, g->tall), "");
-  return LLVMBuildSelect(d->f->b, is_tall, tall, dot_tile(d, g->mr - 1, vecs), "");
+  return LLVMBuildSelect(d->f->b, is_tall, tall, dot_tile(d->f, &t), "");
 }
 
 static LLVMValueRef at_block(Dot *d, int64_t block) {
@@ -56,7 +58,7 @@ static void one_tile(Dot *d, LLVMValueRef p, LLVMValueRef np, bool edge) {
   int64_t vecs = edge ? g->nvecs - g->w * (g->npanels - 1) : g->w;
   LLVMValueRef tile = tile_at(d, p, np);
   LLVMValueRef arg[] = {tile, a_panel(d, p), b_panel(d, np), d->len, at_block(d, 0)};
-  LLVMBuildCall2(f->b, dot_tile_type(d), tile_for(d, p, vecs), arg, 5, "");
+  LLVMBuildCall2(f->b, dot_tile_type(f), tile_for(d, p, vecs), arg, 5, "");
   LLVMBasicBlockRef after = g->nk > 1 ? cpu_if(f, at_block(d, g->nk - 1), "last") : NULL;
   dot_epilogue(d, tile, p, np, edge);
   if (after) cpu_if_end(f, after);

@@ -96,7 +96,12 @@ LLVMValueRef dot_panel_rows(Dot *d, LLVMValueRef p);
 /* codegen/cpu_dot_pack.c: packs panels mp0 .. mp1 of A, np0 .. np1 of B, over the current block of k. */
 void dot_pack_a(Dot *d);
 void dot_pack_b(Dot *d);
-/* codegen/cpu_dot_value.c: one vector of units of an operand. Along k: row `row`, units from `unit` on, the
+/* One row of A over the current block of k, to `to`; `sum` as below. */
+void dot_pack_row(Dot *d, LLVMValueRef row, LLVMValueRef to, LLVMValueRef *sum);
+/* codegen/cpu_dot_value.c: whether the current point lies inside the bounds of value val's reduction: i1, for
+ * each lane; NULL when it has none. */
+LLVMValueRef dot_in_bounds(CpuFn *f, int val);
+/* One vector of units of an operand. Along k: row `row`, units from `unit` on, the
  * first `count` elements exist (-1: all) and the rest are 0. Along rows: rows from `row` on under `mask`
  * (NULL: all) at unit `unit`. `sum`, if not NULL, holds slots of the side sums, to which the elements are
  * added. */
@@ -105,10 +110,18 @@ LLVMValueRef dot_along_k(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValu
 LLVMValueRef dot_along_rows(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValueRef unit,
                             LLVMValueRef mask, LLVMValueRef *sum);
 
-/* codegen/cpu_dot_tile.c: the micro-kernel of `rows` rows and `vecs` vectors, void (float *tile, const unit
- * *a, const unit *b, i64 units, i1 first): tile += a b, or = when first. */
-LLVMValueRef dot_tile(Dot *d, int64_t rows, int64_t vecs);
-LLVMTypeRef dot_tile_type(Dot *d);
+/* codegen/cpu_dot_tile.c: the micro-kernel, void (float *c, const unit *a, const unit *b, i64 units, i1
+ * first): c += a b, or = when first, for `rows` rows and `vecs` vectors. Strides are in units (of c: floats).
+ */
+typedef struct DotTile {
+  int64_t rows, vecs;
+  int64_t a_row, a_k; /* of A's rows, and of its units along k */
+  int64_t b_k;        /* of B's units along k */
+  int64_t c_row;
+  bool pairs;
+} DotTile;
+LLVMValueRef dot_tile(CpuFn *f, const DotTile *t);
+LLVMTypeRef dot_tile_type(CpuFn *f);
 
 /* codegen/cpu_dot_epilogue.c: where values live, as a CpuPlaced over a Dot; the stores over a finished tile
  * of panel p of A and np of B; `edge`: the last panel of B, where some columns are missing. And the stores of

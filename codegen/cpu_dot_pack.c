@@ -30,7 +30,7 @@ static LLVMValueRef first_block(Dot *d) {
 
 /* A row of A at `to`: whole vectors, then what is left of k, which is the same for every block that has it.
  */
-static void pack_row(Dot *d, LLVMValueRef row, LLVMValueRef to, LLVMValueRef *sum) {
+void dot_pack_row(Dot *d, LLVMValueRef row, LLVMValueRef to, LLVMValueRef *sum) {
   CpuFn *f = d->f;
   int64_t lanes = d->g->lanes, per = d->g->pairs ? 2 : 1, rest = d->s->kk % (lanes * per);
   LLVMValueRef all = cpu_i64(f, d->s->kk / (lanes * per) * lanes);
@@ -70,7 +70,7 @@ static void pack_a_along_k(Dot *d) {
   LLVMValueRef row = dot_add(d, start, i.i);
   for (int n = 0; n < d->s->nsum; n++) LLVMBuildStore(f->b, LLVMConstNull(vec), sums.slot[n]);
   LLVMValueRef at = dot_mul(d, dot_sub(d, row, block), d->g->a_row);
-  pack_row(d, row, dot_scratch(d, d->g->a_at, at), sums.slot);
+  dot_pack_row(d, row, dot_scratch(d, d->g->a_at, at), sums.slot);
   keep_row_sums(d, &sums, p.i, i.i);
   cpu_loop_end(f, &i);
   cpu_loop_end(f, &p);

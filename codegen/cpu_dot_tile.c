@@ -5,51 +5,51 @@
 #include "codegen/cpu_dot.h"
 
 typedef struct Tile {
-  Dot *d;
+  CpuFn *f;
+  const DotTile *t;
   LLVMBuilderRef b;
   LLVMValueRef fn;
-  int rows, vecs;
-  LLVMTypeRef acc; /* <lanes x float> */
+  LLVMTypeRef unit, units, acc; /* a unit, <lanes x unit>, <lanes x float> */
 } Tile;
 
-LLVMTypeRef dot_tile_type(Dot *d) {
-  LLVMTypeRef ptr = LLVMPointerTypeInContext(d->f->cx, 0), i64 = LLVMInt64TypeInContext(d->f->cx);
-  LLVMTypeRef arg[] = {ptr, ptr, ptr, i64, LLVMInt1TypeInContext(d->f->cx)};
-  return LLVMFunctionType(LLVMVoidTypeInContext(d->f->cx), arg, 5, false);
+LLVMTypeRef dot_tile_type(CpuFn *f) {
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(f->cx, 0), i64 = LLVMInt64TypeInContext(f->cx);
+  LLVMTypeRef arg[] = {ptr, ptr, ptr, i64, LLVMInt1TypeInContext(f->cx)};
+  return LLVMFunctionType(LLVMVoidTypeInContext(f->cx), arg, 5, false);
 }
 
-static void add_attribute(Dot *d, LLVMValueRef fn, LLVMAttributeIndex at, const char *name) {
+static void add_attribute(CpuFn *f, LLVMValueRef fn, LLVMAttributeIndex at, const char *name) {
   unsigned kind = LLVMGetEnumAttributeKindForName(name, __builtin_strlen(name));
-  LLVMAddAttributeAtIndex(fn, at, LLVMCreateEnumAttribute(d->f->cx, kind, 0));
+  LLVMAddAttributeAtIndex(fn, at, LLVMCreateEnumAttribute(f->cx, kind, 0));
 }
 
 /* The processor and how to compile for it, as the kernel's own function says. */
-static void copy_target(Dot *d, LLVMValueRef fn) {
+static void copy_target(CpuFn *f, LLVMValueRef fn) {
   LLVMAttributeIndex at = (LLVMAttributeIndex)LLVMAttributeFunctionIndex;
-  unsigned n = LLVMGetAttributeCountAtIndex(d->f->fn, at);
-  LLVMAttributeRef *all = ARENA_ARRAY(d->f->arena, n + 1, LLVMAttributeRef);
-  LLVMGetAttributesAtIndex(d->f->fn, at, all);
+  unsigned n = LLVMGetAttributeCountAtIndex(f->fn, at);
+  LLVMAttributeRef *all = ARENA_ARRAY(f->arena, n + 1, LLVMAttributeRef);
+  LLVMGetAttributesAtIndex(f->fn, at, all);
   for (unsigned i = 0; i < n; i++)
     if (LLVMIsStringAttribute(all[i])) LLVMAddAttributeAtIndex(fn, at, all[i]);
 }
 
-static LLVMValueRef declare(Dot *d, const char *name) {
-  LLVMValueRef fn = LLVMAddFunction(d->f->mod, name, dot_tile_type(d));
+static LLVMValueRef declare(CpuFn *f, const char *name) {
+  LLVMValueRef fn = LLVMAddFunction(f->mod, name, dot_tile_type(f));
   LLVMSetLinkage(fn, LLVMInternalLinkage);
   for (LLVMAttributeIndex p = 1; p <= 3; p++) {
-    add_attribute(d, fn, p, "noalias");
-    add_attribute(d, fn, p, "nocapture");
+    add_attribute(f, fn, p, "noalias");
+    add_attribute(f, fn, p, "nocapture");
   }
-  add_attribute(d, fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "noinline");
-  add_attribute(d, fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "nounwind");
-  copy_target(d, fn);
+  add_attribute(f, fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "noinline");
+  add_attribute(f, fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "nounwind");
+  copy_target(f, fn);
   return fn;
 }
 
 static LLVMValueRef at(Tile *t, LLVMTypeRef e, LLVMValueRef base, LLVMValueRef index, int64_t scale,
                        int64_t add) {
-  LLVMValueRef i = LLVMBuildNSWMul(t->b, index, cpu_i64(t->d->f, scale), "");
-  LLVMValueRef p = LLVMBuildGEP2(t->b, e, base, &i, 1, ""), c = cpu_i64(t->d->f, add);
+  LLVMValueRef i = LLVMBuildNSWMul(t->b, index, cpu_i64(t->f, scale), "");
+  LLVMValueRef p = LLVMBuildGEP2(t->b, e, base, &i, 1, ""), c = cpu_i64(t->f, add);
   return LLVMBuildGEP2(t->b, e, p, &c, 1, "");
 }
 
@@ -60,8 +60,8 @@ static LLVMValueRef load(Tile *t, LLVMTypeRef type, LLVMValueRef ptr) {
 }
 
 static LLVMValueRef splat(Tile *t, LLVMValueRef x) {
-  LLVMTypeRef i32 = LLVMInt32TypeInContext(t->d->f->cx);
-  unsigned lanes = (unsigned)t->d->g->lanes;
+  LLVMTypeRef i32 = LLVMInt32TypeInContext(t->f->cx);
+  unsigned lanes = (unsigned)t->f->target->lanes;
   LLVMValueRef none = LLVMGetPoison(LLVMVectorType(LLVMTypeOf(x), lanes));
   LLVMValueRef one = LLVMBuildInsertElement(t->b, none, x, LLVMConstInt(i32, 0, false), "");
   return LLVMBuildShuffleVector(t->b, one, none, LLVMConstNull(LLVMVectorType(i32, lanes)), "");
@@ -69,8 +69,8 @@ static LLVMValueRef splat(Tile *t, LLVMValueRef x) {
 
 /* acc + a b, over pairs when units are pairs. */
 static LLVMValueRef multiply_add(Tile *t, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b) {
-  CpuFn *f = t->d->f;
-  bool pairs = t->d->g->pairs;
+  CpuFn *f = t->f;
+  bool pairs = t->t->pairs;
   const char *name = pairs ? "llvm.x86.avx512bf16.dpbf16ps.512" : "llvm.fma";
   unsigned id = LLVMLookupIntrinsicID(name, __builtin_strlen(name));
   LLVMTypeRef over = t->acc;
@@ -78,7 +78,7 @@ static LLVMValueRef multiply_add(Tile *t, LLVMValueRef acc, LLVMValueRef a, LLVM
   LLVMTypeRef type = LLVMIntrinsicGetType(f->cx, id, &over, pairs ? 0 : 1);
   LLVMValueRef fma[] = {a, b, acc}, dot[] = {acc, a, b};
   if (!pairs) return LLVMBuildCall2(t->b, type, fn, fma, 3, "");
-  LLVMTypeRef halves = LLVMVectorType(LLVMBFloatTypeInContext(f->cx), (unsigned)(2 * t->d->g->lanes));
+  LLVMTypeRef halves = LLVMVectorType(LLVMBFloatTypeInContext(f->cx), 2 * (unsigned)f->target->lanes);
   dot[1] = LLVMBuildBitCast(t->b, a, halves, "");
   dot[2] = LLVMBuildBitCast(t->b, b, halves, "");
   return LLVMBuildCall2(t->b, type, fn, dot, 3, "");
@@ -86,25 +86,25 @@ static LLVMValueRef multiply_add(Tile *t, LLVMValueRef acc, LLVMValueRef a, LLVM
 
 /* One unit of k: the accumulators after it. */
 static void step(Tile *t, LLVMValueRef k, LLVMValueRef *acc) {
-  const DotBlocks *g = t->d->g;
+  const DotTile *g = t->t;
+  int64_t lanes = t->f->target->lanes;
   LLVMValueRef a = LLVMGetParam(t->fn, 1), b = LLVMGetParam(t->fn, 2), row[DOT_MAX_VECS];
-  for (int j = 0; j < t->vecs; j++)
-    row[j] = load(t, dot_units(t->d), at(t, t->d->unit, b, k, g->nr, j * g->lanes));
-  for (int i = 0; i < t->rows; i++) {
-    LLVMValueRef x = splat(t, load(t, t->d->unit, at(t, t->d->unit, a, k, g->a_k, i * g->a_row)));
-    for (int j = 0; j < t->vecs; j++) acc[i * t->vecs + j] = multiply_add(t, acc[i * t->vecs + j], x, row[j]);
+  for (int j = 0; j < g->vecs; j++) row[j] = load(t, t->units, at(t, t->unit, b, k, g->b_k, j * lanes));
+  for (int i = 0; i < g->rows; i++) {
+    LLVMValueRef x = splat(t, load(t, t->unit, at(t, t->unit, a, k, g->a_k, i * g->a_row)));
+    for (int j = 0; j < g->vecs; j++) acc[i * g->vecs + j] = multiply_add(t, acc[i * g->vecs + j], x, row[j]);
   }
 }
 
-static LLVMValueRef place(Tile *t, int i) {
-  LLVMTypeRef f32 = LLVMFloatTypeInContext(t->d->f->cx);
-  int64_t offset = i / t->vecs * t->d->g->nr + i % t->vecs * t->d->g->lanes;
-  return at(t, f32, LLVMGetParam(t->fn, 0), cpu_i64(t->d->f, 0), 0, offset);
+static LLVMValueRef place(Tile *t, int64_t i) {
+  LLVMTypeRef f32 = LLVMFloatTypeInContext(t->f->cx);
+  int64_t offset = i / t->t->vecs * t->t->c_row + i % t->t->vecs * t->f->target->lanes;
+  return at(t, f32, LLVMGetParam(t->fn, 0), cpu_i64(t->f, 0), 0, offset);
 }
 
 static void build(Tile *t) {
-  LLVMContextRef cx = t->d->f->cx;
-  int n = t->rows * t->vecs;
+  LLVMContextRef cx = t->f->cx;
+  int n = (int)(t->t->rows * t->t->vecs);
   LLVMValueRef phi[DOT_MAX_ROWS * DOT_MAX_VECS], acc[DOT_MAX_ROWS * DOT_MAX_VECS],
       zero = LLVMConstNull(t->acc);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(cx, t->fn, "entry");
@@ -117,14 +117,14 @@ static void build(Tile *t) {
   for (int i = 0; i < n; i++) acc[i] = load(t, t->acc, place(t, i));
   LLVMBuildBr(t->b, loop);
   LLVMPositionBuilderAtEnd(t->b, loop);
-  LLVMValueRef k = LLVMBuildPhi(t->b, LLVMInt64TypeInContext(cx), "k"), start = cpu_i64(t->d->f, 0);
+  LLVMValueRef k = LLVMBuildPhi(t->b, LLVMInt64TypeInContext(cx), "k"), start = cpu_i64(t->f, 0);
   for (int i = 0; i < n; i++) {
     phi[i] = LLVMBuildPhi(t->b, t->acc, "");
     LLVMAddIncoming(phi[i], (LLVMValueRef[]){zero, acc[i]}, (LLVMBasicBlockRef[]){entry, more}, 2);
     acc[i] = phi[i];
   }
   step(t, k, acc);
-  LLVMValueRef next = LLVMBuildNSWAdd(t->b, k, cpu_i64(t->d->f, 1), "");
+  LLVMValueRef next = LLVMBuildNSWAdd(t->b, k, cpu_i64(t->f, 1), "");
   LLVMAddIncoming(k, (LLVMValueRef[]){start, start, next}, (LLVMBasicBlockRef[]){entry, more, loop}, 3);
   for (int i = 0; i < n; i++) LLVMAddIncoming(phi[i], &acc[i], &loop, 1);
   LLVMBuildCondBr(t->b, LLVMBuildICmp(t->b, LLVMIntSLT, next, LLVMGetParam(t->fn, 3), ""), loop, done);
@@ -133,19 +133,21 @@ static void build(Tile *t) {
   LLVMBuildRetVoid(t->b);
 }
 
-LLVMValueRef dot_tile(Dot *d, int64_t rows, int64_t vecs) {
+LLVMValueRef dot_tile(CpuFn *f, const DotTile *t) {
   size_t len;
-  const char *kernel = LLVMGetValueName2(d->f->fn, &len);
-  const char *name = arena_printf(d->f->arena, "%s.tile%dx%d", kernel, (int)rows, (int)(vecs * d->g->lanes));
-  LLVMValueRef made = LLVMGetNamedFunction(d->f->mod, name);
+  int lanes = f->target->lanes;
+  const char *name = arena_printf(f->arena, "%s.tile%dx%d", LLVMGetValueName2(f->fn, &len), (int)t->rows,
+                                  (int)t->vecs * lanes);
+  const char *key =
+      arena_printf(f->arena, "%s.%d.%d.%d.%d", name, (int)t->a_row, (int)t->a_k, (int)t->b_k, (int)t->c_row);
+  LLVMValueRef made = LLVMGetNamedFunction(f->mod, key);
   if (made) return made;
-  Tile t = {.d = d,
-            .b = LLVMCreateBuilderInContext(d->f->cx),
-            .fn = declare(d, name),
-            .rows = (int)rows,
-            .vecs = (int)vecs,
-            .acc = cpu_vec(d->f, DT_F32, (int)d->g->lanes)};
-  build(&t);
-  LLVMDisposeBuilder(t.b);
-  return t.fn;
+  LLVMTypeRef f32 = LLVMFloatTypeInContext(f->cx), i32 = LLVMInt32TypeInContext(f->cx);
+  Tile b = {.f = f, .t = t, .b = LLVMCreateBuilderInContext(f->cx), .fn = declare(f, key)};
+  b.unit = t->pairs ? i32 : f32;
+  b.units = LLVMVectorType(b.unit, (unsigned)lanes);
+  b.acc = LLVMVectorType(f32, (unsigned)lanes);
+  build(&b);
+  LLVMDisposeBuilder(b.b);
+  return b.fn;
 }

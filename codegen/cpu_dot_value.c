@@ -2,10 +2,8 @@
  * prologue included, is evaluated here and nowhere else. */
 #include "codegen/cpu_dot.h"
 
-/* Whether k lies inside the reduction's bounds: i1, a vector or one for all lanes; NULL when it has none. */
-static LLVMValueRef in_bounds(Dot *d) {
-  CpuFn *f = d->f;
-  const KVal *v = &f->k->val[d->s->val];
+LLVMValueRef dot_in_bounds(CpuFn *f, int val) {
+  const KVal *v = &f->k->val[val];
   LLVMValueRef all = NULL;
   for (int i = 0; i < 2 * v->nred; i++) {
     const KRed *r = &v->red[i / 2];
@@ -38,7 +36,7 @@ static void add_sums(Dot *d, LLVMValueRef *slot) {
 static LLVMValueRef element(Dot *d, const DotOperand *o, LLVMValueRef *sum) {
   CpuFn *f = d->f;
   if (sum) add_sums(d, sum);
-  LLVMValueRef keep = o->bounded ? in_bounds(d) : NULL;
+  LLVMValueRef keep = o->bounded ? dot_in_bounds(f, d->s->val) : NULL;
   f->guard = keep;
   LLVMValueRef v = cpu_fill(f, cpu_expr(f, o->expr));
   f->guard = NULL;

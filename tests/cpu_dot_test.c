@@ -335,8 +335,8 @@ static int spills(const char *text, const char *name) {
 
 START_TEST(does_not_spill) {
   static const char *const targets[] = {"znver4", "znver5", "sapphirerapids", "skylake-avx512", "x86-64-v3"};
-  static const char *const tiles[] = {
-      "kernel.tile14x32:", "kernel.tile14x32:", "kernel.tile14x32:", "kernel.tile14x32:", "kernel.tile6x16:"};
+  static const char *const tiles[] = {"\nkernel.tile14x32.", "\nkernel.tile14x32.", "\nkernel.tile14x32.",
+                                      "\nkernel.tile14x32.", "\nkernel.tile6x16."};
   bool bf16 = _i % 2;
   Arena *a = arena_new();
   char *text = arena_printf(a,
