@@ -22,7 +22,7 @@ bool rt_json_fail(RtJson *j, size_t at, const char *fmt, ...) {
 }
 
 char rt_json_peek(RtJson *j) {
-  while (j->at < j->len && memchr(" \t\r\n", j->text[j->at], 4)) j->at++;
+  while (j->at < j->len && j->text[j->at] && strchr(" \t\r\n", j->text[j->at])) j->at++;
   return j->at < j->len && !j->failed ? j->text[j->at] : '\0';
 }
 
@@ -62,7 +62,7 @@ static bool unicode(RtJson *j, uint32_t *cp) {
   if (!hex4(j, cp)) return false;
   if (*cp == 0) return rt_json_fail(j, j->at, "a string holds the character NUL");
   if (*cp < 0xd800 || *cp > 0xdfff) return true;
-  uint32_t low;
+  uint32_t low = 0;
   if (*cp > 0xdbff || j->len - j->at < 2 || j->text[j->at] != '\\' || j->text[j->at + 1] != 'u')
     return rt_json_fail(j, j->at, "expected the second half of a surrogate pair");
   j->at += 2;
@@ -102,7 +102,7 @@ static char *escape(RtJson *j, char *to) {
     *to = means[p - from];
     return to + 1;
   }
-  uint32_t cp;
+  uint32_t cp = 0;
   if (c != 'u') {
     unexpected(j, "an escape");
     return NULL;

@@ -7,7 +7,7 @@
 #include "runtime/rt_base.h"
 
 const RtOptionRow rt_option_row[RT_OPTION_COUNT] = {
-#define X(kind, field, name, arg, verbs, help) {RT_KIND_##kind, name, arg, verbs, help},
+#define X(kind, field, name, arg, verbs, help) {name, arg, help, RT_KIND_##kind, verbs},
     RT_OPTIONS(X)
 #undef X
 };

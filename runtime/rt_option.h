@@ -49,10 +49,9 @@ typedef enum RtOptionId {
 } RtOptionId;
 
 typedef struct RtOptionRow {
+  const char *name, *arg, *help;
   enum { RT_KIND_TEXT, RT_KIND_U64, RT_KIND_FLOAT, RT_KIND_FLAG, RT_KIND_FROZEN } kind;
-  const char *name, *arg;
   unsigned verbs;
-  const char *help;
 } RtOptionRow;
 extern const RtOptionRow rt_option_row[RT_OPTION_COUNT];
 

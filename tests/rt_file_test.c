@@ -17,7 +17,7 @@ static RtFile *open_with(const char *header, size_t data) {
   static char bytes[1 << 16];
   size_t n = strlen(header);
   for (int i = 0; i < 8; i++) bytes[i] = (char)(n >> (8 * i));
-  memcpy(bytes + 8, header, n);
+  for (size_t i = 0; i < n; i++) bytes[8 + i] = header[i];
   memset(bytes + 8 + n, 0, data);
   run_write("x", bytes, 8 + n + data);
   char path[600];
@@ -147,7 +147,7 @@ START_TEST(writes) {
   ck_assert_uint_eq(n, 8 + header + 20);
   ck_assert_uint_eq((unsigned char)got[0], header);
   ck_assert(memcmp(got + 8, want, sizeof want - 1) == 0);
-  ck_assert(memcmp(got + 8 + header, a, 16) == 0);
+  ck_assert(memcmp(got + 8 + header, "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40", 16) == 0);
   ck_assert(memcmp(got + 8 + header + 16, b, 4) == 0);
 }
 END_TEST

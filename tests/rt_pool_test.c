@@ -41,16 +41,16 @@ END_TEST
 
 static void add(void *const *buf, const TessStep *step, char *own, int64_t task, int64_t end) {
   (void)step, (void)own;
-  for (int64_t i = task; i < end; i++) ((int64_t *)buf[1])[i] += ((const int64_t *)buf[0])[TASKS - 1 - i];
+  for (int64_t i = task; i < end; i++) ((uint64_t *)buf[1])[i] += ((const uint64_t *)buf[0])[TASKS - 1 - i];
 }
 
 /* Each launch reads what others wrote in the one before: a launch that starts early or ends late is seen.
  * Pauses make the threads sleep at times. */
 START_TEST(orders_launches) {
-  static int64_t a[TASKS], b[TASKS], x[TASKS], y[TASKS];
+  static uint64_t a[TASKS], b[TASKS], x[TASKS], y[TASKS];
   TessRun run;
   TessStep step = {0};
-  for (int i = 0; i < TASKS; i++) a[i] = x[i] = i;
+  for (unsigned i = 0; i < TASKS; i++) a[i] = x[i] = i;
   memset(b, 0, sizeof b);
   memset(y, 0, sizeof y);
   ck_assert(rt_pool_start(&run, _i, scratch, STRIDE));
