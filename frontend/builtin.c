@@ -47,12 +47,13 @@ Val builtin_find(Eval *ev, const char *name) {
   DType t = dtype_parse(name, (int)strlen(name));
   if (t != DT_COUNT) return (Val){.kind = VAL_TYPE, .u.type = t};
   if (!strcmp(name, "pi")) return val_number(pi);
+  if (!strcmp(name, "none")) return (Val){.kind = VAL_NONE};
   if (!strcmp(name, "training")) return val_bool(ev->training);
   return (Val){0};
 }
 
 int builtin_names(Arena *a, const char *const **names) {
-  static const char *const others[] = {"pi", "training", "f32", "i32", "u8", "bool"};
+  static const char *const others[] = {"pi", "none", "training", "f32", "i32", "u8", "bool"};
   const char **v = ARENA_ARRAY(a, 128, const char *);
   int n = 0;
   for (int t = 0; t < TABLES; t++)

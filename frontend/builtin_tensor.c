@@ -153,6 +153,22 @@ static Val call_full(Eval *ev, const Args *a, const Args *named) {
   return val_tensor(graph_const(ev->graph, t, s, a->v[1].val.u.number));
 }
 
+/* tensor((1, 2, 3)): f32 [3] */
+static Val call_tensor(Eval *ev, const Args *a, const Args *named) {
+  (void)named;
+  Val list = a->v[0].val;
+  Shape one = {.rank = 1, .dim = {1}};
+  if (list.kind != VAL_LIST || list.n == 0 || list.n > 4096)
+    return eval_fail(a->v[0].loc, "tensor takes a list of 1 to 4096 numbers, found %s", val_show(ev->arena, list));
+  Node **x = ARENA_ARRAY(ev->arena, list.n, Node *);
+  for (int i = 0; i < list.n; i++) {
+    if (list.u.item[i].kind != VAL_NUMBER)
+      return eval_fail(a->v[0].loc, "tensor takes numbers, found %s", val_show(ev->arena, list.u.item[i]));
+    x[i] = graph_const(ev->graph, DT_F32, one, list.u.item[i].u.number);
+  }
+  return val_tensor(graph_concat(ev->graph, list.n, x, 0));
+}
+
 static Val call_broadcast(Eval *ev, const Args *a, const Args *named) {
   (void)named;
   Shape s;
@@ -251,6 +267,7 @@ const Builtin builtin_tensor[] = {{"sum", 1, 2, axis_option, call_sum},
                                   {"cast", 2, 2, NULL, call_cast},
                                   {"iota", 1, 1, type_option, call_iota},
                                   {"full", 2, 2, type_option, call_full},
+                                  {"tensor", 1, 1, NULL, call_tensor},
                                   {"broadcast", 2, 2, NULL, call_broadcast},
                                   {"uniform", 1, 1, NULL, call_uniform},
                                   {"window", 1, 1, window_option, call_window},

@@ -75,8 +75,8 @@ bool eval_bind_typed(Eval *ev, Scope *into, const ArgDecl *d, Val v, Loc loc, co
 
 /* Names (eval_name.c). */
 Val eval_name(Eval *ev, Scope *s, const char *name, Loc loc);
-/* The declaration of that name in reach of the file, or NULL. */
-Decl *eval_find_decl(const File *f, const char *name);
+/* The declaration of that name in reach of the file, or NULL: train blocks have names of their own. */
+Decl *eval_find_decl(const File *f, const char *name, bool train);
 /* A name that stands for a number in scopes or files: what a dimension of an argument refers to. */
 bool eval_known_number(Eval *ev, Scope *s, const char *name, Val *out);
 Val eval_decl_value(Eval *ev, Decl *d);

@@ -118,7 +118,8 @@ bool eval_bind_args(Eval *ev, Scope *into, const Signature *sig, const Args *arg
     }
     Val v = given[i] ? given[i]->val : eval_expr(ev, into, d->init);
     Loc loc = given[i] ? given[i]->loc : d->loc;
-    if (d->typed)
+    bool left_out = v.kind == VAL_NONE && d->init;
+    if (d->typed && !left_out)
       ok = eval_bind_typed(ev, into, d, v, loc, name) && ok;
     else
       scope_bind(ev->arena, into, d->name, v);

@@ -19,20 +19,20 @@ static bool seen(Walk *w, const File *f) {
   return false;
 }
 
-static Decl *find_in(Walk *w, const File *f, const char *name) {
+static Decl *find_in(Walk *w, const File *f, const char *name, bool train) {
   if (!f || seen(w, f)) return NULL;
   for (int i = 0; i < f->ndecl; i++)
-    if (!strcmp(f->decl[i]->name, name)) return f->decl[i];
+    if ((f->decl[i]->kind == DECL_TRAIN) == train && !strcmp(f->decl[i]->name, name)) return f->decl[i];
   for (int i = 0; i < f->nimport; i++) {
-    Decl *d = find_in(w, f->import[i].file, name);
+    Decl *d = find_in(w, f->import[i].file, name, train);
     if (d) return d;
   }
   return NULL;
 }
 
-Decl *eval_find_decl(const File *f, const char *name) {
+Decl *eval_find_decl(const File *f, const char *name, bool train) {
   Walk w = {0};
-  return find_in(&w, f, name);
+  return find_in(&w, f, name, train);
 }
 
 static const File *file_of(Scope *s) {
@@ -66,7 +66,7 @@ Val eval_decl_value(Eval *ev, Decl *d) {
   case DECL_MODULE: return (Val){.kind = VAL_MODULE, .u.decl = d};
   case DECL_OPTIMIZER: return (Val){.kind = VAL_OPTIMIZER, .u.decl = d};
   case DECL_LET: return constant_value(ev, d);
-  case DECL_TRAIN: return eval_fail(d->loc, "a train block is no value");
+  case DECL_TRAIN: break;
   }
   return (Val){0};
 }
@@ -106,7 +106,7 @@ static Val unknown(Eval *ev, Scope *s, const char *name, Loc loc) {
 Val eval_name(Eval *ev, Scope *s, const char *name, Loc loc) {
   Bind *b = scope_find(s, name);
   if (b) return b->val;
-  Decl *d = eval_find_decl(file_of(s), name);
+  Decl *d = eval_find_decl(file_of(s), name, false);
   if (d) return eval_decl_value(ev, d);
   Val v = builtin_find(ev, name);
   return v.kind != VAL_ERROR ? v : unknown(ev, s, name, loc);
@@ -118,7 +118,7 @@ bool eval_known_number(Eval *ev, Scope *s, const char *name, Val *out) {
     *out = b->val;
     return true;
   }
-  Decl *d = eval_find_decl(file_of(s), name);
+  Decl *d = eval_find_decl(file_of(s), name, false);
   if (!d || d->kind != DECL_LET) return false;
   *out = constant_value(ev, d);
   return true;

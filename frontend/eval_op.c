@@ -164,7 +164,7 @@ static Val join_texts(Eval *ev, Val a, Val b, Loc loc) {
 
 Val eval_binary(Eval *ev, Sign sign, Val a, Val b, Loc loc) {
   if (a.kind == VAL_ERROR || b.kind == VAL_ERROR) return (Val){0};
-  bool tensors = is_tensor(a) || is_tensor(b);
+  bool tensors = (is_tensor(a) || is_tensor(b)) && a.kind != VAL_NONE && b.kind != VAL_NONE;
   if (!tensors && sign == SIGN_EQ) return val_bool(val_same(a, b));
   if (!tensors && sign == SIGN_NE) return val_bool(!val_same(a, b));
   if (a.kind == VAL_LIST && b.kind == VAL_LIST && sign == SIGN_ADD) return join_lists(ev, a, b, loc);

@@ -42,8 +42,8 @@ static int follow(const Decl *d, const Decl **chain) {
   for (int n = 0; n < MOST_CHAIN; n++) {
     chain[n] = d;
     if (!d->u.train.base) return n + 1;
-    const Decl *base = eval_find_decl(d->file, d->u.train.base);
-    if (!base || base->kind != DECL_TRAIN) {
+    const Decl *base = eval_find_decl(d->file, d->u.train.base, true);
+    if (!base) {
       diag_error(d->loc, "there is no train block \"%s\"", d->u.train.base);
       return 0;
     }

@@ -90,6 +90,12 @@ static bool run_members(Eval *ev, Inst *m, const Block *b) {
   return ok;
 }
 
+static Val method_value(Eval *ev, Inst *m, const FnDecl *d) {
+  Fn *f = ARENA_NEW(ev->arena, Fn);
+  *f = (Fn){.decl = d, .scope = m->scope, .self = m};
+  return (Val){.kind = VAL_FN, .u.fn = f};
+}
+
 Val inst_new(Eval *ev, const Decl *module, const Args *args) {
   const ModuleDecl *d = &module->u.module;
   Scope *file = scope_new(ev->arena, NULL);
@@ -98,18 +104,14 @@ Val inst_new(Eval *ev, const Decl *module, const Args *args) {
   m->decl = module;
   m->scope = scope_new(ev->arena, file);
   int errors = diag_count();
+  for (int i = 0; i < d->nfn; i++)
+    if (d->fn[i]->name[0]) scope_bind(ev->arena, m->scope, d->fn[i]->name, method_value(ev, m, d->fn[i]));
   if (!eval_bind_args(ev, m->scope, &d->sig, args, module->name)) return (Val){0};
   if (!run_members(ev, m, &d->member)) {
     if (diag_count() > errors && ev->depth < 40) diag_note(args->loc, "in this %s", module->name);
     return (Val){0};
   }
   return (Val){.kind = VAL_INST, .u.inst = m};
-}
-
-static Val method_value(Eval *ev, Inst *m, const FnDecl *d) {
-  Fn *f = ARENA_NEW(ev->arena, Fn);
-  *f = (Fn){.decl = d, .scope = m->scope, .self = m};
-  return (Val){.kind = VAL_FN, .u.fn = f};
 }
 
 static const FnDecl *find_method(const Inst *m, const char *name) {

@@ -141,7 +141,8 @@ static void parse_import(Parser *p, File *f) {
 
 static void add_decl(Parser *p, File *f, Decl *d) {
   for (int i = 0; i < f->ndecl && d->name; i++) {
-    if (strcmp(f->decl[i]->name, d->name) != 0) continue;
+    bool apart = (f->decl[i]->kind == DECL_TRAIN) != (d->kind == DECL_TRAIN);
+    if (apart || strcmp(f->decl[i]->name, d->name) != 0) continue;
     diag_error(d->loc, "\"%s\" is declared twice in this file", d->name);
     diag_note(f->decl[i]->loc, "the first declaration is here");
     return;

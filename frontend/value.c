@@ -52,6 +52,7 @@ bool val_same(Val a, Val b) {
   case VAL_OPTIMIZER: return a.u.decl == b.u.decl;
   case VAL_INST: return a.u.inst == b.u.inst;
   case VAL_BUILTIN: return a.u.builtin == b.u.builtin;
+  case VAL_NONE: return true;
   case VAL_ERROR: return false;
   }
   return false;
@@ -59,7 +60,7 @@ bool val_same(Val a, Val b) {
 
 const char *val_kind_name(ValKind k) {
   static const char *const name[] = {
-      [VAL_ERROR] = "an error",      [VAL_NUMBER] = "a number",     [VAL_BOOL] = "a truth value",
+      [VAL_ERROR] = "an error",      [VAL_NONE] = "none",           [VAL_NUMBER] = "a number",     [VAL_BOOL] = "a truth value",
       [VAL_TEXT] = "a text",         [VAL_TYPE] = "an element type", [VAL_LIST] = "a list",
       [VAL_TENSOR] = "a tensor",     [VAL_PARAM] = "a parameter",   [VAL_FN] = "a function",
       [VAL_MODULE] = "a module",     [VAL_INST] = "a module",       [VAL_BUILTIN] = "a function",

@@ -8,6 +8,7 @@
 
 typedef enum ValKind {
   VAL_ERROR, /* something is wrong and has been reported: whatever uses it stays silent */
+  VAL_NONE,  /* `none`: an argument that was left out */
   VAL_NUMBER,
   VAL_BOOL,
   VAL_TEXT,
