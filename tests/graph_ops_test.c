@@ -76,15 +76,17 @@ BUILD(contract_rows) {
 }
 REF(contract_rows) {
   FOR(b, 2)
-  FOR(i, 3) FOR(j, 5) FOR(k, 7) y[(b * 3 + i) * 5 + j] +=
-      x[0][(b * 3 + i) * 7 + k] * x[1][(b * 5 + j) * 7 + k];
+  FOR(i, 3)
+  FOR(j, 5) FOR(k, 7) y[(b * 3 + i) * 5 + j] += x[0][(b * 3 + i) * 7 + k] * x[1][(b * 5 + j) * 7 + k];
 }
 BUILD(contract_turned) {
   return graph_contract(g, "bkhi,hkj->jbih", x[0], x[1]);
 }
 REF(contract_turned) {
   FOR(b, 2)
-  FOR(k, 3) FOR(h, 2) FOR(i, 5) FOR(j, 3) y[((j * 2 + b) * 5 + i) * 2 + h] +=
+  FOR(k, 3)
+  FOR(h, 2)
+  FOR(i, 5) FOR(j, 3) y[((j * 2 + b) * 5 + i) * 2 + h] +=
       x[0][((b * 3 + k) * 2 + h) * 5 + i] * x[1][(h * 3 + k) * 3 + j];
 }
 BUILD(contract_two) {
@@ -189,7 +191,9 @@ BUILD(window) {
 REF(window) {
   int m = (window_extent - window_size) / window_stride + 1;
   FOR(a, 2)
-  FOR(i, m) FOR(k, window_size) FOR(b, 3) y[((a * m + i) * window_size + k) * 3 + b] =
+  FOR(i, m)
+  FOR(k, window_size)
+  FOR(b, 3) y[((a * m + i) * window_size + k) * 3 + b] =
       x[0][(a * window_extent + i * window_stride + k) * 3 + b];
 }
 

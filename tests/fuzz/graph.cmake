@@ -1,0 +1,1 @@
+tessera_fuzzer(graph ir_graph passes SEEDS tests/graph/*.graph)
