@@ -1,16 +1,70 @@
-/* The attn skeleton: dot, rows, dot. */
-#include "codegen/cpu_emit.h"
+/* The loop nest of an attn kernel: tasks, batches, blocks of rows, values in order. */
+#include "codegen/cpu_attn.h"
+
+static void set_batch(Attn *a, LLVMValueRef flat) {
+  CpuFn *f = a->f;
+  const KRole *r = a->s->batch;
+  for (int i = r ? r->naxes - 1 : -1; i >= 0; i--) {
+    LLVMValueRef extent = cpu_i64(f, f->k->axis[r->axis[i]].extent);
+    f->axis[r->axis[i]] = i ? LLVMBuildURem(f->b, flat, extent, "") : flat;
+    flat = LLVMBuildUDiv(f->b, flat, extent, "");
+  }
+}
+
+static void set_block(Attn *a, LLVMValueRef p) {
+  const AttnShape *s = a->s;
+  const DotBlocks g = {.mr = s->mr, .mpanels = s->mpanels, .tall = s->tall};
+  Dot d = {.f = a->f, .g = &g};
+  a->p = p;
+  a->row0 = dot_panel_start(&d, p);
+  a->rows = dot_panel_rows(&d, p);
+}
+
+static void one_block(Attn *a) {
+  const AttnShape *s = a->s;
+  attn_columns(a);
+  for (int v = 0; v < s->k->nval; v++) {
+    if (s->cls[v] == AT_SCORE) attn_contract(a, v);
+    if (s->cls[v] == AT_ROW) attn_row(a, v);
+    if (s->cls[v] == AT_MAP || s->cls[v] == AT_OUT || s->cls[v] == AT_COLUMN) attn_fill(a, v);
+    if (s->cls[v] == AT_OUT || s->cls[v] == AT_COLUMN) attn_contract(a, v);
+  }
+  attn_store_block(a);
+}
+
+static void one_batch(Attn *a, LLVMValueRef batch) {
+  CpuFn *f = a->f;
+  const AttnShape *s = a->s;
+  bool columns = false;
+  set_batch(a, batch);
+  for (int v = 0; v < s->k->nval; v++) {
+    attn_begin(a, v);
+    columns |= s->cls[v] == AT_COLUMN;
+  }
+  CpuLoop p = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, s->mpanels), 1, "rows");
+  set_block(a, p.i);
+  one_block(a);
+  cpu_loop_end(f, &p);
+  if (columns) attn_store_columns(a);
+}
+
+static LLVMValueRef part(Attn *a, LLVMValueRef i, int64_t parts) {
+  CpuFn *f = a->f;
+  LLVMValueRef all = LLVMBuildNSWMul(f->b, i, cpu_i64(f, a->s->nbatch), "");
+  return LLVMBuildUDiv(f->b, all, cpu_i64(f, parts), "");
+}
 
 void cpu_attn(CpuFn *f) {
-  ice("kernel %s: the attn skeleton has no CPU emitter", f->k->name);
-}
-
-int64_t cpu_attn_tasks(const Kernel *k, const KPlan *p) {
-  (void)p;
-  ice("kernel %s: the attn skeleton has no CPU emitter", k->name);
-}
-
-int64_t cpu_attn_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t) {
-  (void)p, (void)t;
-  ice("kernel %s: the attn skeleton has no CPU emitter", k->name);
+  AttnShape *s = attn_shape(f->k, f->plan);
+  attn_lay_out(s, f->target);
+  Attn a = {.f = f, .s = s, .reader = -1};
+  int64_t tasks = cpu_attn_tasks(f->k, f->plan);
+  f->sub = s->to, f->nsub = f->k->naxes;
+  f->placed = attn_placed, f->placed_ctx = &a;
+  CpuLoop t = cpu_loop(f, f->task, f->end, 1, "task");
+  LLVMValueRef next = LLVMBuildNSWAdd(f->b, t.i, cpu_i64(f, 1), "");
+  CpuLoop b = cpu_loop(f, part(&a, t.i, tasks), part(&a, next, tasks), 1, "batch");
+  one_batch(&a, b.i);
+  cpu_loop_end(f, &b);
+  cpu_loop_end(f, &t);
 }

@@ -67,6 +67,9 @@ typedef struct Dot {
 
 /* codegen/cpu_dot_shape.c: reads the roles. Broken rules end the compiler: the verifier came before. */
 const DotShape *dot_shape(const Kernel *k, const KPlan *p);
+/* Whether the memory that e reads runs along k rather than along the axis `rows`; of s, only the kernel, `to`
+ * and axis_k are used. */
+bool dot_runs_along_k(const DotShape *s, const KExpr *e, int rows);
 
 /* codegen/cpu_dot_plan.c. */
 DotBlocks dot_blocks(const DotShape *s, const CpuTarget *t);

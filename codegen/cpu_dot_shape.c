@@ -115,6 +115,10 @@ static int direction(const DotShape *s, const KExpr *e, int rows) {
   return votes;
 }
 
+bool dot_runs_along_k(const DotShape *s, const KExpr *e, int rows) {
+  return direction(s, e, rows) >= 0;
+}
+
 static bool is_bf16(const Kernel *k, const KExpr *e) {
   e = open_value(k, e);
   return e->dtype == DT_BF16 || (e->kind == KE_CAST && e->dtype == DT_F32 && e->arg[0]->dtype == DT_BF16);
@@ -146,8 +150,8 @@ static void split_product(DotShape *s) {
     ice("kernel %s: a factor depends on both m and n", s->k->name);
   bool b_bounded = bounds_depend(s, s->axis_n), a_bounded = !b_bounded && has_bounds(s);
   if (b_bounded && bounds_depend(s, s->axis_m)) ice("kernel %s: bounds depend on m and n", s->k->name);
-  s->a = (DotOperand){a, s->axis_m, direction(s, a, s->axis_m) >= 0, a_bounded};
-  s->b = (DotOperand){b, s->axis_n, direction(s, b, s->axis_n) >= 0, b_bounded};
+  s->a = (DotOperand){a, s->axis_m, dot_runs_along_k(s, a, s->axis_m), a_bounded};
+  s->b = (DotOperand){b, s->axis_n, dot_runs_along_k(s, b, s->axis_n), b_bounded};
   s->bf16 = is_bf16(s->k, a) && is_bf16(s->k, b);
 }
 

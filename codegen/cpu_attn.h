@@ -1,0 +1,102 @@
+/* The attn skeleton on a CPU: contractions and row reductions chained through blocks of rows that stay in
+ * scratch. Roles: batch, m (rows, queries), n (the resident row, keys), k and d (features). A task is a group
+ * of batches. For each block of rows, every value is finished before the next one is begun:
+ *
+ *   score      (m, n), a sum over k or d     tiles into a resident block
+ *   map        (m, n), resident              a pass over the block
+ *   row        (m), reduced over n, k or d   one number a row
+ *   out        (m, x), a sum over n          the resident block times B, then stored
+ *   column     (n, x), a sum over m          accumulated over the blocks of rows, stored after the last
+ *
+ * x is k or d. Anything else is written where it is used. Columns that no consumer's bounds reach, for any
+ * row of a block, are not computed. */
+#ifndef CODEGEN_CPU_ATTN_H
+#define CODEGEN_CPU_ATTN_H
+
+#include "codegen/cpu_dot.h"
+
+typedef enum AttnClass { AT_INLINE, AT_SCORE, AT_MAP, AT_ROW, AT_OUT, AT_COLUMN } AttnClass;
+
+enum { ATTN_MAX_SLOTS = 32, ATTN_COLUMN_ROWS = 8 };
+
+/* A contraction: A (over m or n) times B. For out and column the left factor is resident. */
+typedef struct AttnDot {
+  const KExpr *left, *right;
+  int x;          /* fused axis that is reduced (score) or of the columns (out, column) */
+  int64_t extent; /* of x */
+  DotShape shape; /* for the packs */
+  DotBlocks g;
+  int slot;                 /* the resident left factor (out, column) */
+  int64_t a_at, b_at, c_at; /* scratch: packed A, packed B, result (bytes) */
+  int64_t a_row, c_row;     /* strides of packed A and of the result */
+} AttnDot;
+
+/* A resident block: rows x columns of a value or of a left factor, 0 outside the bounds of contraction
+ * `bound`
+ * (-1: everywhere itself). It is made by value `from` and last read by value `to`. */
+typedef struct AttnSlot {
+  int val; /* the value; -1: only a factor */
+  const KExpr *expr;
+  int bound, from, to;
+  int64_t at; /* scratch, bytes */
+} AttnSlot;
+
+typedef struct AttnShape {
+  const Kernel *k;
+  const KPlan *plan;
+  const KRole *batch;
+  int64_t nbatch, m, n;
+  int axis_m, axis_n, axis_k, axis_d;
+  int64_t extent_k, extent_d;
+  const Ix *to[KERN_MAX_AXES];
+  AttnClass *cls;  /* one a value */
+  AttnDot *dot;    /* one a value; those of contractions are filled */
+  int *row_axis;   /* rows: the fused axis they are reduced over */
+  int64_t *row_at; /* rows: scratch, bytes */
+  int nslot;
+  AttnSlot slot[ATTN_MAX_SLOTS];
+  int lanes;
+  int64_t groups;            /* tasks */
+  int64_t mr, mpanels, tall; /* as in DotBlocks */
+  int64_t w, nr;             /* vectors and columns of a tile */
+  int64_t width;             /* stride of a resident row */
+  int64_t bytes;             /* scratch */
+} AttnShape;
+
+/* A kernel under construction. */
+typedef struct Attn {
+  CpuFn *f;
+  const AttnShape *s;
+  LLVMValueRef p, row0, rows; /* the block of rows */
+  LLVMValueRef c0, c1;        /* its columns: multiples of lanes; c1 may pass n */
+  int reader;                 /* the value that is being computed; -1: a store */
+} Attn;
+
+/* codegen/cpu_attn_shape.c: what each value is; codegen/cpu_attn_plan.c: where it lives. */
+AttnShape *attn_shape(const Kernel *k, const KPlan *p);
+void attn_lay_out(AttnShape *s, const CpuTarget *t);
+/* The slot in which `reader` finds value v at its own point: the whole block, or for a reduction one under
+ * the same bounds; -1: none. */
+int attn_slot_of(const AttnShape *s, int val, int reader);
+bool attn_same_bounds(const Kernel *k, int a, int b);
+/* Whether e, with what is written into it, reads value val. */
+bool attn_reads(const AttnShape *s, const KExpr *e, int val);
+
+/* codegen/cpu_attn_block.c: element (row, column) of an area of scratch; the columns that a block of rows
+ * needs; the passes over it. */
+LLVMValueRef attn_at(Attn *a, int64_t area, LLVMValueRef row, int64_t stride, LLVMValueRef col);
+void attn_columns(Attn *a);
+/* Fills the slots that value `val` makes: its own, and the left factors made for it. */
+void attn_fill(Attn *a, int val);
+void attn_row(Attn *a, int val);
+CpuPlaced attn_placed;
+/* Runs the stores whose values live on (m), (m, x) and (m, n) for the block; on (n, x), once for a batch. */
+void attn_store_block(Attn *a);
+void attn_store_columns(Attn *a);
+
+/* codegen/cpu_attn_dot.c: what contraction `val` needs once for a batch (packed B, zeros), and its tiles for
+ * a block of rows. */
+void attn_begin(Attn *a, int val);
+void attn_contract(Attn *a, int val);
+
+#endif
