@@ -67,7 +67,7 @@ static bool fill(void *ctx, uint64_t step, uint64_t micro) {
   (void)step;
   (void)micro;
   Bench *b = ctx;
-  TessEntryKind pass = rt_trains() ? TESS_MICRO : TESS_EVAL;
+  TessEntryKind pass = rt_pass();
   double start = rt_now();
   for (uint32_t k = 0; k < tess_program.nvalue; k++) {
     const TessValue *v = &tess_program.value[k];

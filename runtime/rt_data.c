@@ -23,6 +23,19 @@ bool rt_data_needed(uint32_t entry) {
   return false;
 }
 
+bool rt_data_possible(uint32_t entry) {
+  bool ok = true;
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (!is_source(v, entry, "given")) continue;
+    rt_error(
+        "the program's \"%s\" is given from outside: it can be replayed and timed, but no data folder has it",
+        v->name);
+    ok = false;
+  }
+  return ok;
+}
+
 static bool find_file(const char *dir, const char *prefix, const char *what, uint64_t limit, RtIdx *out) {
   char *name = rt_format("%s-%s", prefix, what);
   bool ok = rt_idx_find(dir, name, limit, out);
@@ -75,12 +88,6 @@ static bool check_values(const RtData *d, uint32_t entry) {
     const TessValue *v = &tess_program.value[i];
     if (is_source(v, entry, "image") && !check_images(d, v)) return false;
     if (is_source(v, entry, "label") && !check_labels(d, v)) return false;
-    if (is_source(v, entry, "given")) {
-      rt_error("the program's \"%s\" is given from outside: it can be replayed and timed, but no data folder "
-               "has it",
-               v->name);
-      return false;
-    }
   }
   return true;
 }

@@ -29,6 +29,8 @@ uint64_t rt_data_bytes(const RtData *d);
 
 /* Whether the entry has values that come from images or labels. */
 bool rt_data_needed(uint32_t entry);
+/* Whether no value of the entry is given from outside, as no data folder can; else an error for each. */
+bool rt_data_possible(uint32_t entry);
 
 /* Fills the data values of `entry` in the arena. `count` may be less than the batch: then the samples are
  * repeated in turn until the batch is full. */

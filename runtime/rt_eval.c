@@ -61,6 +61,7 @@ int rt_eval(RtOptions *o) {
     rt_error("%s has nothing to evaluate on images", tess_program.name);
     return 1;
   }
+  if (!rt_data_possible(TESS_EVAL)) return 1;
   if (!RT_GIVEN(o, data)) {
     rt_error("eval: expected --data DIR with the test images");
     return 1;

@@ -74,12 +74,15 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
 }
 
 bool rt_is_foreign(const TessState *s) {
-  if (s->kind != TESS_FROZEN || !s->module || !*s->module) return false;
+  if (s->kind != TESS_FROZEN || !*s->module) return false;
+  bool any = false;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *other = &tess_program.state[i];
-    if (other->kind == TESS_PARAM && other->module && !strcmp(other->module, s->module)) return false;
+    if (other->kind != TESS_PARAM) continue;
+    if (!strcmp(other->module, s->module)) return false;
+    any = true;
   }
-  return true;
+  return any;
 }
 
 /* A list of names for a message, cut after a few. */

@@ -16,7 +16,8 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
  * there is none. */
 RtTensor *rt_state_tensor(RtFile *f, const char *prefix, const TessState *s);
 
-/* A module all of whose tensors are frozen is somebody else's: it comes from --frozen and is never stored. */
+/* In a program that trains something, a module all of whose tensors are frozen is somebody else's: it comes
+ * from --frozen and is never stored. */
 bool rt_is_foreign(const TessState *s);
 
 /* --init: loads parameters and the module's own fixed tensors; says which were not in the file and which of

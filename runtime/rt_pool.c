@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "runtime/rt_base.h"
+#include "runtime/rt_cpu.h"
 
-enum { LINE = 128, SPINS = 20000 };
+enum { LINE = 128, SPINS = 5000 };
 
 /* A thread's mail box. Words written by different threads lie on different cache lines. */
 struct RtWorker {
@@ -34,9 +35,9 @@ static void relax(void) {
 
 /* Waits until the word is no longer `old`. The flag is raised before the kernel compares the word and the
  * other side changes the word before it looks at the flag, so no wake-up is lost. */
-static unsigned wait_change(atomic_uint *word, unsigned old, atomic_bool *flag) {
+static unsigned wait_change(atomic_uint *word, unsigned old, atomic_bool *flag, int spins) {
   unsigned now;
-  for (int i = 0; i < SPINS; i++) {
+  for (int i = 0; i < spins; i++) {
     if ((now = atomic_load_explicit(word, memory_order_acquire)) != old) return now;
     relax();
   }
@@ -59,7 +60,7 @@ static void run_share(TessRun *run, int t) {
 static void *work(void *arg) {
   RtWorker *w = arg;
   for (unsigned seen = 0;;) {
-    seen = wait_change(&w->posted, seen, &w->asleep);
+    seen = wait_change(&w->posted, seen, &w->asleep, w->run->spins);
     if (w->quit) return NULL;
     run_share(w->run, w->index);
     change(&w->done, seen, &w->awaited);
@@ -76,7 +77,8 @@ static bool start_worker(RtWorker *w) {
 }
 
 bool rt_pool_start(TessRun *run, int threads, char *scratch, size_t stride) {
-  *run = (TessRun){.threads = 1, .scratch = scratch, .stride = stride};
+  int spins = threads <= rt_cpu_count() ? SPINS : 0;
+  *run = (TessRun){.threads = 1, .spins = spins, .scratch = scratch, .stride = stride};
   if (threads == 1) return true;
   run->worker = aligned_alloc(LINE, sizeof(RtWorker) * (size_t)(threads - 1));
   if (!run->worker) {
@@ -119,7 +121,7 @@ static void launch(TessRun *run) {
     RtWorker *w = &run->worker[t - 1];
     unsigned posted = atomic_load_explicit(&w->posted, memory_order_relaxed);
     unsigned done = atomic_load_explicit(&w->done, memory_order_acquire);
-    while (done != posted) done = wait_change(&w->done, done, &w->awaited);
+    while (done != posted) done = wait_change(&w->done, done, &w->awaited, run->spins);
   }
 }
 

@@ -19,6 +19,7 @@ typedef struct RtWorker RtWorker;
 
 struct TessRun {
   int threads;
+  int spins;     /* looks at a word before sleeping on it; 0 where threads outnumber processors */
   char *scratch; /* of thread 0; thread t's starts t * stride behind */
   size_t stride;
   const RtHook *hook; /* or NULL */

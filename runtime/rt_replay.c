@@ -4,7 +4,7 @@
  *   losses       [steps, losses], compared with the reported losses
  *   grad.NAME    compared with the gradient that step 0 leaves
  *   final.NAME   compared with the parameter after the last step
- * Metadata named like a setting sets it; schedules are switched off. See docs for the measures. */
+ * Metadata named like a setting sets it; schedules are switched off. See rt_compare.h for the measures. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
@@ -14,35 +14,18 @@
 #include "runtime/rt_base.h"
 #include "runtime/rt_compare.h"
 #include "runtime/rt_culprit.h"
-#include "runtime/rt_report.h"
+#include "runtime/rt_replay.h"
 #include "runtime/rt_verb.h"
 
 /* Of golden/README: relative for losses, against the reference's norm for gradients and values, against the
  * distance moved for final weights. */
 static const double loss_bound = 2e-6, grad_bound = 2e-5, value_bound = 5e-6, final_bound = 1e-3;
 
-typedef struct Replay {
-  RtOptions *o;
-  RtSession s;
-  RtFile *f;
-  uint64_t steps;
-  RtKind losses, grad, final;
-  RtKind *value;     /* one a value of the program */
-  RtReport report;   /* of the step in hand */
-  uint64_t left_out; /* elements of final.* */
-  int params;        /* that the file sets */
-  bool failed;       /* an error was reported */
-} Replay;
-
-static TessEntryKind pass_entry(void) {
-  return rt_trains() ? TESS_MICRO : TESS_EVAL;
-}
-
 static uint64_t micros(void) {
   return rt_trains() ? tess_program.accumulate : 1;
 }
 
-static RtTensor *find(const Replay *r, const char *prefix, const char *name) {
+static RtTensor *find(const RtReplay *r, const char *prefix, const char *name) {
   char *full = rt_format("%s%s", prefix, name);
   RtTensor *t = rt_file_find(r->f, full);
   free(full);
@@ -50,7 +33,7 @@ static RtTensor *find(const Replay *r, const char *prefix, const char *name) {
   return t;
 }
 
-static RtTensor *find_step(const Replay *r, uint64_t step, const char *name) {
+static RtTensor *find_step(const RtReplay *r, uint64_t step, const char *name) {
   char prefix[32];
   snprintf(prefix, sizeof prefix, "step%" PRIu64 ".", step);
   return find(r, prefix, name);
@@ -66,7 +49,7 @@ static bool has_step(const RtFile *f, uint64_t step) {
 }
 
 /* Steps are numbered from 0 without gaps. */
-static bool count_steps(Replay *r) {
+static bool count_steps(RtReplay *r) {
   while (has_step(r->f, r->steps)) r->steps++;
   if (r->steps == 0)
     rt_error("%s: found no tensor named step0.NAME, expected the first step's data", r->f->path);
@@ -80,7 +63,7 @@ static bool count_steps(Replay *r) {
   return r->steps > 0;
 }
 
-static bool set_settings(Replay *r) {
+static bool set_settings(RtReplay *r) {
   bool ok = true;
   for (uint32_t i = 0; i < tess_program.nsetting; i++) {
     const char *text = rt_file_meta(r->f, tess_program.setting[i].name);
@@ -95,7 +78,7 @@ static bool set_settings(Replay *r) {
   return ok;
 }
 
-static bool set_params(Replay *r) {
+static bool set_params(RtReplay *r) {
   bool ok = true;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
@@ -111,7 +94,7 @@ static bool set_params(Replay *r) {
 
 /* Where the values of micro-batch `micro` start in a tensor that holds one micro-batch, or all of the step's
  * along its first dimension; -1 with an error for any other shape. */
-static int64_t slice_of(const Replay *r, const RtTensor *t, const TessTensor *want, uint64_t micro) {
+static int64_t slice_of(const RtReplay *r, const RtTensor *t, const TessTensor *want, uint64_t micro) {
   bool one = t->count == 1 && want->count == 1;
   if (!one && want->rank > 0 && t->rank == want->rank && micros() > 1 &&
       t->dim[0] == want->dim[0] * micros()) {
@@ -122,7 +105,7 @@ static int64_t slice_of(const Replay *r, const RtTensor *t, const TessTensor *wa
   return one || rt_file_shape(r->f, t, want) ? 0 : -1;
 }
 
-static bool supply_one(Replay *r, const RtTensor *t, const TessValue *v, uint64_t micro) {
+static bool supply_one(RtReplay *r, const RtTensor *t, const TessValue *v, uint64_t micro) {
   uint64_t inexact = 0;
   int64_t first = slice_of(r, t, &v->t, micro);
   if (first < 0 ||
@@ -145,7 +128,7 @@ static bool can_supply(const TessValue *v) {
   return (v->flags & (TESS_SUPPLY | TESS_DATA)) && !(v->flags & TESS_REPORT);
 }
 
-static bool supply(Replay *r, TessEntryKind e, uint64_t micro) {
+static bool supply(RtReplay *r, TessEntryKind e, uint64_t micro) {
   for (uint32_t i = 0; i < tess_program.nvalue; i++) {
     const TessValue *v = &tess_program.value[i];
     if (v->entry != (uint32_t)e || !can_supply(v)) continue;
@@ -159,13 +142,13 @@ static bool supply(Replay *r, TessEntryKind e, uint64_t micro) {
 
 static bool fill(void *ctx, uint64_t step, uint64_t micro) {
   (void)step;
-  Replay *r = ctx;
+  RtReplay *r = ctx;
   if (micro == 0) r->s.step.supplied = 0;
-  if (!supply(r, pass_entry(), micro)) r->failed = true;
+  if (!supply(r, rt_pass(), micro)) r->failed = true;
   return !r->failed;
 }
 
-static void compare_values(Replay *r, TessEntryKind e, uint64_t micro) {
+static void compare_values(RtReplay *r, TessEntryKind e, uint64_t micro) {
   for (uint32_t i = 0; i < tess_program.nvalue; i++) {
     const TessValue *v = &tess_program.value[i];
     if (v->entry != (uint32_t)e || !(v->flags & TESS_REPORT)) continue;
@@ -183,7 +166,7 @@ static void compare_values(Replay *r, TessEntryKind e, uint64_t micro) {
 }
 
 /* PREFIX.NAME against the state's memory; `moved`: measured by the distance from param.NAME. */
-static void compare_state(Replay *r, RtKind *kind, const char *prefix, const TessState *st,
+static void compare_state(RtReplay *r, RtKind *kind, const char *prefix, const TessState *st,
                           const TessTensor *mem, bool moved) {
   RtRef ref = {.file = r->f, .want = rt_state_tensor(r->f, prefix, st)};
   if (!ref.want) return;
@@ -214,7 +197,7 @@ static const TessState *find_param(const char *name) {
   return NULL;
 }
 
-static void compare_gradients(Replay *r) {
+static void compare_gradients(RtReplay *r) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *g = &tess_program.state[i], *p = g->kind == TESS_GRAD ? find_param(g->name) : NULL;
     if (g->kind == TESS_GRAD) compare_state(r, &r->grad, "grad.", p ? p : g, &g->t, false);
@@ -222,20 +205,20 @@ static void compare_gradients(Replay *r) {
 }
 
 static void seen(void *ctx, uint64_t micro) {
-  Replay *r = ctx;
+  RtReplay *r = ctx;
   bool last = micro + 1 == micros(), updated = micro == micros();
-  TessEntryKind e = updated ? TESS_UPDATE : pass_entry();
+  TessEntryKind e = updated ? TESS_UPDATE : rt_pass();
   rt_report_add(&r->report, &r->s, e, 1);
   compare_values(r, e, micro);
   if (last && r->s.step.step == 0) compare_gradients(r);
   if (last && rt_trains() && !supply(r, TESS_UPDATE, 0)) r->failed = true;
 }
 
-static void compare_losses(Replay *r, const RtTensor *t, uint64_t step) {
+static void compare_losses(RtReplay *r, const RtTensor *t, uint64_t step) {
   uint64_t column = 0, inexact = 0;
   for (uint32_t i = 0; i < tess_program.nvalue; i++) {
     const TessValue *v = &tess_program.value[i];
-    if (!(v->flags & TESS_LOSS) || v->entry != (uint32_t)pass_entry()) continue;
+    if (!(v->flags & TESS_LOSS) || v->entry != (uint32_t)rt_pass()) continue;
     double want, found = r->report.sum[i] / r->report.weight[i];
     uint64_t columns = t->count / r->steps;
     if (!rt_file_read(r->f, t, step * columns + column++, 1, RT_F64, &want, &inexact)) want = NAN;
@@ -246,16 +229,9 @@ static void compare_losses(Replay *r, const RtTensor *t, uint64_t step) {
   }
 }
 
-static uint64_t count_losses(void) {
-  uint64_t n = 0;
-  for (uint32_t i = 0; i < tess_program.nvalue; i++)
-    n += (tess_program.value[i].flags & TESS_LOSS) && tess_program.value[i].entry == (uint32_t)pass_entry();
-  return n;
-}
-
 /* The tensor `losses`, or NULL; *ok false after an error. */
-static RtTensor *find_losses(Replay *r, bool *ok) {
-  uint64_t n = count_losses();
+static RtTensor *find_losses(RtReplay *r, bool *ok) {
+  uint64_t n = rt_replay_losses();
   RtTensor *t = n ? find(r, "", "losses") : NULL;
   char shape[256];
   *ok = !t || t->count == n * r->steps;
@@ -265,7 +241,7 @@ static RtTensor *find_losses(Replay *r, bool *ok) {
   return t;
 }
 
-static bool run_steps(Replay *r) {
+static bool run_steps(RtReplay *r) {
   bool ok;
   RtTensor *losses = find_losses(r, &ok);
   for (uint64_t step = 0; ok && step < r->steps; step++) {
@@ -285,112 +261,7 @@ static bool run_steps(Replay *r) {
   return !r->failed;
 }
 
-/* Every kind of the program's: RtKinds in the order of the output. */
-static int list_kinds(const Replay *r, const RtKind **kind) {
-  int n = 0;
-  kind[n++] = &r->losses;
-  kind[n++] = &r->grad;
-  kind[n++] = &r->final;
-  for (uint32_t i = 0; i < tess_program.nvalue; i++) kind[n++] = &r->value[i];
-  return n;
-}
-
-static bool has_state(uint32_t kind) {
-  for (uint32_t i = 0; i < tess_program.nstate; i++)
-    if (tess_program.state[i].kind == kind) return true;
-  return false;
-}
-
-/* The kinds that the program makes and the file lacks: a comparison without them proves nothing. */
-static int list_missing(const Replay *r, const char *missing[5]) {
-  int n = 0, values = 0;
-  for (uint32_t i = 0; i < tess_program.nvalue; i++) values += r->value[i].compared;
-  if (has_state(TESS_PARAM) && !r->params) missing[n++] = "param";
-  if (rt_trains()) {
-    if (count_losses() && !r->losses.compared) missing[n++] = "losses";
-    if (has_state(TESS_GRAD) && !r->grad.compared) missing[n++] = "grad";
-    if (!r->final.compared) missing[n++] = "final";
-  } else if (!values && !r->losses.compared) {
-    missing[n++] = "reported values";
-  }
-  return n;
-}
-
-static void json_names(const char *key, const char *const *name, int n) {
-  printf(",\"%s\":[", key);
-  for (int i = 0; i < n; i++) {
-    if (i) putchar(',');
-    rt_json_put(stdout, name[i]);
-  }
-  putchar(']');
-}
-
-typedef enum Column { WORST, BOUND, TENSOR } Column;
-
-static void json_kinds(const Replay *r, const char *key, Column column) {
-  const RtKind **kind = RT_NEW(tess_program.nvalue + 3, const RtKind *);
-  int n = list_kinds(r, kind), put = 0;
-  printf("\"%s\":{", key);
-  for (int i = 0; i < n; i++) {
-    const RtKind *k = kind[i];
-    if (!k->compared) continue;
-    if (put++) putchar(',');
-    rt_json_put(stdout, k->name);
-    putchar(':');
-    if (column == TENSOR)
-      rt_json_put(stdout, k->tensor);
-    else
-      rt_json_number(stdout, column == WORST ? k->worst : k->bound);
-  }
-  putchar('}');
-  free(kind);
-}
-
-static bool all_pass(const Replay *r) {
-  const RtKind **kind = RT_NEW(tess_program.nvalue + 3, const RtKind *);
-  int n = list_kinds(r, kind);
-  bool ok = true;
-  for (int i = 0; i < n; i++) {
-    if (rt_kind_passes(kind[i])) continue;
-    ok = false;
-    rt_error("%s: %s is off by %.3g, expected at most %.3g", r->f->path, kind[i]->tensor, kind[i]->worst,
-             kind[i]->bound);
-  }
-  free(kind);
-  return ok;
-}
-
-/* Keys of the file that the program has no use for, on standard error and in the result. */
-static void json_ignored(const Replay *r) {
-  const char **name = RT_NEW(r->f->ntensor, const char *);
-  int n = 0;
-  for (int i = 0; i < r->f->ntensor; i++)
-    if (!r->f->tensor[i].used) name[n++] = r->f->tensor[i].name;
-  for (int i = 0; i < n; i++) rt_note("%s: ignored \"%s\"", r->f->path, name[i]);
-  json_names("ignored", name, n);
-  free(name);
-}
-
-static bool print_result(const Replay *r, bool ran) {
-  const char *missing[5];
-  int n = list_missing(r, missing);
-  bool ok = all_pass(r) && ran && n == 0;
-  for (int i = 0; i < n && ran; i++)
-    rt_error("%s: nothing to compare for %s, expected it", r->f->path, missing[i]);
-  putchar('{');
-  json_kinds(r, "worst", WORST);
-  putchar(',');
-  json_kinds(r, "tensor", TENSOR);
-  putchar(',');
-  json_kinds(r, "bound", BOUND);
-  printf(",\"steps\":%" PRIu64 ",\"left_out\":%" PRIu64, r->steps, r->left_out);
-  json_names("missing", missing, n);
-  json_ignored(r);
-  printf(",\"ok\":%s}\n", ok ? "true" : "false");
-  return ok;
-}
-
-static void name_kinds(Replay *r) {
+static void name_kinds(RtReplay *r) {
   double by = (double)r->o->value[RT_OPT_tolerance].f;
   r->losses = (RtKind){.name = "losses", .bound = by * loss_bound};
   r->grad = (RtKind){.name = "grad", .bound = by * grad_bound};
@@ -400,7 +271,7 @@ static void name_kinds(Replay *r) {
     r->value[i] = (RtKind){.name = tess_program.value[i].name, .bound = by * value_bound};
 }
 
-static void free_kinds(Replay *r) {
+static void free_kinds(RtReplay *r) {
   free(r->losses.tensor);
   free(r->grad.tensor);
   free(r->final.tensor);
@@ -408,18 +279,18 @@ static void free_kinds(Replay *r) {
   free(r->value);
 }
 
-static bool replay(Replay *r) {
+static bool replay(RtReplay *r) {
   if (!count_steps(r) || !set_settings(r) || !set_params(r) || !rt_load_all(&r->s, r->o, false)) return false;
   name_kinds(r);
   r->report = rt_report_new();
-  bool ran = run_steps(r), ok = print_result(r, ran);
+  bool ran = run_steps(r), ok = rt_replay_print(r, ran);
   rt_report_free(&r->report);
   free_kinds(r);
   return ok;
 }
 
 int rt_replay(RtOptions *o) {
-  Replay r = {.o = o};
+  RtReplay r = {.o = o};
   if (!rt_trains() && !rt_has_entry(TESS_EVAL)) {
     rt_error("%s has nothing to run", tess_program.name);
     return 1;

@@ -65,6 +65,10 @@ void rt_session_entry(RtSession *s, TessEntryKind e) {
   if (rt_has_entry(e)) tess_program.entry[e].fn(&s->run, s->arena, &s->step);
 }
 
+TessEntryKind rt_pass(void) {
+  return rt_trains() ? TESS_MICRO : TESS_EVAL;
+}
+
 void rt_session_at(RtSession *s, uint64_t step, uint64_t micro) {
   s->step.step = step;
   s->step.micro = micro;
@@ -73,7 +77,7 @@ void rt_session_at(RtSession *s, uint64_t step, uint64_t micro) {
 }
 
 bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, void *ctx) {
-  TessEntryKind pass = rt_trains() ? TESS_MICRO : TESS_EVAL;
+  TessEntryKind pass = rt_pass();
   uint64_t n = rt_trains() ? tess_program.accumulate : 1;
   for (uint64_t m = 0; m < n; m++) {
     rt_session_at(s, step, m);
@@ -89,14 +93,6 @@ bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, vo
 
 bool rt_session_refused(const RtSession *s) {
   return tess_program.finite >= 0 && s->arena[tess_program.finite] == 0;
-}
-
-const TessValue *rt_value_find(const char *name, uint32_t entry, uint32_t flags) {
-  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
-    const TessValue *v = &tess_program.value[i];
-    if (v->entry == entry && (v->flags & flags) == flags && !strcmp(v->name, name)) return v;
-  }
-  return NULL;
 }
 
 bool rt_value_is_scalar(const TessValue *v) {

@@ -32,6 +32,8 @@ bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, vo
 
 /* The entries that make a step: micro and update, or eval alone. */
 bool rt_trains(void);
+/* Micro, or eval. */
+TessEntryKind rt_pass(void);
 
 /* Whether the last update was refused because a value was not finite. */
 bool rt_session_refused(const RtSession *s);
@@ -40,9 +42,7 @@ static inline void *rt_at(const RtSession *s, const TessTensor *t) {
   return s->arena + t->offset;
 }
 
-/* The named value of an entry with all bits of `flags` set, or NULL. */
-const TessValue *rt_value_find(const char *name, uint32_t entry, uint32_t flags);
-/* Whether it is a reported number. */
+/* Whether a value is a reported number. */
 bool rt_value_is_scalar(const TessValue *v);
 
 /* Bytes of scratch from one thread to the next. */

@@ -43,6 +43,7 @@ static void catch_signals(void) {
 }
 
 static bool open_data(Train *t) {
+  if (!rt_data_possible(TESS_MICRO)) return false;
   if (!rt_data_needed(TESS_MICRO)) return true;
   if (!RT_GIVEN(t->o, data)) {
     rt_error("train: expected --data DIR with the training images");
