@@ -7,7 +7,7 @@
 #include "ir/diag.h"
 #include "ir/ix_simplify.h"
 
-enum { FUEL = 400 };
+enum { FUEL = 64 };
 static const int64_t limit = (int64_t)1 << 62;
 
 int64_t ix_floor_div(int64_t x, int64_t by) {

@@ -9,13 +9,17 @@ typedef struct KCheck {
   Arena *arena; /* gone after the check */
   Loc loc;      /* where errors are reported */
   int errors;
-  bool unsound; /* references lead nowhere: what follows them must not be checked */
+  int64_t tries;         /* points that may still be tried, for all rules together */
+  const int64_t *bounds; /* of indexed reads, for each buffer */
+  bool unsound;          /* references lead nowhere: what follows them must not be checked */
 } KCheck;
 
 /* Reports that rule K`rule` is broken. */
 void kcheck_fail(KCheck *c, int rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Whether x lies in 0 .. extent-1 at every point: by its range, or by trying all points when they are few. */
 bool kcheck_within(KCheck *c, const Ix *x, int64_t extent);
+/* Takes so many points off what may be tried; false when there are not enough left. */
+bool kcheck_afford(KCheck *c, int64_t points);
 /* x with the kernel's names. */
 const char *kcheck_text(KCheck *c, const Ix *x);
 /* Bit i: axis i. */

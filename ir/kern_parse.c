@@ -16,7 +16,7 @@
 #include "ir/kern_name.h"
 #include "ir/kern_parser.h"
 
-enum { MOST_DEPTH = 60, MOST_PARTS = 3000, MOST_ORIGINS = 64, MOST_LISTED = 8 };
+enum { MOST_DEPTH = 60, MOST_PARTS = 3000, MOST_ORIGINS = 64, MOST_LISTED = 8, MOST_SEARCHES = 20 };
 static const int64_t most_extent = (int64_t)1 << 40, most_stride = (int64_t)1 << 48;
 
 void kparse_error(KParser *p, Loc loc, const char *fmt, ...) {
@@ -103,7 +103,8 @@ static const char *expectation(Arena *a, const char *const *names, int n) {
 
 void kparse_unknown(KParser *p, Loc loc, const char *what, const char *name, const char *const *names,
                     int n) {
-  const char *near = strlen(name) > 1 ? diag_nearest(name, names, n) : NULL;
+  bool look = strlen(name) > 1 && p->errors < MOST_SEARCHES;
+  const char *near = look ? diag_nearest(name, names, n) : NULL;
   if (near)
     kparse_error(p, loc, "no %s is named '%s'; did you mean '%s'?", what, name, near);
   else

@@ -9,6 +9,11 @@
 #include "ir/kern_name.h"
 #include "ir/kern_parser.h"
 
+enum { MOST_PARTS = 64 };
+
+static const Ix *sum_of_terms(KParser *p);
+static const Ix *const *indices(KParser *p, int n, const char *name);
+
 /* Values stay below this, so that no simplification overflows. */
 static const int64_t largest = (int64_t)1 << 48;
 
@@ -34,7 +39,7 @@ static const Ix *read_atom(KParser *p, Loc loc, const char *name) {
     kparse_error(p, loc, "'%s' is read in an index, expected 'below N' in its declaration", name);
     return NULL;
   }
-  const Ix *const *idx = kparse_indices(p, p->k->buf[buf].rank, name);
+  const Ix *const *idx = indices(p, p->k->buf[buf].rank, name);
   return idx ? ix_read(p->arena, buf, p->below[buf], p->k->buf[buf].rank, idx) : NULL;
 }
 
@@ -52,6 +57,10 @@ static const Ix *named(KParser *p) {
 
 static const Ix *factor(KParser *p) {
   if (!kparse_part(p)) return NULL;
+  if (p->ix_parts++ == MOST_PARTS) {
+    kparse_error(p, p->tok.loc, "the indices have more than %d parts", MOST_PARTS);
+    return NULL;
+  }
   if (p->tok.kind == KT_INT) {
     int64_t v = kparse_int(p, 0, largest - 1, "an index");
     return p->panic ? NULL : ix_const(p->arena, v);
@@ -63,7 +72,7 @@ static const Ix *factor(KParser *p) {
   }
   if (!kparse_enter(p)) return NULL;
   kparse_next(p);
-  const Ix *x = kparse_ix(p);
+  const Ix *x = sum_of_terms(p);
   kparse_leave(p);
   return x && kparse_expect(p, ")") ? x : NULL;
 }
@@ -107,7 +116,8 @@ static const Ix *term(KParser *p) {
   return x;
 }
 
-const Ix *kparse_ix(KParser *p) {
+/* A sum; inside parentheses or indices of a read, part of a larger expression. */
+static const Ix *sum_of_terms(KParser *p) {
   const Ix *sum = ix_const(p->arena, 0);
   bool minus = kparse_accept(p, "-"), more = true;
   while (more) {
@@ -122,14 +132,19 @@ const Ix *kparse_ix(KParser *p) {
   return sum;
 }
 
-const Ix *const *kparse_indices(KParser *p, int n, const char *name) {
+const Ix *kparse_ix(KParser *p) {
+  p->ix_parts = 0;
+  return sum_of_terms(p);
+}
+
+static const Ix *const *indices(KParser *p, int n, const char *name) {
   const Ix **idx = ARENA_ARRAY(p->arena, n, const Ix *);
   Loc loc = p->tok.loc;
   int found = 0;
   if (!kparse_expect(p, "[") || !kparse_enter(p)) return NULL;
   while (!ktok_is(&p->tok, "]")) {
     if (found && !kparse_expect(p, ",")) return NULL;
-    const Ix *x = kparse_ix(p);
+    const Ix *x = sum_of_terms(p);
     if (!x) return NULL;
     if (found < n) idx[found] = x;
     found++;
@@ -139,4 +154,9 @@ const Ix *const *kparse_indices(KParser *p, int n, const char *name) {
   if (found == n) return idx;
   kparse_error(p, loc, "'%s' has %d indices here, expected %d", name, found, n);
   return NULL;
+}
+
+const Ix *const *kparse_indices(KParser *p, int n, const char *name) {
+  p->ix_parts = 0;
+  return indices(p, n, name);
 }

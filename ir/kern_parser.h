@@ -15,7 +15,7 @@ typedef struct KParser {
   int64_t *below; /* for each buffer the bound of its indexed reads, or 0 */
   int cap_below;
   bool panic;
-  int errors, depth, parts;
+  int errors, depth, parts, ix_parts;
 } KParser;
 
 void kparse_error(KParser *p, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

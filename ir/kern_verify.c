@@ -6,7 +6,7 @@
 #include "ir/kern_name.h"
 #include "ir/kern_walk.h"
 
-enum { MOST_TRIED = 1 << 16 };
+enum { MOST_TRIED = 1 << 16, TRIES = 1 << 23 };
 static const int64_t most_extent = (int64_t)1 << 40;
 
 void kcheck_fail(KCheck *c, int rule, const char *fmt, ...) {
@@ -15,6 +15,12 @@ void kcheck_fail(KCheck *c, int rule, const char *fmt, ...) {
   diag_error(c->loc, "kernel %s: K%d: %s", c->k->name, rule, arena_vprintf(c->arena, fmt, ap));
   va_end(ap);
   c->errors++;
+}
+
+bool kcheck_afford(KCheck *c, int64_t points) {
+  if (points > c->tries) return false;
+  c->tries -= points;
+  return true;
 }
 
 static const char *axis_name(void *ctx, int axis) {
@@ -60,7 +66,7 @@ static bool within_at_every_point(KCheck *c, const Ix *x, int64_t extent) {
   ix_each_read(x, note_read, &reads);
   for (int i = 0; i < c->k->naxes && points <= MOST_TRIED; i++)
     if (mask >> i & 1) points *= c->k->axis[i].extent;
-  if (reads || points > MOST_TRIED) return false;
+  if (reads || points > MOST_TRIED || !kcheck_afford(c, points)) return false;
   do {
     int64_t v = ix_eval(x, at, NULL, NULL);
     if (v < 0 || v >= extent) return false;
@@ -216,7 +222,8 @@ static void check_value(KCheck *c, int i) {
 }
 
 bool kern_verify(const Kernel *k) {
-  KCheck c = {.k = k, .arena = arena_new(), .loc = k->loc};
+  KCheck c = {.k = k, .arena = arena_new(), .loc = k->loc, .tries = TRIES};
+  c.bounds = kern_read_bounds(c.arena, k);
   check_axes(&c);
   check_names(&c);
   for (int i = 0; i < k->nbuf; i++) check_buf(&c, &k->buf[i]);

@@ -27,7 +27,7 @@ static void check_read_atom(void *ctx, const IxAtom *read) {
     kcheck_fail(c, 13, "an index reads '%s' at %d indices, expected %d", b->name, read->nidx, b->rank);
     return;
   }
-  if (kern_read_bounds(c->arena, k)[read->id] != read->extent)
+  if (c->bounds[read->id] != read->extent)
     kcheck_fail(c, 13, "indices read '%s' with different bounds", b->name);
   for (int i = 0; i < b->rank; i++)
     if (!kcheck_within(c, read->idx[i], b->dim[i]))

@@ -114,14 +114,16 @@ static int64_t elements_of(const KBuf *b) {
   return shape_count(&s);
 }
 
-static bool few(const Kernel *k, const KStore *s) {
-  return points_of(k, stored(k, s)) <= MOST_POINTS && elements_of(&k->buf[s->buf]) <= MOST_ELEMENTS;
+/* Whether the store's points are few enough to try them all. */
+static bool few(KCheck *c, const KStore *s) {
+  int64_t points = points_of(c->k, stored(c->k, s)), elements = elements_of(&c->k->buf[s->buf]);
+  return points <= MOST_POINTS && elements <= MOST_ELEMENTS && kcheck_afford(c, points + elements / 64);
 }
 
 static void check_one_to_one(KCheck *c, const KStore *s) {
   if (affine_one_to_one(c->k, stored(c->k, s), element_of(c, s))) return;
   const KBuf *b = &c->k->buf[s->buf];
-  if (few(c->k, s) && mark(c, s, arena_alloc(c->arena, (size_t)(elements_of(b) / 8 + 1)))) return;
+  if (few(c, s) && mark(c, s, arena_alloc(c->arena, (size_t)(elements_of(b) / 8 + 1)))) return;
   kcheck_fail(c, 15, "the store of '%s' may hit an element of '%s' twice: %s", stored(c->k, s)->name, b->name,
               kcheck_text(c, element_of(c, s)));
 }
@@ -139,7 +141,7 @@ static bool apart(const Kernel *k, const KStore *s, const KStore *t) {
 /* Stores to one buffer; where ranges do not tell and there are too many points to try, it is trusted. */
 static void check_disjoint(KCheck *c, const KStore *s, const KStore *t) {
   const KBuf *b = &c->k->buf[s->buf];
-  if (s->buf != t->buf || apart(c->k, s, t) || !few(c->k, s) || !few(c->k, t)) return;
+  if (s->buf != t->buf || apart(c->k, s, t) || !few(c, s) || !few(c, t)) return;
   unsigned char *seen = arena_alloc(c->arena, (size_t)(elements_of(b) / 8 + 1));
   if (!mark(c, s, seen) || mark(c, t, seen)) return;
   kcheck_fail(c, 16, "two stores hit one element of '%s': of '%s' and of '%s'", b->name,

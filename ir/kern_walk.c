@@ -32,9 +32,14 @@ void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx) {
   }
 }
 
+typedef struct Bounds {
+  int n;
+  int64_t *most;
+} Bounds;
+
 static void note_bound(void *ctx, const IxAtom *read) {
-  int64_t *bound = (int64_t *)ctx + read->id;
-  if (read->extent > *bound) *bound = read->extent;
+  Bounds *b = ctx;
+  if (read->id >= 0 && read->id < b->n && read->extent > b->most[read->id]) b->most[read->id] = read->extent;
 }
 
 static void note_bounds(void *ctx, const Ix *x) {
@@ -42,7 +47,7 @@ static void note_bounds(void *ctx, const Ix *x) {
 }
 
 int64_t *kern_read_bounds(Arena *a, const Kernel *k) {
-  int64_t *bound = ARENA_ARRAY(a, k->nbuf, int64_t);
-  kern_each_ix(k, note_bounds, bound);
-  return bound;
+  Bounds b = {k->nbuf, ARENA_ARRAY(a, k->nbuf, int64_t)};
+  kern_each_ix(k, note_bounds, &b);
+  return b.most;
 }

@@ -7,3 +7,4 @@ target_compile_definitions(kern_case PRIVATE TESTS_DIR="${CMAKE_CURRENT_SOURCE_D
 tessera_test(kern_hard_test kern_case)
 tessera_test(kern_verify_test ir_kern)
 tessera_test(kern_text_test ir_kern)
+tessera_test(kern_interp_test kern_case)
