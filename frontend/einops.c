@@ -156,18 +156,19 @@ static bool bind_group(const EinPattern *p, const EinSide *s, int group, int64_t
   return fits;
 }
 
-/* "h = 3, d = 16": what is known of a group, for the message. */
+/* "(h = 3, d)": what is known of a group, for the message. */
 static const char *group_text(Arena *a, const EinSide *s, int group, EinNames *names) {
   const char *text = "1";
-  bool any = false;
+  bool any = false, many = false;
   for (int i = 0; i < s->naxis; i++) {
     if (s->group[i] != group) continue;
     int64_t *size = ein_size(names, s->axis[i]);
     const char *one = size && *size ? arena_printf(a, "%s = %lld", s->axis[i], (long long)*size) : s->axis[i];
     text = any ? arena_printf(a, "%s, %s", text, one) : one;
+    many = any;
     any = true;
   }
-  return text;
+  return many ? arena_printf(a, "(%s)", text) : text;
 }
 
 bool ein_bind(Eval *ev, const EinPattern *p, const EinSide *s, const Node *x, EinNames *names) {
@@ -175,7 +176,7 @@ bool ein_bind(Eval *ev, const EinPattern *p, const EinSide *s, const Node *x, Ei
     int errors = diag_count();
     if (bind_group(p, s, g, x->shape.dim[g], names)) continue;
     if (diag_count() == errors)
-      ein_fail(p, "dimension %d of %s is %lld, expected (%s)", g,
+      ein_fail(p, "dimension %d of %s is %lld, expected %s", g,
                val_show(ev->arena, (Val){.kind = VAL_TENSOR, .u.node = (Node *)x}), (long long)x->shape.dim[g],
                group_text(ev->arena, s, g, names));
     return false;

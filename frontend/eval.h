@@ -22,6 +22,7 @@ typedef struct Eval {
   int depth;      /* of nested expressions and calls */
   int64_t budget; /* expressions left before evaluation is given up */
   bool spent;
+  int noted, notes; /* errors when the last note on a call was given, and such notes since that error */
 } Eval;
 
 /* Arguments of a call, evaluated; name NULL for positional ones. */
@@ -40,6 +41,8 @@ typedef struct Args {
 /* Both report an error; one gives VAL_ERROR, the other false. */
 Val eval_fail(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool eval_refuse(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* After an error inside a call: where it was called. Only the innermost few are shown. */
+void eval_note_call(Eval *ev, Loc loc, const char *callee);
 
 Val eval_expr(Eval *ev, Scope *s, const Expr *e);
 /* A list, unless it would be too large. */

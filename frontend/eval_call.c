@@ -145,8 +145,7 @@ static Val call_fn(Eval *ev, const Fn *f, const Args *args) {
   if (f->self) ev->path = ev->graph->path = f->self->path;
   Val v = eval_body(ev, s, &f->decl->body, f->decl->loc, name);
   ev->path = ev->graph->path = path;
-  if (diag_count() > errors && v.kind == VAL_ERROR && ev->depth < 40)
-    diag_note(args->loc, "in this call of %s", name);
+  if (diag_count() > errors && v.kind == VAL_ERROR) eval_note_call(ev, args->loc, name);
   return v;
 }
 

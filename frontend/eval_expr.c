@@ -32,6 +32,13 @@ bool eval_refuse(Loc loc, const char *fmt, ...) {
   return false;
 }
 
+void eval_note_call(Eval *ev, Loc loc, const char *callee) {
+  enum { MOST_NOTES = 3 };
+  if (ev->noted != diag_count()) ev->notes = 0;
+  ev->noted = diag_count();
+  if (ev->notes++ < MOST_NOTES) diag_note(loc, "in this call of %s", callee);
+}
+
 Val eval_list(Eval *ev, Loc loc, const Val *item, int n) {
   Val v = val_list(item, n);
   ev->budget -= n;

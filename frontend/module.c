@@ -108,7 +108,7 @@ Val inst_new(Eval *ev, const Decl *module, const Args *args) {
     if (d->fn[i]->name[0]) scope_bind(ev->arena, m->scope, d->fn[i]->name, method_value(ev, m, d->fn[i]));
   if (!eval_bind_args(ev, m->scope, &d->sig, args, module->name)) return (Val){0};
   if (!run_members(ev, m, &d->member)) {
-    if (diag_count() > errors && ev->depth < 40) diag_note(args->loc, "in this %s", module->name);
+    if (diag_count() > errors) eval_note_call(ev, args->loc, module->name);
     return (Val){0};
   }
   return (Val){.kind = VAL_INST, .u.inst = m};
@@ -124,8 +124,7 @@ static const FnDecl *find_method(const Inst *m, const char *name) {
 Val inst_method(Eval *ev, Inst *m, const char *name, Loc loc) {
   const FnDecl *d = find_method(m, name);
   if (d) return method_value(ev, m, d);
-  return eval_fail(loc, "module %s has no function %s%s", m->decl->name, name[0] ? name : "of its own to call",
-                   "");
+  return eval_fail(loc, "module %s has no function %s", m->decl->name, name[0] ? name : "of its own to call");
 }
 
 static Val no_member(Eval *ev, const Inst *m, const char *name, Loc loc) {

@@ -124,7 +124,8 @@ static bool run_model(Train *t, const Stmt *st) {
   Val v = eval_expr(t->ev, t->scope, st->u.named.value);
   bool ok = v.kind == VAL_INST;
   if (!ok && v.kind != VAL_ERROR)
-    eval_fail(st->u.named.value->loc, "expected a module with its arguments, found %s", val_kind_name(v.kind));
+    eval_fail(st->u.named.value->loc, "expected a module with its arguments, found %s%s", val_kind_name(v.kind),
+              v.kind == VAL_MODULE ? " without them" : "");
   if (ok && v.u.inst->path)
     ok = eval_refuse(st->loc, "the module already has a place in another model");
   Place p = {.module = st->u.named.name, .frozen = st->kind == SM_FROZEN};
