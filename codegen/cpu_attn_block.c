@@ -139,6 +139,8 @@ static bool repeated(const Attn *a, int v) {
   return false;
 }
 
+/* Where no row wants any column, the first vector is computed all the same: the micro-kernel makes a round at
+ * least, and what it reads there is 0. */
 void attn_columns(Attn *a) {
   CpuFn *f = a->f;
   const KRed *red;
@@ -160,6 +162,8 @@ void attn_columns(Attn *a) {
   }
   LLVMValueRef lanes = cpu_i64(f, a->s->lanes), more = cpu_i64(f, a->s->lanes - 1);
   LLVMValueRef lo = LLVMBuildLoad2(f->b, i64, s.lo, ""), hi = LLVMBuildLoad2(f->b, i64, s.hi, "");
+  LLVMValueRef none = LLVMBuildICmp(f->b, LLVMIntSGE, lo, hi, "");
+  lo = LLVMBuildSelect(f->b, none, cpu_i64(f, 0), lo, ""), hi = LLVMBuildSelect(f->b, none, lanes, hi, "");
   a->c0 = LLVMBuildNSWMul(f->b, LLVMBuildUDiv(f->b, lo, lanes, ""), lanes, "");
   hi = LLVMBuildUDiv(f->b, LLVMBuildNSWAdd(f->b, hi, more, ""), lanes, "");
   a->c1 = LLVMBuildNSWMul(f->b, hi, lanes, "");

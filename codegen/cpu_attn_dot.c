@@ -97,9 +97,7 @@ static void out(Attn *a, int val) {
   CpuFn *f = a->f;
   const AttnShape *s = a->s;
   const AttnDot *d = &s->dot[val];
-  LLVMValueRef zero = cpu_i64(f, 0), some = LLVMBuildICmp(f->b, LLVMIntSLT, a->c0, a->c1, "");
-  LLVMValueRef len = LLVMBuildNSWSub(f->b, last_column(a), a->c0, "");
-  len = LLVMBuildSelect(f->b, some, len, zero, "");
+  LLVMValueRef zero = cpu_i64(f, 0), len = LLVMBuildNSWSub(f->b, last_column(a), a->c0, "");
   CpuLoop np = cpu_loop(f, zero, cpu_i64(f, d->g.npanels), 1, "out");
   LLVMValueRef b = plus(a, times(a, np.i, d->g.b_panel), times(a, a->c0, d->g.nr));
   LLVMValueRef arg[] = {attn_at(a, d->c_at, zero, 0, times(a, np.i, d->g.nr)),

@@ -53,7 +53,7 @@ static bool split(AttnShape *s, int val, int left, int right, int x) {
   const KExpr *e = s->k->val[val].expr;
   AttnDot *d = &s->dot[val];
   if (e->kind != KE_ELT || e->elt != E_MUL) return false;
-  bool turned = uses(s, e->arg[1], left) && !uses(s, e->arg[0], left);
+  bool turned = uses(s, e->arg[0], right) || uses(s, e->arg[1], left);
   d->left = e->arg[turned];
   d->right = e->arg[!turned];
   if (uses(s, d->left, right) || uses(s, d->right, left)) return false;
