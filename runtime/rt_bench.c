@@ -75,6 +75,7 @@ static bool fill(void *ctx, uint64_t step, uint64_t micro) {
     for (uint64_t i = 0; b->drawn[k] && v->entry == (uint32_t)pass && i < v->t.count; i += n)
       memcpy((char *)rt_at(&b->s, &v->t) + i * size, b->drawn[k],
              (v->t.count - i < n ? v->t.count - i : n) * size);
+    if (b->drawn[k] && v->entry == (uint32_t)pass) rt_send(&b->s, &v->t);
   }
   if (b->profile) b->profile->entry = pass;
   b->filling += rt_now() - start;

@@ -81,9 +81,9 @@ static int list_names(RtOut *out, const RtSession *s) {
     const TessState *st = &tess_program.state[i];
     if (!is_stored(st)) continue;
     char *prefix = prefix_of(st);
-    out[n++] = (RtOut){rt_format("%s%s", prefix, st->name), st->t, rt_at(s, &st->t)};
+    out[n++] = (RtOut){rt_format("%s%s", prefix, st->name), st->t, rt_fetch(s, &st->t)};
     for (int a = 0; st->kind != TESS_SLOT && st->alias && st->alias[a]; a++)
-      out[n++] = (RtOut){rt_format("%s%s", prefix, st->alias[a]), st->t, rt_at(s, &st->t)};
+      out[n++] = (RtOut){rt_format("%s%s", prefix, st->alias[a]), st->t, rt_fetch(s, &st->t)};
     free(prefix);
   }
   return n;
@@ -121,6 +121,7 @@ static bool read_tensors(RtFile *f, const RtSession *s) {
     char *prefix = prefix_of(st);
     RtFound found = rt_load_state(f, prefix, st, s->arena);
     if (found == RT_ABSENT) rt_error("%s: found no tensor \"%s%s\", expected it", f->path, prefix, st->name);
+    if (found == RT_LOADED) rt_send(s, &st->t);
     ok = ok && found == RT_LOADED;
     free(prefix);
   }

@@ -20,7 +20,7 @@ static void look(void *ctx, TessRun *run, uint32_t id, double seconds) {
   Search *c = ctx;
   const TessLaunch *l = &tess_program.entry[c->entry].launch[id];
   for (uint32_t i = 0; i < l->nout && !c->found; i++) {
-    const void *p = rt_at(c->s, &l->out[i]);
+    const void *p = rt_fetch(c->s, &l->out[i]);
     int64_t at = rt_type_not_finite(l->out[i].dtype, p, l->out[i].count);
     if (at < 0) continue;
     c->found = run->stop = true;
@@ -36,7 +36,7 @@ static bool look_at_states(const RtSession *s) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
     if (st->kind != TESS_PARAM && st->kind != TESS_FROZEN && st->kind != TESS_SLOT) continue;
-    int64_t at = rt_type_not_finite(st->t.dtype, rt_at(s, &st->t), st->t.count);
+    int64_t at = rt_type_not_finite(st->t.dtype, rt_fetch(s, &st->t), st->t.count);
     if (at < 0) continue;
     rt_error("\"%s%s%s\" isn't finite itself: element %" PRId64 ": found %g", st->slot, *st->slot ? "." : "",
              st->name, at, rt_type_get(st->t.dtype, rt_at(s, &st->t), (uint64_t)at));
@@ -49,7 +49,9 @@ static bool look_at_states(const RtSession *s) {
 static void clear_gradients(const RtSession *s) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
-    if (st->kind == TESS_GRAD) memset(rt_at(s, &st->t), 0, st->t.count * rt_type_size(st->t.dtype));
+    if (st->kind != TESS_GRAD) continue;
+    memset(rt_at(s, &st->t), 0, st->t.count * rt_type_size(st->t.dtype));
+    rt_send(s, &st->t);
   }
 }
 

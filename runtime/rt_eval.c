@@ -21,6 +21,7 @@ static void evaluate(RtSession *s, RtData *d, RtReport *r) {
     RtPick pick = {.first = at, .count = piece(d->n - at)};
     rt_session_at(s, 0, run);
     rt_data_fill(d, &pick, TESS_EVAL, s->arena);
+    rt_session_send_data(s, TESS_EVAL);
     rt_session_entry(s, TESS_EVAL);
     rt_report_add(r, s, TESS_EVAL, (double)pick.count);
     at += pick.count;
@@ -66,7 +67,8 @@ int rt_eval(RtOptions *o) {
     rt_error("eval: expected --data DIR with the test images");
     return 1;
   }
-  if (!RT_GIVEN(o, init)) rt_note("eval without --init FILE: these are initial values");
+  if (!rt_frozen_complete(o)) return 1;
+  if (!RT_GIVEN(o, init) && o->nfrozen == 0) rt_note("eval without --init FILE: these are initial values");
   if (!rt_data_open(&d, RT_TEXT(o, data), "t10k", 0, TESS_EVAL)) return 1;
   bool ok = run(o, &d);
   rt_data_close(&d);

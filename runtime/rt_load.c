@@ -73,16 +73,19 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
   return first ? RT_LOADED : RT_ABSENT;
 }
 
+/* Whether all that the state's module has is frozen. */
+static bool in_frozen_module(const TessState *s) {
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    if (tess_program.state[i].kind == TESS_PARAM && !strcmp(tess_program.state[i].module, s->module))
+      return false;
+  return s->kind == TESS_FROZEN && *s->module;
+}
+
 bool rt_is_foreign(const TessState *s) {
-  if (s->kind != TESS_FROZEN || !*s->module) return false;
-  bool any = false;
-  for (uint32_t i = 0; i < tess_program.nstate; i++) {
-    const TessState *other = &tess_program.state[i];
-    if (other->kind != TESS_PARAM) continue;
-    if (!strcmp(other->module, s->module)) return false;
-    any = true;
-  }
-  return any;
+  bool trains = false;
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    trains = trains || tess_program.state[i].kind == TESS_PARAM;
+  return trains && in_frozen_module(s);
 }
 
 /* A list of names for a message, cut after a few. */
@@ -128,8 +131,12 @@ bool rt_load_init(RtSession *s, const char *path, bool all) {
     if (st->kind != TESS_PARAM && (st->kind != TESS_FROZEN || rt_is_foreign(st))) continue;
     RtFound found = rt_load_state(f, "", st, s->arena);
     if (found == RT_BROKEN) ok = false;
-    if (found == RT_LOADED) loaded++;
-    if (found == RT_ABSENT && (!all || st->kind == TESS_PARAM)) names_add(&missing, st->name);
+    if (found == RT_LOADED) {
+      loaded++;
+      rt_send(s, &st->t);
+    }
+    if (found == RT_ABSENT && (!all || st->kind == TESS_PARAM || in_frozen_module(st)))
+      names_add(&missing, st->name);
   }
   if (ok && (loaded == 0 || (all && missing.n))) {
     rt_error("%s: found %d of the program's parameters", path, loaded);
@@ -141,17 +148,6 @@ bool rt_load_init(RtSession *s, const char *path, bool all) {
   return ok;
 }
 
-/* A frozen module stands in its file under its own names: MODULE. in front of a state's name is the
- * program's. */
-static RtFound load_foreign(RtFile *f, const TessState *st, char *arena) {
-  RtFound found = rt_load_state(f, "", st, arena);
-  size_t len = strlen(st->module);
-  if (found != RT_ABSENT || strncmp(st->name, st->module, len) != 0 || st->name[len] != '.') return found;
-  TessState own = *st;
-  own.name += len + 1;
-  return rt_load_state(f, "", &own, arena);
-}
-
 static bool load_module(RtSession *s, RtFrozen *z) {
   RtFile *f = rt_file_open(z->file);
   if (!f) return false;
@@ -161,7 +157,8 @@ static bool load_module(RtSession *s, RtFrozen *z) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
     if (st->kind != TESS_FROZEN || strcmp(st->module, z->module) != 0) continue;
-    RtFound found = load_foreign(f, st, s->arena);
+    RtFound found = rt_load_state(f, "", st, s->arena);
+    if (found == RT_LOADED) rt_send(s, &st->t);
     states++;
     if (found == RT_BROKEN) ok = false;
     if (found == RT_ABSENT) names_add(&missing, st->name);

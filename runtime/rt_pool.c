@@ -125,8 +125,8 @@ static void launch(TessRun *run) {
   }
 }
 
-void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
-                 int64_t tasks, uint64_t guard) {
+void rt_pool_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+                    int64_t tasks, uint64_t guard) {
   if (run->stop || tasks <= 0 || (guard && (step->supplied & guard) == guard)) return;
   run->kernel = kernel;
   run->buf = buf;

@@ -38,5 +38,8 @@ enum { RT_STACK = 256 * 1024 }; /* bytes of a worker's stack */
 /* `threads` >= 1. Starts threads - 1 workers; false with an error when the system refuses. */
 bool rt_pool_start(TessRun *run, int threads, char *scratch, size_t stride);
 void rt_pool_stop(TessRun *run);
+/* tess_launch on the threads. */
+void rt_pool_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+                    int64_t tasks, uint64_t guard);
 
 #endif

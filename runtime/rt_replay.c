@@ -83,9 +83,14 @@ static bool set_params(RtReplay *r) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
     if (st->kind != TESS_PARAM && st->kind != TESS_FROZEN) continue;
-    RtFound found = rt_load_state(r->f, "param.", st, r->s.arena);
+    TessState own = *st; /* a foreign module's plain names are aliases: here they are the student's */
+    if (rt_is_foreign(st)) own.alias = NULL;
+    RtFound found = rt_load_state(r->f, "param.", &own, r->s.arena);
     if (found == RT_BROKEN) ok = false;
-    if (found == RT_LOADED) r->params++;
+    if (found == RT_LOADED) {
+      r->params++;
+      rt_send(&r->s, &st->t);
+    }
     if (found == RT_ABSENT && st->kind == TESS_PARAM)
       rt_note("%s: no param.%s: its initial value is used", r->f->path, st->name);
   }
@@ -111,6 +116,7 @@ static bool supply_one(RtReplay *r, const RtTensor *t, const TessValue *v, uint6
   if (first < 0 ||
       !rt_file_read(r->f, t, (uint64_t)first, v->t.count, v->t.dtype, rt_at(&r->s, &v->t), &inexact))
     return false;
+  rt_send(&r->s, &v->t);
   if (!inexact) return true;
   if (rt_type_is_float(v->t.dtype)) {
     if (r->s.step.step == 0 && micro == 0)
@@ -161,7 +167,8 @@ static void compare_values(RtReplay *r, TessEntryKind e, uint64_t micro) {
     }
     uint64_t none = 0;
     RtRef ref = {.file = r->f, .want = t, .first = (uint64_t)first};
-    rt_kind_add(&r->value[i], rt_distance(&ref, v->t.dtype, rt_at(&r->s, &v->t), v->t.count, &none), t->name);
+    rt_kind_add(&r->value[i], rt_distance(&ref, v->t.dtype, rt_fetch(&r->s, &v->t), v->t.count, &none),
+                t->name);
   }
 }
 
@@ -186,7 +193,7 @@ static void compare_state(RtReplay *r, RtKind *kind, const char *prefix, const T
       return;
     }
   }
-  double d = rt_distance(&ref, mem->dtype, rt_at(&r->s, mem), mem->count, &r->left_out);
+  double d = rt_distance(&ref, mem->dtype, rt_fetch(&r->s, mem), mem->count, &r->left_out);
   if (d != -1) rt_kind_add(kind, d, ref.want->name);
 }
 

@@ -24,7 +24,7 @@ void rt_report_add(RtReport *r, const RtSession *s, TessEntryKind e, double weig
   for (uint32_t i = 0; i < tess_program.nvalue; i++) {
     const TessValue *v = &tess_program.value[i];
     if (v->entry != (uint32_t)e || !rt_value_is_scalar(v)) continue;
-    r->sum[i] += weight * rt_type_get(v->t.dtype, rt_at(s, &v->t), 0);
+    r->sum[i] += weight * rt_type_get(v->t.dtype, rt_fetch(s, &v->t), 0);
     r->weight[i] += weight;
   }
 }

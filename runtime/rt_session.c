@@ -43,12 +43,16 @@ bool rt_session_open(RtSession *s, int threads) {
   }
   for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = tess_program.setting[i].value;
   char *scratch = s->arena + round_up(tess_program.arena_bytes, page);
-  if (rt_pool_start(&s->run, threads, scratch, rt_scratch_stride())) return true;
+  if (rt_pool_start(&s->run, threads, scratch, rt_scratch_stride())) {
+    if (rt_device_open(s)) return true;
+    rt_pool_stop(&s->run);
+  }
   munmap(s->arena, s->bytes + page);
   return false;
 }
 
 void rt_session_close(RtSession *s) {
+  rt_device_close(s);
   rt_pool_stop(&s->run);
   munmap(s->arena, s->bytes + page);
 }
@@ -62,7 +66,7 @@ bool rt_trains(void) {
 }
 
 void rt_session_entry(RtSession *s, TessEntryKind e) {
-  if (rt_has_entry(e)) tess_program.entry[e].fn(&s->run, s->arena, &s->step);
+  if (rt_has_entry(e)) rt_device_run(s, tess_program.entry[e].fn);
 }
 
 TessEntryKind rt_pass(void) {
@@ -91,8 +95,16 @@ bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, vo
   return true;
 }
 
+void rt_session_send_data(RtSession *s, TessEntryKind e) {
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->entry == (uint32_t)e && v->flags & TESS_DATA) rt_send(s, &v->t);
+  }
+}
+
 bool rt_session_refused(const RtSession *s) {
-  return tess_program.finite >= 0 && s->arena[tess_program.finite] == 0;
+  const TessTensor flag = {.dtype = TESS_BOOL, .offset = (uint64_t)tess_program.finite, .count = 1};
+  return tess_program.finite >= 0 && *(const char *)rt_fetch(s, &flag) == 0;
 }
 
 bool rt_value_is_scalar(const TessValue *v) {

@@ -2,15 +2,15 @@
 #ifndef RUNTIME_RT_SESSION_H
 #define RUNTIME_RT_SESSION_H
 
+#include "runtime/rt_device.h"
 #include "runtime/rt_pool.h"
 
-typedef struct RtSession {
+struct RtSession {
   TessRun run;
-  char *arena;  /* zeroed; page-aligned */
+  char *arena;  /* as the host sees it (rt_device.h): zeroed; page-aligned */
   size_t bytes; /* arena and scratch */
   TessStep step;
-
-} RtSession;
+};
 
 /* Maps the arena (planned bytes, then `threads` scratch areas) and starts the threads. False with an error.
  */
@@ -35,9 +35,14 @@ bool rt_trains(void);
 /* Micro, or eval. */
 TessEntryKind rt_pass(void);
 
+/* Sends the entry's values that come from a data source, after rt_data_fill. */
+void rt_session_send_data(RtSession *s, TessEntryKind e);
+
 /* Whether the last update was refused because a value was not finite. */
 bool rt_session_refused(const RtSession *s);
 
+/* Where the host sees the tensor; what is there is current between rt_fetch, or the host's own writing, and
+ * the next launch. */
 static inline void *rt_at(const RtSession *s, const TessTensor *t) {
   return s->arena + t->offset;
 }

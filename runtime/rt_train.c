@@ -106,6 +106,7 @@ static bool fill(void *ctx, uint64_t step, uint64_t micro) {
                  .count = batch,
                  .shuffled = true};
   rt_data_fill(&t->data, &pick, TESS_MICRO, t->s.arena);
+  rt_session_send_data(&t->s, TESS_MICRO);
   return true;
 }
 

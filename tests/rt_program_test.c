@@ -215,10 +215,12 @@ START_TEST(frozen_modules) {
   SAYS("module teacher is frozen: expected --frozen teacher=FILE");
   OK(FROZEN " train --data . --steps 5 --frozen teacher=t --checkpoint c");
   RtFile *f = open_file("c");
-  ck_assert(rt_file_find(f, "gain") == NULL && rt_file_find(f, "teacher.gain") == NULL);
+  ck_assert(rt_file_find(f, "gain") == NULL && rt_file_find(f, "teacher/gain") == NULL);
   ck_assert(strncmp(rt_file_meta(f, "tessera.frozen.teacher"), "xxh64:", 6) == 0);
   rt_file_close(f);
   OK(FROZEN " train --data . --steps 9 --frozen teacher=t --resume c --checkpoint d");
+  FAILS(FROZEN " eval --data . --init c");
+  OK(FROZEN " eval --data . --init c --frozen teacher=t");
   gain = 0.8f;
   write_tensors("t", &teacher, 1);
   FAILS(FROZEN " train --data . --steps 9 --frozen teacher=t --resume c --checkpoint d");
@@ -228,7 +230,7 @@ START_TEST(frozen_modules) {
   teacher.name = "loss";
   write_tensors("t", &teacher, 1);
   FAILS(FROZEN " train --data . --steps 9 --frozen teacher=t");
-  SAYS("t: missing: teacher.gain");
+  SAYS("t: missing: teacher/gain");
 }
 END_TEST
 

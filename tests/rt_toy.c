@@ -188,8 +188,8 @@ static const TessTensor t_weight = WEIGHT(weight), t_grad[] = {WEIGHT(weight_gra
                         t_loss[] = {ONE(loss), ONE(top1)};
 
 static const TessLaunch l_init[] = {{"k_init", "head.weight", "toy.tess:3", 1, &t_weight, 0, 4 * WEIGHTS},
-                                    {"k_init", "teacher.gain", "toy.tess:4", 0, NULL, 0, 4}};
-static const TessLaunch l_prepare[] = {{"k_gain", "teacher.gain packed", "toy.tess:4", 1, &t_gain, 0, 8}};
+                                    {"k_init", "teacher/gain", "toy.tess:4", 0, NULL, 0, 4}};
+static const TessLaunch l_prepare[] = {{"k_gain", "teacher/gain packed", "toy.tess:4", 1, &t_gain, 0, 8}};
 static const TessLaunch l_micro[] = {
     {"k_pixels", "images", "toy.tess:7", 1, &t_pixels, 0, 5 * BATCH *PIXELS},
     {"k_logits", "logits", "toy.tess:8", 1, &t_logits, 2e9, 4 * BATCH *PIXELS},
@@ -205,10 +205,14 @@ static const TessLaunch l_update[] = {{"k_norm", "grad_norm", "toy.tess:12", 2, 
 
 static const char *const weight_alias[] = {"tied.0.weight", "tied.1.weight", NULL};
 
+#ifdef TOY_FROZEN
+static const char *const gain_alias[] = {"gain", NULL};
+#endif
+
 static const TessState states[] = {{"head.weight", weight_alias, "student", "", TESS_PARAM, WEIGHT(weight)},
                                    {"head.bias", NULL, "student", "", TESS_PARAM, BIAS(bias)},
 #ifdef TOY_FROZEN
-                                   {"teacher.gain", NULL, "teacher", "", TESS_FROZEN, ONE(gain)},
+                                   {"teacher/gain", gain_alias, "teacher", "", TESS_FROZEN, ONE(gain)},
 #else
                                    {"gain", NULL, "student", "", TESS_FROZEN, ONE(gain)},
 #endif
