@@ -22,8 +22,8 @@ CudaUnit *cuda_unit_new(Arena *a, const char *const *setting, int nsetting);
 /* Emits one `extern "C" __global__` function: by its "sm80" plan where that is a dot which the
  * emitter knows, else by the plain rule (codegen/cuda_part.h). False, with an error reported at the kernel's
  * place, for a compute that CUDA C can't say: a buffer that one part of the kernel writes and another reads.
- */
-bool cuda_unit_add(CudaUnit *u, const Kernel *k);
+ * `aligned`: every launch gives it buffers at multiples of 16 bytes, which the dot asks for. */
+bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned);
 const char *cuda_unit_text(CudaUnit *u);
 int cuda_unit_launches(const CudaUnit *u, const CudaLaunch **launch);
 

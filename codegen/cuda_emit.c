@@ -87,11 +87,11 @@ static void add_keys(CudaText *t, const CudaFn *f) {
                  (unsigned long long)f->stream[i]);
 }
 
-bool cuda_unit_add(CudaUnit *u, const Kernel *k) {
+bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned) {
   CudaFn f = {.k = k, .a = u->a, .setting = u->setting, .nsetting = u->nsetting};
   CudaLaunch l = {.name = arena_printf(u->a, "k_%s", k->name), .grid = 1};
   CudaDot dot;
-  bool mma = cuda_dot_match(k, &dot);
+  bool mma = aligned && cuda_dot_match(k, &dot);
   if (mma) cuda_dot_words(&f);
   cuda_name_all(&f);
   cuda_push(&f, true);

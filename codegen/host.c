@@ -85,6 +85,7 @@ static LLVMValueRef at_bytes(HostFn *h, LLVMValueRef base, int64_t offset) {
 
 static void emit_launch(HostFn *h, const PLaunch *l, int id) {
   LLVMValueRef kernel = LLVMGetNamedFunction(h->mod, l->kernel->name);
+  if (!kernel) kernel = LLVMGetNamedGlobal(h->mod, l->kernel->name);
   if (!kernel) ice("kernel %s is not in the module", l->kernel->name);
   for (int i = 0; i < l->kernel->nbuf; i++) {
     LLVMValueRef address = at_bytes(h, h->memory, l->buf[i]->offset + l->at[i]);

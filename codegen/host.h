@@ -25,7 +25,8 @@ int64_t host_scratch(const Prog *p, const CpuTarget *t);
 /* Sets the number of tasks of every launch, which the target's emitter alone knows. */
 void host_count_tasks(Prog *p);
 
-/* Adds the entries and the tables to the module, which holds every kernel of the program under its name. Ends
+/* Adds the entries and the tables to the module, which holds every kernel of the program under its name: a
+ * function, or a constant that tess_launch understands. Ends
  * the compiler when a kernel is missing; false, with an error reported, when the program has more named
  * values or settings than the runtime's tables can say. */
 bool host_emit(CpuModule *m, const Prog *p, const HostInfo *info);

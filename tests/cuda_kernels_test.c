@@ -58,7 +58,7 @@ START_TEST(kernels_match_interpreter) {
   CudaUnit *u = cuda_unit_new(a, step.setting, step.nsetting);
   for (int i = 0; i < list->n; i++) {
     ck_assert_msg(kern_verify(list->k[i]), "%s", list->k[i]->name);
-    ck_assert(cuda_unit_add(u, list->k[i]));
+    ck_assert(cuda_unit_add(u, list->k[i], true));
   }
   const CudaLaunch *launch;
   ck_assert_int_eq(cuda_unit_launches(u, &launch), list->n);
