@@ -280,6 +280,43 @@ START_TEST(several_errors_in_one_run) {
 }
 END_TEST
 
+static uint32_t seed;
+
+static uint32_t draw(uint32_t n) {
+  seed = seed * 1664525u + 1013904223u;
+  return (seed >> 8) % n;
+}
+
+static char *random_index(int depth) {
+  static const char *const leaves[] = {"i", "j", "k", "t[i]", "3", "12"};
+  static const int by[] = {2, 3, 4, 6, 8, 12};
+  if (!depth) return arena_strdup(arena, leaves[draw(6)]);
+  char *x = random_index(depth - 1);
+  switch (draw(5)) {
+  case 0: return arena_printf(arena, "(%s)/%d", x, by[draw(6)]);
+  case 1: return arena_printf(arena, "(%s)%%%d", x, by[draw(6)]);
+  case 2: return arena_printf(arena, "%d*(%s)", by[draw(6)], x);
+  case 3: return arena_printf(arena, "%s - (%s)", random_index(depth - 1), x);
+  default: return arena_printf(arena, "%s + %s", random_index(depth - 1), x);
+  }
+}
+
+/* What an index was simplified to is not simplified further when it is read again. */
+START_TEST(simplified_indices_parse_back_unchanged) {
+  for (uint32_t n = 0; n < 5000; n++) {
+    seed = n * 2654435761u;
+    const char *text = arena_printf(arena,
+                                    "compute f {\n axis i:4 j:6 k:24\n in t[4] : i32 below 5\n"
+                                    " v[i, j, k] = index(f32, %s)\n}\n",
+                                    random_index(1 + (int)draw(5)));
+    const char *first = kern_print(arena, parsed(text));
+    ck_assert_str_eq(kern_print(arena, parsed(first)), first);
+    arena_free(arena);
+    arena = arena_new();
+  }
+}
+END_TEST
+
 static char *repeated(const char *before, const char *middle, int n, const char *after) {
   size_t len = strlen(middle);
   char *s = arena_alloc(arena, strlen(before) + len * (size_t)n + strlen(after) + 1), *p = s;
@@ -303,14 +340,12 @@ END_TEST
 
 /* Any damage to a text gives errors or another kernel, never a crash. */
 START_TEST(damaged_texts_never_crash) {
-  uint32_t seed = 7;
   diag_to(NULL);
   for (int i = 0; i < 20000; i++) {
     char *text = arena_strdup(arena, built);
     for (int j = 0; j < 3; j++) {
-      seed = seed * 1664525u + 1013904223u;
       static const char bytes[] = "[]{}(),:;=+-*/%<@.\"0919ijkmn s\n\\\x80";
-      text[(seed >> 8) % (sizeof built - 1)] = bytes[(seed >> 3) % (sizeof bytes - 1)];
+      text[draw(sizeof built - 1)] = bytes[draw(sizeof bytes - 1)];
     }
     KernList *list = parse(text);
     for (int k = 0; list && k < list->n; k++) kern_verify(list->k[k]);
@@ -334,6 +369,7 @@ int main(void) {
   tcase_add_test(t, equal_kernels_have_one_canonical_text);
   tcase_add_loop_test(t, errors_have_a_place_and_an_expectation, 0, COUNT(wrong));
   tcase_add_test(t, several_errors_in_one_run);
+  tcase_add_test(t, simplified_indices_parse_back_unchanged);
   tcase_add_test(t, endless_expressions_are_refused);
   tcase_add_test(t, damaged_texts_never_crash);
   suite_add_tcase(s, t);
