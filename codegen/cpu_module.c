@@ -1,6 +1,7 @@
 /* A module of kernels: LLVM's context and machine, the pass pipeline, and what comes out of it. */
 #include "codegen/cpu.h"
 
+#include <errno.h>
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
@@ -74,21 +75,28 @@ void cpu_module_finish(CpuModule *m) {
   if (e) ice("LLVM's passes: %s", LLVMGetErrorMessage(e));
 }
 
-bool cpu_module_object(CpuModule *m, const char *path) {
-  cpu_module_finish(m);
-  char *message = NULL;
-  if (!LLVMTargetMachineEmitToFile(m->machine, m->mod, path, LLVMObjectFile, &message)) return true;
-  diag_error((Loc){0}, "can't write %s: %s", path, message);
-  LLVMDisposeMessage(message);
-  return false;
-}
-
-char *cpu_module_asm(CpuModule *m) {
+/* LLVM ends the process when it cannot write a file, so it writes to memory. */
+static LLVMMemoryBufferRef machine_code(CpuModule *m, LLVMCodeGenFileType type) {
   cpu_module_finish(m);
   char *message = NULL;
   LLVMMemoryBufferRef out = NULL;
-  if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->mod, LLVMAssemblyFile, &message, &out))
-    ice("LLVM: %s", message);
+  if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->mod, type, &message, &out)) ice("LLVM: %s", message);
+  return out;
+}
+
+bool cpu_module_object(CpuModule *m, const char *path) {
+  LLVMMemoryBufferRef code = machine_code(m, LLVMObjectFile);
+  size_t size = LLVMGetBufferSize(code);
+  FILE *f = fopen(path, "wb");
+  bool ok = f && fwrite(LLVMGetBufferStart(code), 1, size, f) == size;
+  if (f && fclose(f)) ok = false;
+  if (!ok) diag_error((Loc){0}, "can't write %s: %s", path, strerror(errno));
+  LLVMDisposeMemoryBuffer(code);
+  return ok;
+}
+
+char *cpu_module_asm(CpuModule *m) {
+  LLVMMemoryBufferRef out = machine_code(m, LLVMAssemblyFile);
   char *text = arena_strndup(m->arena, LLVMGetBufferStart(out), LLVMGetBufferSize(out));
   LLVMDisposeMemoryBuffer(out);
   return text;

@@ -1,0 +1,176 @@
+/* The driver's verbs: wrong command lines, errors of the user's, stages written out and read back, inspect.
+ */
+#include <check.h>
+
+#include "ir/graph.h"
+#include "ir/kern.h"
+#include "rt_run.h"
+
+#define TESSERA BUILD_DIR "/tessera"
+#define MODELS SOURCE_DIR "/models"
+#define VIT TESSERA " build " MODELS "/vit_classify.tess -D depth=1"
+
+#define OK(...) ck_assert_msg(run(__VA_ARGS__) == 0, "%s%s", run_out, run_err)
+#define ENDS(status, ...) ck_assert_msg(run(__VA_ARGS__) == (status), "%s%s", run_out, run_err)
+#define SAYS(text) ck_assert_msg(strstr(run_err, text) != NULL, "expected \"%s\" in:\n%s", text, run_err)
+#define PRINTS(text) ck_assert_msg(strstr(run_out, text) != NULL, "expected \"%s\" in:\n%s", text, run_out)
+
+START_TEST(help_teaches_by_examples) {
+  OK(TESSERA);
+  PRINTS("tessera build models/digpt.tess");
+  OK(TESSERA " --help");
+  PRINTS("\"tessera VERB --help\"");
+  OK(TESSERA " build --help");
+  PRINTS("-D @golden.safetensors");
+  PRINTS("Passes, in order: ");
+  OK(TESSERA " inspect --help && " TESSERA " kernel --help");
+  PRINTS("tessera kernel out/digpt.kern");
+}
+END_TEST
+
+START_TEST(wrong_command_lines_are_refused) {
+  ENDS(2, TESSERA " biuld");
+  SAYS("unknown verb \"biuld\"");
+  ENDS(2, TESSERA " build");
+  SAYS("which description?");
+  ENDS(2, TESSERA " build a.tess");
+  SAYS("-o says where the program goes");
+  ENDS(2, TESSERA " build a.tess b.tess -o p");
+  SAYS("one description at a time");
+  ENDS(2, TESSERA " build a.tess -o p --emit=bytes out");
+  SAYS("found \"bytes\"");
+  ENDS(2, TESSERA " build a.tess -o p --threads none");
+  SAYS("a whole number of at least 1, found \"none\"");
+  ENDS(2, TESSERA " build a.tess -o p --dump-after=fusion");
+  SAYS("no pass is called \"fusion\"");
+  ENDS(2, TESSERA " build a.tess -o");
+  SAYS("-o wants a value");
+  ENDS(2, TESSERA " inspect p --yaml");
+  SAYS("unknown option --yaml");
+}
+END_TEST
+
+START_TEST(errors_of_the_users_leave_no_program) {
+  ENDS(1, TESSERA " build missing.tess -o p");
+  SAYS("missing.tess: error: cannot read the file: No such file");
+  ENDS(1, VIT " -o p --target cpu:pdp11");
+  SAYS("unknown target \"cpu:pdp11\"");
+  ENDS(1, VIT " -D detph=1 -o p");
+  SAYS("depth");
+  ENDS(1, VIT " -D img=27 -o p");
+  SAYS("error: ");
+  ENDS(1, VIT " -o missing/p");
+  SAYS("missing/p");
+  ENDS(1, "ls p p.part p.o.part 2>/dev/null | grep .");
+}
+END_TEST
+
+/* A full disk: nothing half-written stays. */
+START_TEST(a_program_that_cannot_be_written_leaves_nothing) {
+  ENDS(1, "ulimit -f 100; trap '' XFSZ; " VIT " -o p");
+  SAYS("error: ");
+  ENDS(1, "ls p p.part p.o.part 2>/dev/null | grep .");
+}
+END_TEST
+
+static Source *emitted(Arena *a, const char *name) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/stages/%s", run_dir, name);
+  Source *s = diag_read(a, path);
+  ck_assert_ptr_nonnull(s);
+  return s;
+}
+
+START_TEST(the_graph_reads_back) {
+  Arena *a = arena_new();
+  OK(VIT " -o p --emit=graph stages");
+  Source *s = emitted(a, "p.graph");
+  Graph *g = graph_parse(a, s);
+  ck_assert_ptr_nonnull(g);
+  ck_assert(graph_verify(g));
+  ck_assert_str_eq(graph_print(a, g), s->text);
+  arena_free(a);
+}
+END_TEST
+
+START_TEST(the_kernels_read_back) {
+  Arena *a = arena_new();
+  OK(VIT " -o p --emit kernels stages");
+  Source *s = emitted(a, "p.kern");
+  KernList *list = kern_parse(a, s);
+  const char *at = s->text;
+  ck_assert_ptr_nonnull(list);
+  ck_assert_int_gt(list->n, 10);
+  for (int i = 0; i < list->n; i++) {
+    const char *text = kern_print(a, list->k[i]);
+    ck_assert(kern_verify(list->k[i]));
+    ck_assert_msg(!strncmp(at, text, strlen(text)), "%s\nis printed as\n%s", at, text);
+    at += strlen(text) + 1;
+  }
+  arena_free(a);
+}
+END_TEST
+
+START_TEST(code_can_be_looked_at) {
+  OK(VIT " -o p --emit=llvm stages --emit=asm stages --dump-after=kernels");
+  OK("grep -q 'define void @dot_' stages/p.ll && grep -q 'vfmadd' stages/p.s");
+}
+END_TEST
+
+START_TEST(kernels_agree_with_the_interpreter) {
+  OK(VIT " -D batch=4 -o p --emit=kernels stages");
+  OK(TESSERA " kernel stages/p.kern --seconds 0");
+  int n = 0;
+  for (const char *p = run_out; (p = strstr(p, "interpreter by ")); n++)
+    ck_assert_msg(strtod(p += 15, NULL) < 1e-4, "%.80s", p - 60);
+  ck_assert_int_gt(n, 10);
+}
+END_TEST
+
+START_TEST(inspect_reads_a_program) {
+  OK(VIT " -o p && " TESSERA " inspect p");
+  PRINTS("classify of vit_classify.tess, built by tessera ");
+  PRINTS("-D depth=1\n");
+  PRINTS("param  student  blocks.0.attn.qkv.weight f32[384, 128] at ");
+  PRINTS("entry micro, ");
+  PRINTS("f32 group0, always");
+  OK(TESSERA " inspect p --json | python3 -c 'import json, sys; json.load(sys.stdin)'");
+}
+END_TEST
+
+START_TEST(inspect_refuses_other_files) {
+  ENDS(1, TESSERA " inspect /bin/sh");
+  SAYS("/bin/sh: error: not a program of Tessera");
+  ENDS(1, "head -c 100 /bin/sh >cut; " TESSERA " inspect cut");
+  SAYS("cut: error: not a program of Tessera");
+  ENDS(1, TESSERA " inspect missing");
+  SAYS("missing: error: cannot read the file");
+  OK(VIT " -o p && objcopy --dump-section .tessera.manifest=m p");
+  ENDS(1, "head -c 1000 m >short && objcopy --update-section .tessera.manifest=short p && " TESSERA
+          " inspect p");
+  SAYS("p: error: the manifest is damaged");
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("driver");
+  TCase *t = tcase_create("driver");
+  suite_add_tcase(s, t);
+  tcase_set_timeout(t, 200);
+  tcase_add_checked_fixture(t, run_fresh, run_clean);
+  tcase_add_test(t, help_teaches_by_examples);
+  tcase_add_test(t, wrong_command_lines_are_refused);
+  tcase_add_test(t, errors_of_the_users_leave_no_program);
+  tcase_add_test(t, a_program_that_cannot_be_written_leaves_nothing);
+  tcase_add_test(t, the_graph_reads_back);
+  tcase_add_test(t, the_kernels_read_back);
+  tcase_add_test(t, code_can_be_looked_at);
+  tcase_add_test(t, kernels_agree_with_the_interpreter);
+  tcase_add_test(t, inspect_reads_a_program);
+  tcase_add_test(t, inspect_refuses_other_files);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}
