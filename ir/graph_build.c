@@ -275,7 +275,7 @@ bool graph_broadcast_shape(const Shape *a, const Shape *b, Shape *out) {
 Node *graph_expand(Graph *g, Node *x, Shape s) {
   if (!x || shape_same(&x->shape, &s)) return x;
   Shape both, kept = {0};
-  int map[MAX_RANK];
+  int map[MAX_RANK] = {0};
   if (!graph_broadcast_shape(&x->shape, &s, &both) || !shape_same(&both, &s)) {
     char from[160], to[160];
     diag_error(g->loc, "found shape %s, expected one that broadcasts to %s",

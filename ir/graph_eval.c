@@ -180,7 +180,8 @@ static double reduce_row(GReduce kind, const double *x, int64_t n, bool f64) {
 
 EVAL(REDUCE) {
   const Shape *s = &n->in[0]->shape;
-  int64_t from[MAX_RANK], packed_from[MAX_RANK], packed_to[MAX_RANK], count = shape_count(s);
+  int64_t from[MAX_RANK] = {0}, packed_from[MAX_RANK] = {0}, packed_to[MAX_RANK] = {0},
+          count = shape_count(s);
   Shape packed = {.rank = s->rank};
   int at = 0;
   graph_strides(s, from);
@@ -202,14 +203,14 @@ EVAL(REDUCE) {
 
 /* out := the block of `in` that begins at `from` and has these strides there. */
 static void read_block(const Node *n, const double *from, const int64_t *stride, double *out) {
-  int64_t to[MAX_RANK];
+  int64_t to[MAX_RANK] = {0};
   graph_strides(&n->shape, to);
   graph_copy_block(n->shape.rank, n->shape.dim, out, to, from, stride);
 }
 
 EVAL(BROADCAST) {
   (void)c;
-  int64_t from[MAX_RANK], stride[MAX_RANK] = {0};
+  int64_t from[MAX_RANK] = {0}, stride[MAX_RANK] = {0};
   graph_strides(&n->in[0]->shape, from);
   for (int i = 0; i < n->in[0]->shape.rank; i++) stride[n->at.map[i]] = from[i];
   read_block(n, in[0], stride, out);
@@ -224,7 +225,7 @@ EVAL(RESHAPE) {
 
 EVAL(PERMUTE) {
   (void)c;
-  int64_t from[MAX_RANK], stride[MAX_RANK];
+  int64_t from[MAX_RANK] = {0}, stride[MAX_RANK] = {0};
   graph_strides(&n->in[0]->shape, from);
   for (int i = 0; i < n->shape.rank; i++) stride[i] = from[n->at.map[i]];
   read_block(n, in[0], stride, out);
@@ -233,7 +234,7 @@ EVAL(PERMUTE) {
 
 EVAL(SLICE) {
   (void)c;
-  int64_t from[MAX_RANK];
+  int64_t from[MAX_RANK] = {0};
   const double *start = in[0];
   graph_strides(&n->in[0]->shape, from);
   for (int i = 0; i < n->shape.rank; i++) start += n->at.lo[i] * from[i];
@@ -243,7 +244,7 @@ EVAL(SLICE) {
 
 EVAL(PAD) {
   (void)c;
-  int64_t to[MAX_RANK], from[MAX_RANK];
+  int64_t to[MAX_RANK] = {0}, from[MAX_RANK] = {0};
   const Shape *s = &n->in[0]->shape;
   fill(n, 0, out);
   graph_strides(&n->shape, to);
@@ -258,7 +259,7 @@ EVAL(PAD) {
 
 EVAL(CONCAT) {
   (void)c;
-  int64_t to[MAX_RANK], from[MAX_RANK];
+  int64_t to[MAX_RANK] = {0}, from[MAX_RANK] = {0};
   graph_strides(&n->shape, to);
   for (int k = 0; k < n->nin; k++) {
     const Shape *s = &n->in[k]->shape;
@@ -271,7 +272,7 @@ EVAL(CONCAT) {
 
 EVAL(WINDOW) {
   (void)c;
-  int64_t from[MAX_RANK], stride[MAX_RANK] = {0};
+  int64_t from[MAX_RANK] = {0}, stride[MAX_RANK] = {0};
   int axis = n->at.axis;
   graph_strides(&n->in[0]->shape, from);
   for (int i = 0; i < n->shape.rank; i++) stride[i] = from[i > axis ? i - 1 : i];

@@ -172,8 +172,8 @@ static bool inside_entry(GraphParse *p) {
 
 /* assign sN = %N */
 static void parse_assign(GraphParse *p) {
-  const State *s;
-  Node *n;
+  const State *s = NULL;
+  Node *n = NULL;
   Loc place, at = graph_lex_loc(&p->lex);
   if (!inside_entry(p) || !graph_parse_state_ref(p, &s) || !graph_lex_expect(&p->lex, '=') ||
       !graph_parse_operand(p, &n) || !graph_parse_loc(p, &place))
@@ -194,7 +194,7 @@ static unsigned value_flags(GraphParse *p) {
 /* value "name" = %N flags, then what the data source needs */
 static void parse_value(GraphParse *p) {
   const char *name;
-  Node *n;
+  Node *n = NULL;
   Value v = {0};
   Loc at = graph_lex_loc(&p->lex);
   if (!inside_entry(p) || !graph_lex_need_string(&p->lex, &name) || !graph_lex_expect(&p->lex, '=') ||

@@ -108,7 +108,7 @@ static bool shape_STATE(Node *n, GraphWhy *why) {
 static bool shape_ELT(Node *n, GraphWhy *why) {
   if (n->at.elt >= ELT_COUNT || n->nin != elt_rows[n->at.elt].arity)
     return fail(why, "found %d operands, expected the operation's number of them", n->nin);
-  DType t[3];
+  DType t[3] = {DT_F32};
   for (int i = 0; i < n->nin; i++) t[i] = n->in[i]->dtype;
   for (int i = 1; i < n->nin; i++)
     if (!shape_same(&n->in[0]->shape, &n->in[i]->shape))

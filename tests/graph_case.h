@@ -104,11 +104,15 @@ static inline CaseRun case_build(const Case *c) {
   return r;
 }
 
+static inline void case_copy(double *to, const double *from, int64_t n) {
+  ck_assert_ptr_nonnull(to);
+  if (!from) abort();
+  for (int64_t k = 0; k < n; k++) to[k] = from[k];
+}
+
 static inline void case_fill(CaseRun *r, GraphRun *run, double *const *x) {
-  for (int i = 0; i < r->c->nin; i++) {
-    double *to = graph_run_state(run, r->state[i]);
-    for (int64_t k = 0; k < shape_count(&r->c->in[i].shape); k++) to[k] = x[i][k];
-  }
+  for (int i = 0; i < r->c->nin; i++)
+    case_copy(graph_run_state(run, r->state[i]), x[i], shape_count(&r->c->in[i].shape));
 }
 
 static inline double case_largest(const double *y, int64_t n) {
@@ -179,7 +183,7 @@ static inline void case_backward(CaseRun *r, double *const *x) {
   double *w = graph_run_state(run, r->state[r->c->nin]);
   for (int64_t k = 0; k < shape_count(&r->y->shape); k++) w[k] = case_real(0.25, 1);
   ck_assert(graph_run_entry(run, EN_UPDATE, &case_env));
-  double *grad[CASE_INPUTS];
+  double *grad[CASE_INPUTS] = {0};
   for (int i = 0; i < r->c->nin; i++) {
     char name[16];
     snprintf(name, sizeof name, "g%d", i);
@@ -187,10 +191,9 @@ static inline void case_backward(CaseRun *r, double *const *x) {
     grad[i] = calloc((size_t)n, sizeof(double));
     for (int64_t k = 0; k < n; k++) grad[i][k] = graph_run_value(run, name)[k];
   }
-  for (int i = 0; i < r->c->nin; i++) {
+  for (int i = 0; i < r->c->nin; i++)
     if (dtype_is_float(r->c->in[i].dtype)) case_gradient_of(r, run, i, grad[i]);
-    free(grad[i]);
-  }
+  for (int i = 0; i < CASE_INPUTS; i++) free(grad[i]);
   graph_run_free(run);
 }
 

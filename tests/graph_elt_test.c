@@ -11,17 +11,19 @@ static Node *build_elt(Graph *g, Node *const *x) {
   return graph_elt(g, now, in[0], in[1], in[2]);
 }
 
+static Node *below_half(Graph *g, Node *x) {
+  return graph_map2(g, E_LT, x, graph_scalar(g, 0.5));
+}
+
 /* Operations on truth values take comparisons of their drawn operands. */
 static Node *build_bool(Graph *g, Node *const *x) {
   Node *in[2] = {0};
-  for (int i = 0; i < elt_rows[now].arity; i++)
-    in[i] = graph_elt(g, E_LT, x[i], graph_const(g, DT_F32, x[i]->shape, 0.5), NULL);
+  for (int i = 0; i < elt_rows[now].arity; i++) in[i] = below_half(g, x[i]);
   return graph_elt(g, now, in[0], in[1], NULL);
 }
 
 static Node *build_select(Graph *g, Node *const *x) {
-  Node *low = graph_elt(g, E_LT, x[0], graph_const(g, DT_F32, x[0]->shape, 0.5), NULL);
-  return graph_elt(g, E_SELECT, low, x[1], x[2]);
+  return graph_elt(g, E_SELECT, below_half(g, x[0]), x[1], x[2]);
 }
 
 /* Plain C, in terms of the operands a, b, c. */
