@@ -75,17 +75,21 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
 
 /* Whether all that the state's module has is frozen. */
 static bool in_frozen_module(const TessState *s) {
+  if (s->kind != TESS_FROZEN || !*s->module) return false;
   for (uint32_t i = 0; i < tess_program.nstate; i++)
     if (tess_program.state[i].kind == TESS_PARAM && !strcmp(tess_program.state[i].module, s->module))
       return false;
-  return s->kind == TESS_FROZEN && *s->module;
+  return true;
+}
+
+static bool program_trains(void) {
+  uint32_t i = 0;
+  while (i < tess_program.nstate && tess_program.state[i].kind != TESS_PARAM) i++;
+  return i < tess_program.nstate;
 }
 
 bool rt_is_foreign(const TessState *s) {
-  bool trains = false;
-  for (uint32_t i = 0; i < tess_program.nstate; i++)
-    trains = trains || tess_program.state[i].kind == TESS_PARAM;
-  return trains && in_frozen_module(s);
+  return in_frozen_module(s) && program_trains();
 }
 
 /* A list of names for a message, cut after a few. */
@@ -182,14 +186,20 @@ static bool named(const RtOptions *o, const char *module) {
   return false;
 }
 
+/* Whether state number i is the first frozen one of its module. */
+static bool first_of_module(uint32_t i) {
+  for (uint32_t j = 0; j < i; j++) {
+    const TessState *s = &tess_program.state[j];
+    if (s->kind == TESS_FROZEN && !strcmp(s->module, tess_program.state[i].module)) return false;
+  }
+  return true;
+}
+
 bool rt_frozen_complete(const RtOptions *o) {
   bool ok = true;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
-    bool said = false;
-    for (uint32_t j = 0; j < i && !said; j++)
-      said = rt_is_foreign(&tess_program.state[j]) && !strcmp(tess_program.state[j].module, st->module);
-    if (said || !rt_is_foreign(st) || named(o, st->module)) continue;
+    if (!rt_is_foreign(st) || !first_of_module(i) || named(o, st->module)) continue;
     rt_error("module %s is frozen: expected --frozen %s=FILE with its weights", st->module, st->module);
     ok = false;
   }
