@@ -2,23 +2,22 @@
  * without loops; and a `plan` a target: which loop skeleton, its axes' roles, a few numbers and where each
  * value lives. Both emitters read the same compute; kern_interp is the oracle.
  *
- *   compute NAME "source.tess":12 {
+ *   compute fc1 "digpt.tess":41:9 {
  *     axis m:592 n:3072 k:768
- *     in  x[592, 768] : f32            # a buffer: extents, row-major unless strides follow
- *     in  w[3072, 768] : f32
- *     in  b[3072] : f32
+ *     in x[592, 768] : f32                  # a buffer: extents, row-major unless `strides` follow
+ *     in w[3072, 768] : f32
+ *     in b[3072] : f32
  *     out t[592, 3072] : f32
  *     out g[592, 3072] : f32
- *     s[m, n] = sum(k) x[m, k] * w[n, k]       # at most one reduction, outermost
+ *     s[m, n] = sum(k) x[m, k] * w[n, k]    # at most one reduction, outermost
  *     u[m, n] = s[m, n] + b[n]
- *     v[m, n] = u[m, n] * 0.5 * (1 + erf(u[m, n] * 0.70710678))
+ *     v[m, n] = 0.5 * u[m, n] * (1 + erf(u[m, n] * 0.7071067811865476))
  *     store u[m, n] -> t[m, n]
  *     store v[m, n] -> g[m, n]
  *   }
- *   plan NAME cpu dot { role m: m; role n: n; role k: k; num mr 14; num nr 32; num kc 768;
- *                       place s acc; place v inline }
+ *   plan fc1 cpu dot { role m: m; role n: n; role k: k; num mr 14; num nr 32; place s acc; place u reg }
  *
- * docs/internals.md has the grammar and the numbered rules that kern_verify checks. */
+ * docs/kernel-ir.md has the grammar, the meaning and the numbered rules that kern_verify checks. */
 #ifndef IR_KERN_H
 #define IR_KERN_H
 
@@ -106,7 +105,7 @@ typedef struct KStore {
   const Ix *const *idx; /* bufs[buf].rank of them */
 } KStore;
 
-/* Loop skeletons, with what each means on a target in docs/internals.md:
+/* Loop skeletons, with what each means on a target in docs/kernel-ir.md:
  *   flat   no reduction (all reductions already stored): a map over the domain
  *   rows   reductions over a row that stays resident, then maps over it; or one reduction by columns
  *   dot    one contraction with both operands staged (packed), prologue in the stage, epilogue on the tile
@@ -210,7 +209,7 @@ const KExpr *kexpr_random(Arena *a, uint64_t stream, const Ix *element);
 /* The expression with axis i replaced by to[i]. */
 const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n);
 
-/* Text (ir/kern_print.c, ir/kern_parse.c): printing then parsing gives an equal kernel, byte for byte when
+/* Text (ir/kern_print.c, ir/kern_parse*.c): printing then parsing gives an equal kernel, byte for byte when
  * printed again. A file holds any number of computes and plans. kern_parse reports errors with places and
  * returns NULL when there were any. */
 char *kern_print(Arena *a, const Kernel *k);
@@ -220,7 +219,7 @@ typedef struct KernList {
 } KernList;
 KernList *kern_parse(Arena *a, const Source *src);
 
-/* Checks every rule (K1, K2, ...: docs/internals.md) of compute and plans; reports each broken one at its
+/* Checks every rule (K1, K2, ...: docs/kernel-ir.md) of compute and plans; reports each broken one at its
  * place with its number and returns false. */
 bool kern_verify(const Kernel *k);
 

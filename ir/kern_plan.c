@@ -35,27 +35,27 @@ static const struct {
   unsigned skeletons, targets;
   int64_t lo, hi;
 } numbers[] = {
-    {"mr", DOT | ATTN, CPU, 1, 32},          /* rows of the register tile */
-    {"nr", DOT | ATTN, CPU, 1, 128},         /* its columns */
-    {"kc", DOT | ATTN, CPU, 1, 1 << 20},     /* elements of k in a block */
-    {"mc", DOT | ATTN, CPU, 1, 1 << 20},     /* rows of a task */
-    {"nc", DOT | ATTN, CPU, 1, 1 << 20},     /* columns of a task */
-    {"rows", ROWS | ATTN, ANY, 1, 1 << 20},  /* rows resident together */
-    {"split", ROWS, ANY, 1, 1 << 20},        /* parts that the row is cut into */
-    {"unroll", FLAT | ROWS, ANY, 1, 64},     /* vectors handled together */
-    {"threads", FLAT | ROWS, GPU, 32, 1024}, /* of a block */
-    {"bm", DOT | ATTN, GPU, 8, 512},         /* tile of a block: rows, columns, depth */
-    {"bn", DOT | ATTN, GPU, 8, 512},         {"bk", DOT | ATTN, GPU, 8, 512},
-    {"ring", DOT | ATTN, GPU, 1, 16},       /* stages of the shared-memory ring */
-    {"warps", DOT | ATTN, GPU, 1, 32},      /* of a block */
-    {"warpgroups", DOT | ATTN, SM90, 1, 4}, /* that multiply */
-    {"producers", DOT | ATTN, SM90, 0, 2},  /* warpgroups that only copy */
-    {"wgmma", DOT | ATTN, SM90, 0, 1},      /* wgmma instead of mma.sync */
-    {"tma_a", DOT | ATTN, SM90, 0, 1},      /* the left operand's tile comes by TMA */
-    {"tma_b", DOT | ATTN, SM90, 0, 1},      /* and the right one's */
-    {"tma_store", DOT | ATTN, SM90, 0, 1},  /* the result goes by TMA */
-    {"swizzle", DOT | ATTN, GPU, 0, 128},   /* bytes of the shared tiles' swizzle; 0: none */
-    {"cluster", DOT | ATTN, SM90, 1, 8},    /* blocks that share a multicast */
+    {"mr", DOT | ATTN, CPU, 1, 32},                       /* rows of the register tile */
+    {"nr", DOT | ATTN, CPU, 1, 128},                      /* its columns */
+    {"kc", DOT | ATTN, CPU, 1, 1 << 20},                  /* elements of k in a block */
+    {"mc", DOT | ATTN, CPU, 1, 1 << 20},                  /* rows of a task */
+    {"nc", DOT | ATTN, CPU, 1, 1 << 20},                  /* columns of a task */
+    {"tasks", FLAT | ROWS | DOT | ATTN, CPU, 1, 1 << 16}, /* of a launch */
+    {"rows", ROWS | ATTN, ANY, 1, 1 << 20},               /* rows resident together */
+    {"threads", FLAT | ROWS, GPU, 32, 1024},              /* of a block */
+    {"bm", DOT | ATTN, GPU, 8, 512},                      /* rows of a block's tile */
+    {"bn", DOT | ATTN, GPU, 8, 512},                      /* its columns */
+    {"bk", DOT | ATTN, GPU, 8, 512},                      /* its depth */
+    {"ring", DOT | ATTN, GPU, 1, 16},                     /* stages of the shared-memory ring */
+    {"warps", DOT | ATTN, GPU, 1, 32},                    /* of a block */
+    {"swizzle", DOT | ATTN, GPU, 0, 128},                 /* bytes of the shared tiles' swizzle; 0: none */
+    {"warpgroups", DOT | ATTN, SM90, 1, 4},               /* that multiply */
+    {"producers", DOT | ATTN, SM90, 0, 2},                /* warpgroups that only copy */
+    {"wgmma", DOT | ATTN, SM90, 0, 1},                    /* wgmma instead of mma.sync */
+    {"tma_a", DOT | ATTN, SM90, 0, 1},                    /* the left operand's tile comes by TMA */
+    {"tma_b", DOT | ATTN, SM90, 0, 1},                    /* and the right one's */
+    {"tma_store", DOT | ATTN, SM90, 0, 1},                /* the result goes by TMA */
+    {"cluster", DOT | ATTN, SM90, 1, 8},                  /* blocks that share a multicast */
 };
 
 static const unsigned places[KP_COUNT] = {
