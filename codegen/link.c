@@ -55,6 +55,11 @@ static bool run(const char *const *argv, const char *out) {
 }
 
 bool link_program(const char *object, const char *runtime_archive, const char *out) {
+  return link_device_program(object, NULL, runtime_archive, out);
+}
+
+bool link_device_program(const char *object, const char *device_archive, const char *runtime_archive,
+                         const char *out) {
   Arena *a = arena_new();
   const char *part = arena_printf(a, "%s.part", out);
   const char *const argv[] = {TESSERA_CC,
@@ -62,6 +67,7 @@ bool link_program(const char *object, const char *runtime_archive, const char *o
                               "-o",
                               part,
                               object,
+                              device_archive ? device_archive : runtime_archive,
                               runtime_archive,
                               "-Wl,--build-id=none,--as-needed,--gc-sections,-z,noexecstack,-z,relro",
                               "-l:libz.a",

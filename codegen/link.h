@@ -8,5 +8,8 @@
  * `out` is whole or as it was. The program needs libc, libm and pthread, and equal inputs give equal bytes.
  * False, with an error reported that quotes the linker's messages, when it does not work. */
 bool link_program(const char *object, const char *runtime_archive, const char *out);
+/* The same with an archive that comes before the runtime's and replaces parts of it; NULL: none. */
+bool link_device_program(const char *object, const char *device_archive, const char *runtime_archive,
+                         const char *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "codegen/cuda_program.h"
 #include "codegen/link.h"
 #include "codegen/manifest_fill.h"
 #include "codegen/sha256.h"
@@ -17,14 +18,27 @@ typedef struct Build {
   const BuildOptions *o;
   Graph *graph;
   FrontInfo front;
-  const CpuTarget *cpu;
+  const CpuTarget *cpu; /* of a CUDA program: that of its host code */
+  const char *target;   /* in full: "cpu:znver4", "cuda:sm_80,sm_90a" */
+  int narch;
+  const char *const *arch; /* of CUDA */
+  CudaProgram cuda;
   Prog *prog;
   CpuModule *module;
 } Build;
 
+static bool find_cuda_target(Build *b, const char *archs) {
+  b->cpu = cuda_host_cpu();
+  b->target = b->o->target;
+  if (b->o->poison) diag_error((Loc){0}, "--debug-poison is for programs that run on a CPU");
+  return cuda_archs(b->arena, archs, &b->arch, &b->narch) && !b->o->poison;
+}
+
 static bool find_target(Build *b) {
   const char *t = b->o->target;
+  if (strncmp(t, "cuda:", 5) == 0) return find_cuda_target(b, t + 5);
   if (strncmp(t, "cpu:", 4) == 0) b->cpu = cpu_target(t + 4);
+  if (b->cpu) b->target = arena_printf(b->arena, "cpu:%s", b->cpu->name);
   if (!b->cpu) diag_error((Loc){0}, "unknown target \"%s\"; \"cpu:native\" is this machine", t);
   return b->cpu != NULL;
 }
@@ -53,6 +67,10 @@ static char *asm_text(Build *b) {
   return cpu_module_asm(b->module);
 }
 
+static char *cuda_text(Build *b) {
+  return arena_strdup(b->arena, b->cuda.text->text);
+}
+
 /* Description to graph. From then on its files are called as seen from its folder. */
 static bool describe(Build *b) {
   FrontArgs args = {
@@ -73,13 +91,24 @@ static bool plan(Build *b) {
   return emit(b, EMIT_KERNELS, kernels_text);
 }
 
-static void add_kernels(Build *b) {
+/* Kernels to cubins, kept in the object. */
+static bool add_cuda_kernels(Build *b) {
+  if (!cuda_program_emit(b->prog, &b->cuda) || !emit(b, EMIT_CUDA, cuda_text) ||
+      !cuda_program_compile(b->prog, &b->cuda, b->arch, b->narch))
+    return false;
+  cuda_program_embed(b->module, b->prog, &b->cuda);
+  return true;
+}
+
+static bool add_kernels(Build *b) {
+  if (b->narch) return add_cuda_kernels(b);
   const Graph *g = b->graph;
   const char **settings = ARENA_ARRAY(b->arena, g->nsetting, const char *);
   for (int i = 0; i < g->nsetting; i++) settings[i] = g->setting[i].name;
   cpu_module_settings(b->module, settings, g->nsetting);
   for (int i = 0; i < b->prog->nkernel; i++)
     cpu_module_add(b->module, b->prog->kernel[i], b->prog->kernel[i]->name, false);
+  return true;
 }
 
 static void hash_text(Sha256 *h, const char *text, size_t len) {
@@ -116,33 +145,34 @@ static bool generate(Build *b, const char *object) {
   const CpuTarget *t = b->cpu;
   HostInfo info = {.description = b->front.source[0].relative,
                    .source_hash = source_hash(b),
-                   .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", cpu:%s", t->name),
+                   .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", %s", b->target),
                    .cpu_needs = t->needs,
-                   .scratch_bytes = host_scratch(b->prog, t),
-                   .max_threads = b->o->threads,
+                   .scratch_bytes = b->narch ? 0 : host_scratch(b->prog, t),
+                   .max_threads = b->narch ? 1 : b->o->threads,
                    .poison = b->o->poison};
   manifest_fill(b->prog, t, defines(b), b->front.nparam, &info);
   b->module = cpu_module_new(b->arena, t, info.description);
-  add_kernels(b);
-  bool ok = host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
+  bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
             emit(b, EMIT_ASM, asm_text) && cpu_module_object(b->module, object);
   cpu_module_free(b->module);
   return ok;
 }
 
 /* The archive lies beside the compiler. */
-static const char *runtime_archive(Arena *a) {
+static const char *runtime_archive(Arena *a, const char *name) {
   char self[4096];
   ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
   if (n < 0) ice("/proc/self/exe cannot be read");
   self[n] = 0;
-  return arena_printf(a, "%s/libtessera_rt.a", dirname(self));
+  return arena_printf(a, "%s/%s", dirname(self), name);
 }
 
 /* Object and runtime to a program. */
 static bool make_program(Build *b) {
   const char *object = arena_printf(b->arena, "%s.o.part", b->o->out);
-  bool ok = generate(b, object) && link_program(object, runtime_archive(b->arena), b->o->out);
+  const char *device = b->narch ? runtime_archive(b->arena, "libtessera_rt_cuda.a") : NULL;
+  bool ok = generate(b, object) &&
+            link_device_program(object, device, runtime_archive(b->arena, "libtessera_rt.a"), b->o->out);
   unlink(object);
   return ok;
 }
@@ -151,11 +181,11 @@ static void announce(const Build *b) {
   const Prog *p = b->prog;
   int launches = 0;
   for (int e = 0; e < EN_COUNT; e++) launches += p->entry[e].nlaunch;
-  printf("%s: %s of %s for cpu:%s; %d nodes, %d kernels, %d launches\n", b->o->out, p->graph->name_of_block,
-         b->front.source[0].relative, b->cpu->name, p->graph->nnode, p->nkernel, launches);
+  printf("%s: %s of %s for %s; %d nodes, %d kernels, %d launches\n", b->o->out, p->graph->name_of_block,
+         b->front.source[0].relative, b->target, p->graph->nnode, p->nkernel, launches);
   printf("%s: memory %.1f MiB, and %.2f MiB more for each thread; at least %.1f MiB are live at once\n",
-         b->o->out, (double)p->arena_bytes / (1 << 20), (double)host_scratch(p, b->cpu) / (1 << 20),
-         (double)p->live_bytes / (1 << 20));
+         b->o->out, (double)p->arena_bytes / (1 << 20),
+         (b->narch ? 0 : (double)host_scratch(p, b->cpu)) / (1 << 20), (double)p->live_bytes / (1 << 20));
 }
 
 int verb_build(int argc, char **argv) {
