@@ -5,3 +5,14 @@ target_compile_definitions(cuda_side PRIVATE HOST_CXX="${CMAKE_CXX_COMPILER}" TE
 foreach(name cuda_kernels_test cuda_cubin_test)
   tessera_test(${name} cuda_side codegen)
 endforeach()
+
+# The stand-in driver, found through LD_LIBRARY_PATH in a folder of its own.
+add_library(cuda_standin SHARED cuda/standin/libcuda.c ${CMAKE_SOURCE_DIR}/codegen/cuda_cubin.c
+            ${CMAKE_SOURCE_DIR}/ir/arena.c ${CMAKE_SOURCE_DIR}/ir/diag.c)
+target_compile_options(cuda_standin PRIVATE -fno-sanitize=all)
+target_link_options(cuda_standin PRIVATE -fno-sanitize=all -Wl,-z,defs)
+set_target_properties(cuda_standin PROPERTIES OUTPUT_NAME cuda SUFFIX .so.1
+                      LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/cuda_standin)
+# Compiles a unit's text for the host: cuda_side_tool FOLDER NAME FILE.
+add_executable(cuda_side_tool cuda/side_tool.c)
+target_link_libraries(cuda_side_tool PRIVATE cuda_side)
