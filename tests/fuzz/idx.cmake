@@ -1,1 +1,1 @@
-tessera_fuzzer(idx tessera_rt)
+tessera_fuzzer(idx tessera_rt SEEDS tests/fuzz/seed/*.idx tests/fuzz/seed/*.idx.gz)

@@ -1,1 +1,1 @@
-tessera_fuzzer(safetensors tessera_rt)
+tessera_fuzzer(safetensors tessera_rt SEEDS tests/fuzz/seed/*.safetensors)
