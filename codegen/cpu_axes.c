@@ -56,7 +56,8 @@ static void score_access(void *ctx, const Ix *ix) {
 }
 
 static double vector_use(int64_t extent) {
-  return (double)extent / (double)((extent + CPU_GRAIN - 1) / CPU_GRAIN * CPU_GRAIN);
+  int64_t vectors = (extent + CPU_GRAIN - 1) / CPU_GRAIN;
+  return (double)extent / (double)(vectors * CPU_GRAIN);
 }
 
 double cpu_lane_score(Arena *a, const Kernel *k, int axis) {

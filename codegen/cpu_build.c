@@ -162,13 +162,16 @@ LLVMValueRef cpu_identity(CpuFn *f, KReduce r, DType acc) {
   return cpu_splat(f, c, f->lanes);
 }
 
+static LLVMValueRef lane_number(CpuFn *f, int i) {
+  return LLVMConstInt(LLVMInt32TypeInContext(f->cx), (unsigned)i, false);
+}
+
 LLVMValueRef cpu_combine(CpuFn *f, KReduce r, LLVMValueRef v) {
-  LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx);
   for (int half = cpu_width(v) / 2; half >= 1; half /= 2) {
     LLVMValueRef lo[64], hi[64];
     for (int i = 0; i < half; i++) {
-      lo[i] = LLVMConstInt(i32, (unsigned long long)i, false);
-      hi[i] = LLVMConstInt(i32, (unsigned long long)(i + half), false);
+      lo[i] = lane_number(f, i);
+      hi[i] = lane_number(f, i + half);
     }
     LLVMValueRef none = LLVMGetPoison(LLVMTypeOf(v));
     LLVMValueRef x = LLVMBuildShuffleVector(f->b, v, none, LLVMConstVector(lo, (unsigned)half), "");
@@ -176,5 +179,5 @@ LLVMValueRef cpu_combine(CpuFn *f, KReduce r, LLVMValueRef v) {
     v = cpu_accumulate(f, r, x, y);
   }
   if (LLVMGetTypeKind(LLVMTypeOf(v)) != LLVMVectorTypeKind) return v;
-  return LLVMBuildExtractElement(f->b, v, LLVMConstInt(i32, 0, false), "");
+  return LLVMBuildExtractElement(f->b, v, lane_number(f, 0), "");
 }

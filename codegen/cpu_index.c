@@ -145,7 +145,8 @@ static bool fits32(const Ix *ix) {
 
 static LLVMValueRef iota(CpuFn *f, LLVMTypeRef t, int64_t slope) {
   LLVMValueRef v[64];
-  for (int i = 0; i < f->lanes; i++) v[i] = LLVMConstInt(t, (unsigned long long)(i * slope), true);
+  int64_t at = 0;
+  for (int i = 0; i < f->lanes; i++, at += slope) v[i] = LLVMConstInt(t, (unsigned long long)at, true);
   return LLVMConstVector(v, (unsigned)f->lanes);
 }
 

@@ -11,7 +11,7 @@
 #define SKYLAKE AVX2 " avx512f avx512dq avx512cd avx512bw avx512vl"
 #define ICELAKE                                                                                              \
   SKYLAKE                                                                                                    \
-      " avx512ifma avx512vbmi avx512_vbmi2 avx512_vnni avx512_bitalg avx512_vpopcntdq gfni vaes vpclmulqdq"
+  " avx512ifma avx512vbmi avx512_vbmi2 avx512_vnni avx512_bitalg avx512_vpopcntdq gfni vaes vpclmulqdq"
 #define BF16 ICELAKE " avx512_bf16"
 
 /* Nearest relatives last: "native" on an unknown machine takes the first row whose needs it has. LLVM's own

@@ -141,8 +141,10 @@ static void compare(const CpuCase *c, void *const *got, void *const *want, doubl
 }
 
 static bool same_bits(const Kernel *k, void *const *x, void *const *y) {
-  for (int b = 0; b < k->nbuf; b++)
-    if (memcmp(x[b], y[b], (size_t)(cpu_case_span(&k->buf[b]) * dtype_size(k->buf[b].dtype)))) return false;
+  for (int b = 0; b < k->nbuf; b++) {
+    size_t bytes = (size_t)(cpu_case_span(&k->buf[b]) * dtype_size(k->buf[b].dtype));
+    if (memcmp(x[b], y[b], bytes) != 0) return false;
+  }
   return true;
 }
 

@@ -28,7 +28,7 @@ static const Case cases[] = {
     {"exp", exp, -104, 89, 0, 1.1},       {"exp", exp, -1, 1, 0, 1.1},
     {"log", log, FLT_MIN, 1e6F, 6e-8, 1}, {"log", log, 0.5F, 2, 6e-8, 1},
     {"log", log, 0, 1e-38F, 0, 1},        {"erf", erf, -5, 5, 1.2e-7, 0},
-    {"erf", erf, -0.06F, 0.06F, 0, 2.5},    {"tanh", tanh, -12, 12, 1.5e-7, 0},
+    {"erf", erf, -0.06F, 0.06F, 0, 2.5},  {"tanh", tanh, -12, 12, 1.5e-7, 0},
     {"tanh", tanh, -0.7F, 0.7F, 0, 3},    {"sin", sin, -1e5F, 1e5F, 1.2e-7, 0},
     {"sin", sin, -8, 8, 1.2e-7, 0},       {"cos", cos, -1e5F, 1e5F, 1.2e-7, 0},
     {"cos", cos, -8, 8, 1.2e-7, 0},       {"sqrt", sqrt, 0, 1e30F, 0, 0.5},

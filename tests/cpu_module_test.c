@@ -38,6 +38,7 @@ static size_t object(const char *target, char *bytes, size_t size) {
   cpu_module_free(m);
   arena_free(a);
   FILE *f = fopen(path, "rb");
+  ck_assert_ptr_nonnull(f);
   size_t n = fread(bytes, 1, size, f);
   fclose(f);
   unlink(path);
