@@ -7,15 +7,16 @@
 #include "ir/graph.h"
 
 typedef enum SimplifyLicence {
-  SL_STOP = 1,      /* stop_gradient(x) is x: when nothing is differentiated any more */
-  SL_ZERO = 2,      /* x * 0 is 0, also where x is not finite */
-  SL_BROADCAST = 4, /* the sum of n equal terms is n times one; sums of sums are one sum */
-  SL_CONST = 8      /* (x * c) * d is x * (c * d), and the sum of a constant one product */
+  SL_STOP = 1,       /* stop_gradient(x) is x: when nothing is differentiated any more */
+  SL_ZERO = 2,       /* x * 0 is 0, also where x is not finite */
+  SL_BROADCAST = 4,  /* the sum of n equal terms is n times one; sums of sums are one sum */
+  SL_CONST = 8,      /* (x * c) * d is x * (c * d), and the sum of a constant one product */
+  SL_RECIPROCAL = 16 /* x / y, with one y for many x, is x * (1 / y) */
 } SimplifyLicence;
 
 enum {
-  SL_ALL = SL_STOP | SL_ZERO | SL_BROADCAST | SL_CONST,
-  SL_AUTODIFF = SL_ZERO | SL_BROADCAST | SL_CONST
+  SL_AUTODIFF = SL_ZERO | SL_BROADCAST | SL_CONST, /* what autodiff applies at once */
+  SL_ALL = SL_AUTODIFF | SL_STOP | SL_RECIPROCAL
 };
 
 /* The node that stands for n after the rewrites at n itself; its operands are taken as they are. NULL gives

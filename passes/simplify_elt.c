@@ -99,20 +99,25 @@ static Node *decided(Graph *g, Node *n) {
   return n->in[0]->at.value != 0 ? n->in[1] : n->in[2];
 }
 
-static bool same_broadcast(const Node *a, const Node *b) {
-  if (!shape_same(&a->in[0]->shape, &b->in[0]->shape)) return false;
-  for (int i = 0; i < a->in[0]->shape.rank; i++)
-    if (a->at.map[i] != b->at.map[i]) return false;
+/* x and y move their operands alike: the same broadcast, reshape or permutation of one shape. */
+static bool same_move(const Node *x, const Node *y) {
+  if (x->op != y->op || !shape_same(&x->in[0]->shape, &y->in[0]->shape)) return false;
+  for (int i = 0; i < MAX_RANK; i++)
+    if (x->at.map[i] != y->at.map[i]) return false;
   return true;
 }
 
-/* op(broadcast x, broadcast y, c) -> broadcast(op(x, y, c)), of equal broadcasts and constants */
-static Node *elt_of_broadcast(Graph *g, Node *n) {
+static bool moves(const Node *x) {
+  return x->op == O_BROADCAST || x->op == O_RESHAPE || x->op == O_PERMUTE;
+}
+
+/* op(move x, move y, c) -> move(op(x, y, c)), of equal moves and constants */
+static Node *elt_of_move(Graph *g, Node *n) {
   const Node *like = NULL;
   for (int i = 0; i < n->nin; i++) {
     const Node *x = n->in[i];
     if (x->op == O_CONST) continue;
-    if (x->op != O_BROADCAST || (like && !same_broadcast(like, x))) return NULL;
+    if (!moves(x) || (like && !same_move(like, x))) return NULL;
     like = x;
   }
   if (!like) return NULL;
@@ -121,7 +126,16 @@ static Node *elt_of_broadcast(Graph *g, Node *n) {
     Node *x = n->in[i];
     in[i] = x->op == O_CONST ? graph_const(g, x->dtype, like->in[0]->shape, x->at.value) : x->in[0];
   }
-  return graph_broadcast(g, graph_elt(g, n->at.elt, in[0], in[1], in[2]), n->shape, like->at.map);
+  return simplify_move(g, like, graph_elt(g, n->at.elt, in[0], in[1], in[2]));
+}
+
+/* x / broadcast(y) -> x * broadcast(1 / y), of floats: one quotient for many */
+static Node *broadcast_divisor(Graph *g, Node *n) {
+  const Node *y = n->nin == 2 ? n->in[1] : NULL;
+  if (!is_elt(n, E_DIV) || y->op != O_BROADCAST || !dtype_is_float(n->dtype)) return NULL;
+  Node *one = graph_const(g, n->dtype, y->in[0]->shape, 1);
+  Node *inverse = graph_elt(g, E_DIV, one, y->in[0], NULL);
+  return graph_elt(g, E_MUL, n->in[0], simplify_move(g, y, inverse), NULL);
 }
 
 /* cast(c) -> c, unless the type it comes from rounds it */
@@ -145,11 +159,10 @@ static Node *cast_of_cast(Graph *g, Node *n) {
   return graph_cast(g, n->dtype, x->in[0]);
 }
 
-/* cast(broadcast x) -> broadcast(cast x) */
-static Node *cast_of_broadcast(Graph *g, Node *n) {
-  Node *x = n->in[0];
-  if (x->op != O_BROADCAST) return NULL;
-  return graph_broadcast(g, graph_cast(g, n->dtype, x->in[0]), n->shape, x->at.map);
+/* cast(move x) -> move(cast x) */
+static Node *cast_of_move(Graph *g, Node *n) {
+  const Node *x = n->in[0];
+  return moves(x) ? simplify_move(g, x, graph_cast(g, n->dtype, x->in[0])) : NULL;
 }
 
 static Node *no_stop(Graph *g, Node *n) {
@@ -167,10 +180,11 @@ const SimplifyRule simplify_elt_rules[] = {
     {"product_of_negated", O_ELT, 0, product_of_negated},
     {"constant_product", O_ELT, SL_CONST, constant_product},
     {"decided", O_ELT, 0, decided},
-    {"elt_of_broadcast", O_ELT, 0, elt_of_broadcast},
+    {"elt_of_move", O_ELT, 0, elt_of_move},
+    {"broadcast_divisor", O_ELT, SL_RECIPROCAL, broadcast_divisor},
     {"cast_of_const", O_CAST, 0, cast_of_const},
     {"cast_of_cast", O_CAST, 0, cast_of_cast},
-    {"cast_of_broadcast", O_CAST, 0, cast_of_broadcast},
+    {"cast_of_move", O_CAST, 0, cast_of_move},
     {"no_stop", O_STOP, SL_STOP, no_stop},
     {NULL, OP_COUNT, 0, NULL},
 };

@@ -7,6 +7,11 @@ int simplify_broadcast_from(const Node *broadcast, int dim) {
   return -1;
 }
 
+Node *simplify_move(Graph *g, const Node *like, Node *x) {
+  if (like->op == O_BROADCAST) return graph_broadcast(g, x, like->shape, like->at.map);
+  return like->op == O_RESHAPE ? graph_reshape(g, x, like->shape) : graph_permute(g, x, like->at.map);
+}
+
 /* move(c) -> c */
 static Node *move_of_const(Graph *g, Node *n) {
   const Node *x = n->in[0];

@@ -19,9 +19,8 @@ extern const SimplifyRule simplify_sum_rules[];  /* reductions and contractions 
 
 /* Which dimension of a BROADCAST's operand result dimension `dim` is, or -1 for a new one. */
 int simplify_broadcast_from(const Node *broadcast, int dim);
-static inline bool simplify_is(const Node *n, Op op) {
-  return n->op == op;
-}
+/* x moved as `like`, a BROADCAST, RESHAPE or PERMUTE of a tensor of x's shape, moves its own operand. */
+Node *simplify_move(Graph *g, const Node *like, Node *x);
 /* A constant of that value everywhere. */
 static inline bool simplify_is_const(const Node *n, double v) {
   return n->op == O_CONST && n->at.value == v;

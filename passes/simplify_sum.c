@@ -63,6 +63,13 @@ static Node *reduce_of_reduce(Graph *g, Node *n) {
   return graph_reduce(g, n->at.reduce, x->in[0], axes);
 }
 
+/* sum(-x) -> -sum(x) */
+static Node *sum_of_negated(Graph *g, Node *n) {
+  const Node *x = n->in[0];
+  if (n->at.reduce != GR_SUM || x->op != O_ELT || x->at.elt != E_NEG) return NULL;
+  return graph_elt(g, E_NEG, graph_reduce(g, GR_SUM, x->in[0], n->at.axes), NULL, NULL);
+}
+
 /* A contraction as it is taken apart: labels as letters, operands. */
 typedef struct Parts {
   char label[3][MAX_RANK + 1];
@@ -159,6 +166,7 @@ const SimplifyRule simplify_sum_rules[] = {
     {"reduce_of_const", O_REDUCE, SL_CONST, reduce_of_const},
     {"reduce_of_broadcast", O_REDUCE, SL_BROADCAST, reduce_of_broadcast},
     {"reduce_of_reduce", O_REDUCE, SL_BROADCAST, reduce_of_reduce},
+    {"sum_of_negated", O_REDUCE, 0, sum_of_negated},
     {"contract_of_permute", O_CONTRACT, 0, contract_of_permute},
     {"contract_of_broadcast", O_CONTRACT, SL_BROADCAST, contract_of_broadcast},
     {"contract_of_zero", O_CONTRACT, SL_ZERO, contract_of_zero},

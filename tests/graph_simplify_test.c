@@ -125,6 +125,14 @@ static const struct {
     {P "%1 = window %0 axis 2 size 2 stride 2 : f32[2, 3, 2, 2]\n", P "%1 = reshape %0 : f32[2, 3, 2, 2]\n"},
     {P "%1 = concat %0, %0 axis 1 : f32[2, 6, 4]\n%2 = slice %1 start 0 3 0 : f32[2, 2, 4]\n",
      P "%1 = slice %0 start 0 0 0 : f32[2, 2, 4]\n"},
+    {P "%1 = reshape %0 : f32[6, 4]\n%2 = elt exp %1 : f32[6, 4]\n%3 = reshape %2 : f32[2, 3, 4]\n",
+     P "%1 = elt exp %0 : f32[2, 3, 4]\n"},
+    {P "%1 = reduce %0 sum 2 : f32[2, 3]\n%2 = broadcast %1 map 0 1 : f32[2, 3, 4]\n"
+       "%3 = elt / %0, %2 : f32[2, 3, 4]\n",
+     P "%1 = reduce %0 sum 2 : f32[2, 3]\n%2 = const 1 : f32[2, 3]\n%3 = elt / %2, %1 : f32[2, 3]\n"
+       "%4 = broadcast %3 map 0 1 : f32[2, 3, 4]\n%5 = elt * %0, %4 : f32[2, 3, 4]\n"},
+    {P "%1 = elt neg %0 : f32[2, 3, 4]\n%2 = reduce %1 sum 1 : f32[2, 4]\n",
+     P "%1 = reduce %0 sum 1 : f32[2, 4]\n%2 = elt neg %1 : f32[2, 4]\n"},
     {P "%1 = stop_gradient %0 : f32[2, 3, 4]\n", P},
 #undef P
 };
