@@ -131,8 +131,8 @@ static Node *elt_of_move(Graph *g, Node *n) {
 
 /* x / broadcast(y) -> x * broadcast(1 / y), of floats: one quotient for many */
 static Node *broadcast_divisor(Graph *g, Node *n) {
-  const Node *y = n->nin == 2 ? n->in[1] : NULL;
-  if (!is_elt(n, E_DIV) || y->op != O_BROADCAST || !dtype_is_float(n->dtype)) return NULL;
+  if (!is_elt(n, E_DIV) || n->in[1]->op != O_BROADCAST || !dtype_is_float(n->dtype)) return NULL;
+  const Node *y = n->in[1];
   Node *one = graph_const(g, n->dtype, y->in[0]->shape, 1);
   Node *inverse = graph_elt(g, E_DIV, one, y->in[0], NULL);
   return graph_elt(g, E_MUL, n->in[0], simplify_move(g, y, inverse), NULL);

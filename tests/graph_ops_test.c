@@ -86,7 +86,8 @@ REF(contract_turned) {
   FOR(b, 2)
   FOR(k, 3)
   FOR(h, 2)
-  FOR(i, 5) FOR(j, 3) y[((j * 2 + b) * 5 + i) * 2 + h] +=
+  FOR(i, 5)
+  FOR(j, 3) y[((j * 2 + b) * 5 + i) * 2 + h] +=
       x[0][((b * 3 + k) * 2 + h) * 5 + i] * x[1][(h * 3 + k) * 3 + j];
 }
 BUILD(contract_two) {
@@ -193,8 +194,8 @@ REF(window) {
   FOR(a, 2)
   FOR(i, m)
   FOR(k, window_size)
-  FOR(b, 3) y[((a * m + i) * window_size + k) * 3 + b] =
-      x[0][(a * window_extent + i * window_stride + k) * 3 + b];
+  FOR(b, 3)
+  y[((a * m + i) * window_size + k) * 3 + b] = x[0][(a * window_extent + i * window_stride + k) * 3 + b];
 }
 
 BUILD(gather) {
