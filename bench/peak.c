@@ -13,8 +13,8 @@
 
 enum { ROUND = 4096, MAX_THREADS = 256 };
 
-#define EACH4(X) X(0) X(1) X(2) X(3)
-#define EACH16(X) EACH4(X) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define EACH12(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define EACH16(X) EACH12(X) X(12) X(13) X(14) X(15)
 
 /* Volatile, so that results stay alive and no two accumulators are known to be equal. */
 static volatile float sink;
@@ -40,17 +40,15 @@ __attribute__((target("avx2,fma"))) static double loop_avx2(void) {
 #define ZERO(i) __m256 acc##i = _mm256_set1_ps(seed);
 #define STEP(i) acc##i = _mm256_fmadd_ps(acc##i, a, a);
 #define KEEP(i) sink = _mm256_cvtss_f32(acc##i);
-  EACH4(ZERO)
-  ZERO(4)
-  ZERO(5)
-      ZERO(6) ZERO(7) ZERO(8) ZERO(9) ZERO(10) ZERO(11) for (int r = 0; r < ROUND; r++){
-          EACH4(STEP) STEP(4) STEP(5) STEP(6) STEP(7) STEP(8) STEP(9) STEP(10) STEP(11)} EACH4(KEEP) KEEP(4)
-          KEEP(5) KEEP(6) KEEP(7) KEEP(8) KEEP(9) KEEP(10) KEEP(11)
+  EACH12(ZERO);
+  for (int r = 0; r < ROUND; r++) {
+    EACH12(STEP);
+  }
+  EACH12(KEEP);
 #undef ZERO
 #undef STEP
 #undef KEEP
-              return 2.0 *
-      8 * 12 * ROUND;
+  return 2.0 * 8 * 12 * ROUND;
 }
 
 __attribute__((target("avx512f"))) static double loop_avx512(void) {
@@ -58,11 +56,11 @@ __attribute__((target("avx512f"))) static double loop_avx512(void) {
 #define ZERO(i) __m512 acc##i = _mm512_set1_ps(seed);
 #define STEP(i) acc##i = _mm512_fmadd_ps(acc##i, a, a);
 #define KEEP(i) sink = _mm512_cvtss_f32(acc##i);
-  EACH16(ZERO)
+  EACH16(ZERO);
   for (int r = 0; r < ROUND; r++) {
-    EACH16(STEP)
+    EACH16(STEP);
   }
-  EACH16(KEEP)
+  EACH16(KEEP);
 #undef STEP
   return 2.0 * 16 * 16 * ROUND;
 }
@@ -71,11 +69,11 @@ __attribute__((target("avx512f,avx512bf16"))) static double loop_bf16(void) {
   __m512 half = _mm512_set1_ps(seed);
   __m512bh a = _mm512_cvtne2ps_pbh(half, half);
 #define STEP(i) acc##i = _mm512_dpbf16_ps(acc##i, a, a);
-  EACH16(ZERO)
+  EACH16(ZERO);
   for (int r = 0; r < ROUND; r++) {
-    EACH16(STEP)
+    EACH16(STEP);
   }
-  EACH16(KEEP)
+  EACH16(KEEP);
 #undef ZERO
 #undef STEP
 #undef KEEP

@@ -154,7 +154,7 @@ void attn_columns(Attn *a) {
   LLVMBuildStore(f->b, cpu_i64(f, a->s->n), s.lo);
   LLVMBuildStore(f->b, cpu_i64(f, 0), s.hi);
   for (int v = 0; v < f->k->nval; v++) {
-    if (!consumes(a, v, &red) || repeated(a, v)) continue;
+    if (!consumes(a, v, &red) || !red || repeated(a, v)) continue;
     if (a->s->cls[v] == AT_COLUMN)
       widen_by_columns(a, &s, red);
     else

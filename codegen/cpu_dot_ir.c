@@ -117,7 +117,7 @@ static void gather_blocks(Dot *d, const LLVMValueRef *u, LLVMValueRef *out) {
 }
 
 void dot_transpose(Dot *d, LLVMValueRef *rows) {
-  LLVMValueRef t[DOT_MAX_LANES], u[DOT_MAX_LANES];
+  LLVMValueRef t[DOT_MAX_LANES] = {0}, u[DOT_MAX_LANES] = {0};
   int lanes = (int)d->g->lanes;
   for (int i = 0; i < lanes; i += 2) {
     t[i] = unpack(d, rows[i], rows[i + 1], 1, false);

@@ -105,8 +105,8 @@ static LLVMValueRef place(Tile *t, int64_t i) {
 static void build(Tile *t) {
   LLVMContextRef cx = t->f->cx;
   int n = (int)(t->t->rows * t->t->vecs);
-  LLVMValueRef phi[DOT_MAX_ROWS * DOT_MAX_VECS], acc[DOT_MAX_ROWS * DOT_MAX_VECS],
-      zero = LLVMConstNull(t->acc);
+  LLVMValueRef phi[DOT_MAX_ROWS * DOT_MAX_VECS], acc[DOT_MAX_ROWS * DOT_MAX_VECS] = {0},
+                                                                    zero = LLVMConstNull(t->acc);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(cx, t->fn, "entry");
   LLVMBasicBlockRef more = LLVMAppendBasicBlockInContext(cx, t->fn, "more");
   LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(cx, t->fn, "loop");

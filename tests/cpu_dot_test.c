@@ -171,7 +171,7 @@ static Kernel *draw_kernel(Arena *a, bool bf16) {
   g.n = some_axes(&g, "n", 1, 2, 90);
   g.kk = some_axes(&g, "k", 1, 2, draw(8) ? 60 : 400);
   const KExpr *x = factor(&g, "x", g.m), *y = factor(&g, "y", g.n);
-  KRed red[KERN_MAX_DOMAIN];
+  KRed red[KERN_MAX_DOMAIN] = {0};
   int nred = reductions(&g, red);
   Axes domain = join(join(g.batch, g.m), g.n);
   bool turned = draw(2);
