@@ -24,7 +24,7 @@ static const Ix *map_read(const Map *m, const IxAtom *atom) {
 static const Ix *map_atom(const Map *m, const IxAtom *atom) {
   switch (atom->kind) {
   case IX_AXIS:
-    if (atom->id < m->n && m->to[atom->id]) return m->to[atom->id];
+    if (m->to && atom->id < m->n && m->to[atom->id]) return m->to[atom->id];
     return ix_axis(m->arena, atom->id, atom->extent);
   case IX_DIV: return ix_div(m->arena, map_ix(m, atom->arg), atom->extent);
   case IX_MOD: return ix_mod(m->arena, map_ix(m, atom->arg), atom->extent);

@@ -45,7 +45,9 @@ static bool compound(const IxAtom *atom) {
 }
 
 static bool spend(IxWork *w) {
-  return w->fuel > 0 && w->fuel-- > 0;
+  if (w->fuel <= 0) return false;
+  w->fuel--;
+  return true;
 }
 
 /* x + by * y, NULL when either is missing. */

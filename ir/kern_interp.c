@@ -15,7 +15,7 @@ static int64_t points(const Kernel *k, int n, const int *axis) {
 }
 
 static int64_t points_evaluated(const Kernel *k, const KVal *v) {
-  int axis[2 * KERN_MAX_DOMAIN];
+  int axis[2 * KERN_MAX_DOMAIN] = {0};
   for (int i = 0; i < v->naxes; i++) axis[i] = v->axis[i];
   for (int i = 0; i < v->nred; i++) axis[v->naxes + i] = v->red[i].axis;
   return points(k, v->naxes + v->nred, axis);

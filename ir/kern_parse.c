@@ -299,7 +299,8 @@ static void parse_value(KParser *p) {
   bool acc = !p->panic && kind != KR_NONE && kparse_accept(p, "acc");
   DType acc_type = acc ? kparse_dtype(p) : DT_COUNT;
   const KExpr *e = p->panic ? NULL : kparse_expr(p);
-  if (e && kparse_accept(p, "@")) loc = parse_place(p);
+  if (!e) return;
+  if (kparse_accept(p, "@")) loc = parse_place(p);
   if (p->panic) return;
   int val = kern_val(p->k, name, e->dtype, naxes, axis, kind, nred, red, e);
   KVal *v = &p->k->val[val];

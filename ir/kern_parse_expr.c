@@ -71,17 +71,16 @@ static const KExpr *tensor(KParser *p) {
   return val >= 0 ? kexpr_value(p->k, val, idx) : kexpr_read(p->k, buf, idx);
 }
 
-static const KExpr *apply(KParser *p, Loc loc, EltOp op, const KExpr *const *arg) {
+/* op of the n operands that it takes; arg[n..] are NULL. */
+static const KExpr *apply(KParser *p, Loc loc, EltOp op, int n, const KExpr *const *arg) {
   DType t[3] = {DT_COUNT, DT_COUNT, DT_COUNT};
   char found[64] = "";
-  int n = elt_rows[op].arity;
   for (int i = 0; i < n; i++) {
     t[i] = arg[i]->dtype;
     size_t at = strlen(found);
     snprintf(found + at, sizeof found - at, "%s%s", i ? ", " : "", dtype_name(t[i]));
   }
-  if (elt_result(op, t) != DT_COUNT)
-    return kexpr_elt(p->arena, op, arg[0], n > 1 ? arg[1] : NULL, n > 2 ? arg[2] : NULL);
+  if (elt_result(op, t) != DT_COUNT) return kexpr_elt(p->arena, op, arg[0], arg[1], arg[2]);
   const char *want = op == E_SELECT ? "bool and two operands of one type"
                      : op == E_AND || op == E_OR || op == E_NOT
                          ? "bool operands"
@@ -92,7 +91,7 @@ static const KExpr *apply(KParser *p, Loc loc, EltOp op, const KExpr *const *arg
 
 /* The function's name is already consumed. */
 static const KExpr *function(KParser *p, Loc loc, const char *name) {
-  const KExpr *arg[3];
+  const KExpr *arg[3] = {NULL};
   int n = 0;
   if (!kparse_expect(p, "(")) return NULL;
   while (!ktok_is(&p->tok, ")") && n < 3) {
@@ -102,7 +101,7 @@ static const KExpr *function(KParser *p, Loc loc, const char *name) {
   }
   if (!kparse_expect(p, ")")) return NULL;
   EltOp op = elt_parse(name, (int)strlen(name), 0);
-  if (elt_rows[op].arity == n) return apply(p, loc, op, arg);
+  if (elt_rows[op].arity == n) return apply(p, loc, op, n, arg);
   kparse_error(p, loc, "'%s' has %d operands, expected %d", name, n, elt_rows[op].arity);
   return NULL;
 }
@@ -195,7 +194,7 @@ static const KExpr *expr_above(KParser *p, int least) {
     if (op == ELT_COUNT || elt_rows[op].precedence < least) break;
     kparse_next(p);
     arg[1] = expr_above(p, elt_rows[op].precedence + 1);
-    arg[0] = arg[1] ? apply(p, loc, op, arg) : NULL;
+    arg[0] = arg[1] ? apply(p, loc, op, 2, arg) : NULL;
   }
   return arg[0];
 }

@@ -118,7 +118,7 @@ static void check_roles(KCheck *c, const KPlan *p) {
 
 static void check_number(KCheck *c, const KPlan *p, const KNum *n) {
   for (int i = 0; i < COUNT(numbers); i++) {
-    if (strcmp(numbers[i].name, n->name) || !(numbers[i].skeletons >> p->skeleton & 1) ||
+    if (strcmp(numbers[i].name, n->name) != 0 || !(numbers[i].skeletons >> p->skeleton & 1) ||
         !(numbers[i].targets & target_bit(p->target)))
       continue;
     if (n->value < numbers[i].lo || n->value > numbers[i].hi)

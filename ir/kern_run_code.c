@@ -108,14 +108,16 @@ KCode *krun_compile(KRun *r, const KExpr *e) {
   KCode *c = ARENA_NEW(r->arena, KCode);
   *c = (KCode){.kind = e->kind, .dtype = e->dtype, .elt = e->elt, .ix = e->ix};
   for (int i = 0; i < 3 && e->arg[i]; i++) c->arg[i] = krun_compile(r, e->arg[i]);
+  const KExpr *operand = e->arg[e->kind == KE_ELT && e->elt == E_SELECT ? 1 : 0];
+  if (operand) c->from = operand->dtype;
   switch (e->kind) {
   case KE_READ: compile_read(r, c, e); break;
   case KE_VALUE: compile_value(r, c, e); break;
   case KE_CONST: c->value = krun_round(e->dtype, r->f64, e->value); break;
   case KE_STEP: c->value = krun_round(DT_F32, r->f64, r->env->scalar(r->env->ctx, e->name)); break;
   case KE_RANDOM: c->key = random_key(r->env->seed, e->stream, r->env->step, r->env->micro); break;
-  case KE_CAST: c->from = e->arg[0]->dtype; break;
-  case KE_ELT: c->from = e->arg[e->elt == E_SELECT ? 1 : 0]->dtype; break;
+  case KE_CAST:
+  case KE_ELT:
   case KE_INDEX: break;
   }
   return c;
