@@ -35,13 +35,17 @@ static bool other_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
 static bool reads_old(Lower *l, Group *g, Old *o) {
   for (int i = 0; i < g->nroot; i++)
     if (!lower_reads(l, g->root[i], other_visit, o)) return true;
-  return g->core && !lower_reads(l, g->core, other_visit, o);
+  for (int i = 0; i < g->ncore; i++)
+    if (!lower_reads(l, g->core[i], other_visit, o)) return true;
+  return false;
 }
 
 static bool own_reads_fit(Lower *l, Old *o) {
   for (int i = 0; i < o->writer->nroot; i++)
     if (!lower_reads(l, o->writer->root[i], own_visit, o)) return false;
-  return !o->writer->core || lower_reads(l, o->writer->core, other_visit, o);
+  for (int i = 0; i < o->writer->ncore; i++)
+    if (!lower_reads(l, o->writer->core[i], other_visit, o)) return false;
+  return true;
 }
 
 /* Another assignment copies the old value at the end of the entry. */

@@ -16,7 +16,7 @@ Role *kb_find_role(KBuild *b, const char *name) {
 }
 
 static void add_atom(KBuild *b, Role *r, int64_t extent, int64_t stride) {
-  Arena *a = b->l->arena;
+  Arena *a = b->arena;
   if (extent == 1) return;
   int axis = kern_axis(b->k, arena_printf(a, "%c%d", r->name[0], r->naxes), extent);
   r->axis[r->naxes++] = axis;
@@ -25,7 +25,7 @@ static void add_atom(KBuild *b, Role *r, int64_t extent, int64_t stride) {
 
 static void role_axes(KBuild *b, Role *r) {
   r->naxes = 0;
-  r->linear = ix_const(b->l->arena, 0);
+  r->linear = ix_const(b->arena, 0);
   int64_t above = r->extent;
   for (int i = r->ncut - 1; i >= 0; i--) {
     add_atom(b, r, above / r->cut[i], r->cut[i]);

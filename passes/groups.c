@@ -56,11 +56,17 @@ void group_depend(Lower *l, Group *g, const Node *n) {
 Group *group_new(Lower *l, const Node *core, const Node *root) {
   Group *g = ARENA_NEW(l->arena, Group);
   g->id = l->ngroup;
-  g->core = core;
   ARENA_GROW(l->arena, l->group, l->ngroup, l->cap_group);
   l->group[l->ngroup++] = g;
+  if (core) group_add_core(l, g, core);
   group_add_root(l, g, root);
   return g;
+}
+
+void group_add_core(Lower *l, Group *g, const Node *n) {
+  group_depend(l, g, n);
+  ARENA_GROW(l->arena, g->core, g->ncore, g->cap_core);
+  g->core[g->ncore++] = n;
 }
 
 void group_add_root(Lower *l, Group *g, const Node *n) {
@@ -93,20 +99,28 @@ typedef struct Reads {
   Group **other;
 } Reads;
 
-static bool take_visit(Lower *l, const Node *stored, bool aligned, void *ctx) {
+static bool other_visit(Lower *l, const Node *stored, bool aligned, void *ctx) {
+  (void)aligned;
   Reads *r = ctx;
   Group *g = group_of(site_of(l, stored));
-  if (!g) return true;
-  if (g == r->self) return aligned;
+  if (!g || g == r->self) return true;
   ARENA_GROW(l->arena, r->other, r->n, r->cap);
   r->other[r->n++] = g;
   return true;
 }
 
-bool group_may_take(Lower *l, Group *g, const Node *n) {
+static bool not_of_visit(Lower *l, const Node *stored, bool aligned, void *ctx) {
+  (void)aligned;
+  return group_of(site_of(l, stored)) != ctx;
+}
+
+bool group_reads(Lower *l, Group *g, const Node *n) {
+  return !lower_reads(l, n, not_of_visit, g);
+}
+
+bool group_allows(Lower *l, Group *g, const Node *n) {
   Reads r = {.self = g};
-  if (g->alone || (site_of(l, n)->supply && g->nroot > 1)) return false;
-  if (!lower_reads(l, n, take_visit, &r)) return false;
+  lower_reads(l, n, other_visit, &r);
   for (int i = 0; i < r.n; i++)
     if (group_before(l, g, r.other[i])) return false;
   return true;
@@ -122,8 +136,7 @@ bool group_reads_aligned(Lower *l, Group *reader, Group *of) {
   return true;
 }
 
-/* No third group may stand between the two. */
-static bool direct(Lower *l, Group *a, Group *b) {
+bool group_direct(Lower *l, Group *a, Group *b) {
   for (int i = 0; i < b->ndep; i++) {
     Group *d = resolve(b->dep[i]);
     if (d != a && group_before(l, a, d)) return false;
@@ -132,9 +145,10 @@ static bool direct(Lower *l, Group *a, Group *b) {
 }
 
 bool group_may_merge(Lower *l, Group *a, Group *b) {
-  if (a->core || b->core || a->alone || b->alone) return false;
+  if (a->ncore || b->ncore || a->alone || b->alone) return false;
   if (shape_count(&a->root[0]->shape) != shape_count(&b->root[0]->shape)) return false;
-  return direct(l, a, b) && direct(l, b, a) && group_reads_aligned(l, a, b) && group_reads_aligned(l, b, a);
+  return group_direct(l, a, b) && group_direct(l, b, a) && group_reads_aligned(l, a, b) &&
+         group_reads_aligned(l, b, a);
 }
 
 void group_merge(Lower *l, Group *into, Group *from) {

@@ -5,8 +5,10 @@
 
 enum { MOST_RECUTS = 8 };
 
-KBuild kb_new(Lower *l, Group *g) {
-  return (KBuild){.l = l, .group = g, .core_value = -1};
+KBuild kb_new(Lower *l, Group *g, Arena *a) {
+  KBuild b = {.l = l, .group = g, .arena = a};
+  kb_roles(&b);
+  return b;
 }
 
 /* "blocks.*.attn": indices starred, so that equal layers share a name. */
@@ -25,12 +27,12 @@ static const char *starred(Arena *a, const char *path) {
 }
 
 static const Node *lead(const Group *g) {
-  return g->nroot ? g->root[g->nroot - 1] : g->core;
+  return g->nroot ? g->root[g->nroot - 1] : g->core[0];
 }
 
 const char *kb_origin(Lower *l, const Group *g) {
   const Node *n = lead(g), *named = n;
-  const char *what = n->name ? n->name : op_rows[g->core ? g->core->op : n->op].text;
+  const char *what = n->name ? n->name : op_rows[g->ncore ? g->core[0]->op : n->op].text;
   return arena_printf(l->arena, "%s%s%s", named->path ? named->path : "",
                       named->path && named->path[0] ? "." : "", what);
 }
@@ -44,7 +46,7 @@ static const char *symbol(Arena *a, const char *kind, const char *from) {
 }
 
 static void start(KBuild *b, const char *kind) {
-  Arena *a = b->l->arena;
+  Arena *a = b->arena;
   const char *from = starred(a, kb_origin(b->l, b->group));
   const char **names = ARENA_ARRAY(a, 2, const char *);
   names[0] = from;
@@ -52,15 +54,15 @@ static void start(KBuild *b, const char *kind) {
   b->k->origin = names;
   b->nmemo = b->nbuf = 0;
   b->recut = false;
-  b->core_value = -1;
   kb_axes(b);
+  kb_points(b);
 }
 
 /* Writes the kernel again until no access asks for another cut. */
-void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *, void *), void *ctx) {
+void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *)) {
   for (int i = 0; i < MOST_RECUTS; i++) {
     start(b, kind);
-    body(b, ctx);
+    body(b);
     if (!b->recut) break;
   }
   kb_plan(b);
@@ -116,9 +118,4 @@ uint64_t kb_guard(const Lower *l, const Group *g) {
 
 void kb_store_roots(KBuild *b) {
   for (int i = 0; i < b->group->nroot; i++) kb_store_root(b, b->group->root[i]);
-}
-
-int kb_reduced(const Role *r, KRed *red) {
-  for (int i = 0; i < r->naxes; i++) red[i] = (KRed){.axis = r->axis[i]};
-  return r->naxes;
 }

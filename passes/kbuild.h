@@ -25,16 +25,28 @@ typedef struct KMemo {
   const KExpr *expr;
 } KMemo;
 
-typedef struct KBuild {
+/* Points that a kernel computes values at: a shape, the current index into it, and its row-major position. */
+typedef struct Space {
+  const Shape *shape;
+  const Ix **idx;
+  const Ix *linear;
+} Space;
+
+typedef struct KBuild KBuild;
+struct KBuild {
   Lower *l;
   Kernel *k;
   Group *group;
   int nrole;
   Role role[MOST_ROLES];
-  const Node *core;    /* the reduction that `core_value` is, or NULL */
-  int core_value;      /* its value's number */
-  const Ix **core_idx; /* its own index at the current point */
-  const Ix *point;     /* the row-major linear index of the current point */
+  Arena *arena;                               /* of the kernel's parts */
+  Space points;                               /* results */
+  Space row;                                  /* elements of the rows reduced; shape NULL: none */
+  int (*define)(KBuild *b, const Node *core); /* makes the value of a reduction of the group */
+  void *ctx;                                  /* the body's own */
+  int acc;                                    /* the contraction's value */
+  bool combine;                               /* sums partials, not elements */
+  bool dry, misfit; /* only looking whether reads of the group are at their points; one was not */
   int nmemo, cap_memo;
   KMemo *memo;
   int nbuf, cap_buf; /* parallel to the kernel's buffers */
@@ -43,22 +55,38 @@ typedef struct KBuild {
     int64_t at;
   } *bound;
   bool recut; /* a new divisor was found */
-} KBuild;
+};
 
 /* passes/kbuild.c */
-KBuild kb_new(Lower *l, Group *g);
+KBuild kb_new(Lower *l, Group *g, Arena *a);
 /* What the group computes, for people: "blocks.3.attn.qkv". */
 const char *kb_origin(Lower *l, const Group *g);
 /* Writes the kernel by `body`, again and again until no access asks for another cut, and plans it. Its symbol
  * begins with `kind`. */
-void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *, void *), void *ctx);
+void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *));
 /* Adds the written kernel (or its equal) to the program and a launch of it to the entry. */
 void kb_launch(KBuild *b, double flop, uint64_t guard);
 /* The supplied bits that make the group's kernels unnecessary. */
 uint64_t kb_guard(const Lower *l, const Group *g);
 void kb_store_roots(KBuild *b);
-/* A role's axes as reductions; their number. */
-int kb_reduced(const Role *r, KRed *red);
+
+/* passes/points.c: the roles of the group's kernel, and, once they have axes, its points. */
+void kb_roles(KBuild *b);
+void kb_points(KBuild *b);
+/* How a reduction (or scatter) is cut: its results and terms; parts 1: not at all, else partials of `chunk`
+ * terms. */
+typedef struct Sum {
+  int64_t results, terms;
+  int64_t parts, chunk;
+  Shape kept, gone; /* extents of the results' points and of the terms */
+} Sum;
+Sum kb_sum(const Node *n);
+/* The roles of the kernel that combines partials instead: its row is the parts. */
+void kb_combine_roles(KBuild *b, const Sum *s);
+/* A contraction's operand on side 0 (m) or 1 (n), and the index into it at the current point. */
+const Node *kb_side(KBuild *b, const Node *contract, int side, const Ix **idx);
+/* Multiplications and additions of a contraction. */
+double kb_flop(const Node *contract);
 
 /* passes/axes.c */
 void kb_role(KBuild *b, const char *name, int64_t extent);
@@ -78,11 +106,14 @@ const Ix **kb_unflatten(KBuild *b, const Shape *s, const Ix *linear);
 int kb_buf(KBuild *b, PBuf *buf, int64_t at, DType t, int64_t count, bool out);
 /* The linear position in its memory of the element of n at idx. */
 const Ix *kb_address(KBuild *b, const Node *n, const Ix *const *idx);
-/* A value over all axes of the given roles. */
-int kb_value(KBuild *b, const char *name, DType t, KReduce reduce, int nred, const KRed *red, const KExpr *e,
-             const char *const *roles);
+/* A value over all axes of the given roles (NULL-ended); reduced over the axes of role `over`, if not NULL.
+ */
+int kb_value(KBuild *b, const char *name, DType t, const char *const *roles, KReduce reduce, const char *over,
+             const KExpr *e);
 /* A reference to value v at its own axes. */
 const KExpr *kb_ref(KBuild *b, int v);
+/* Whether n's expression at those points reads the group's values at their own points; nothing is built. */
+bool kb_dry_fits(KBuild *b, const Node *n, const Space *at);
 /* Stores node n (of the group) at the current point into its site's memory. */
 void kb_store_root(KBuild *b, const Node *n);
 

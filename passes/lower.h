@@ -18,9 +18,12 @@ typedef enum Where {
 typedef struct Group Group;
 struct Group {
   int id;
-  const Node *core; /* its one reduction (contract, reduce, scatter), or NULL: a flat map */
+  int ncore, cap_core;
+  const Node **
+      core; /* its reductions: a contraction and sums beside it, or reductions of one row; none: a flat map */
   int nroot, cap_root;
-  const Node **root; /* what it stores: all have the core's (or the first root's) points, row-major alike */
+  const Node *
+      *root; /* what it stores, at its points: the results' (or the first root's), or the row's elements */
   int ndep, cap_dep;
   Group **dep;     /* groups whose results it reads, or which must run before it */
   bool alone;      /* stores a value that may be supplied: nothing else may join */
@@ -35,6 +38,9 @@ typedef struct Site {
   bool forced;          /* must have memory: assigned, reported, supplied, or an index of a gather */
   bool padded;          /* read by a pad, perhaps out of range */
   bool pinned;          /* its memory lives for the whole entry */
+  bool row;             /* a root at the row's elements, not at the results' points */
+  int shared;           /* the look for shared reads that met it last */
+  bool outside;         /* another kernel reads it */
   int uses;             /* consumers that compute, counted through views */
   double spread;        /* points at which consumers read it, over its own count */
   double ops, bytes;    /* an element of its inline expression: operations, bytes read */
@@ -71,20 +77,26 @@ bool node_is_view(const Node *n);
 /* A view that keeps the row-major order of all elements. */
 bool node_keeps_order(const Node *n);
 
+/* The node whose memory a gather's (or scatter's) index comes from: it is read inside an address. */
+Node *lower_index_base(const Node *gather);
 /* passes/uses.c: liveness, uses, spread, forced. */
 void lower_uses(Lower *l);
 /* passes/place.c: decides every Site's `where` and the groups. */
 void lower_place(Lower *l);
 /* passes/groups.c */
 Group *group_new(Lower *l, const Node *core, const Node *root);
+void group_add_core(Lower *l, Group *g, const Node *n);
 Group *group_of(const Site *s); /* following merges */
 void group_add_root(Lower *l, Group *g, const Node *n);
 void group_add_dep(Lower *l, Group *g, Group *dep);
 /* Takes on every group that the node's inline expression reads. */
 void group_depend(Lower *l, Group *g, const Node *n);
-/* Whether g's kernel may also compute n: what n reads of g it reads at its own point, and nothing else that n
- * reads needs g's results. */
-bool group_may_take(Lower *l, Group *g, const Node *n);
+/* Whether nothing that n reads, other than g's results, needs g's results. */
+bool group_allows(Lower *l, Group *g, const Node *n);
+/* Whether n reads any of g's results. */
+bool group_reads(Lower *l, Group *g, const Node *n);
+/* Whether b may run together with a, where a came first: no third group stands between. */
+bool group_direct(Lower *l, Group *a, Group *b);
 /* Whether all that the reader's roots read of another group is read at their own points. */
 bool group_reads_aligned(Lower *l, Group *reader, Group *of);
 /* Whether two flat groups may become one. */
@@ -100,6 +112,14 @@ void lower_assign(Lower *l);
  * point. Stops and returns false when the visitor does. */
 typedef bool LowerVisit(Lower *l, const Node *read, bool aligned, void *ctx);
 bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx);
+
+/* passes/fit.c: whether g's kernel may also compute n: its other reads allow it, and what it reads of g is
+ * there at its own point (`row`: at the row's elements). */
+bool group_may_take(Lower *l, Group *g, const Node *n, bool row);
+/* The same for another reduction n of g's rows. */
+bool group_may_reduce(Lower *l, Group *g, const Node *n);
+/* Whether n sums the rows of the contraction's left side over what is contracted. */
+bool group_sums_beside(const Node *contract, const Node *n);
 
 /* passes/layout.c: memory order of every stored node, buffers made. */
 void lower_layout(Lower *l);

@@ -7,7 +7,7 @@
 typedef const KExpr *LowerRule(KBuild *b, const Node *n, const Ix *const *idx);
 
 static Arena *mem(KBuild *b) {
-  return b->l->arena;
+  return b->arena;
 }
 
 const Ix **kb_unflatten(KBuild *b, const Shape *s, const Ix *linear) {
@@ -46,6 +46,7 @@ int kb_buf(KBuild *b, PBuf *buf, int64_t at, DType t, int64_t count, bool out) {
 
 static const KExpr *read(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
+  if (b->dry) return kexpr_const(mem(b), n->dtype, 0);
   const Ix **at = ARENA_NEW(mem(b), const Ix *);
   *at = kb_address(b, n, idx);
   kb_note(b, *at);
@@ -194,8 +195,13 @@ static const KExpr *lower_GATHER(KBuild *b, const Node *n, const Ix *const *idx)
   const Ix *of[MAX_RANK] = {0};
   int nbatch = index->shape.rank - 1;
   const KExpr *at = kb_expr(b, index, idx);
-  if (at->kind != KE_READ) ice("the index of gather (node %d) is not in memory", n->id);
+  if (at->kind != KE_READ && !b->dry) ice("the index of gather (node %d) is not in memory", n->id);
   for (int i = 0; i < x->shape.rank; i++) of[i] = idx[i];
+  if (b->dry) {
+    b->misfit |= group_of(site_of(b->l, lower_index_base(n))) == b->group; /* an address needs memory */
+    of[nbatch] = ix_const(mem(b), 0);
+    return kb_expr(b, x, of);
+  }
   of[nbatch] = ix_read(mem(b), at->ref, x->shape.dim[nbatch], at->nidx, at->idx);
   return kb_expr(b, x, of);
 }
@@ -248,13 +254,16 @@ static int define(KBuild *b, const char *base, DType t, int naxes, const int *ax
   return kern_val(b->k, value_name(b, base), t, naxes, axis, reduce, nred, red, e);
 }
 
-int kb_value(KBuild *b, const char *name, DType t, KReduce reduce, int nred, const KRed *red, const KExpr *e,
-             const char *const *roles) {
-  int axis[KERN_MAX_AXES], n = 0;
+int kb_value(KBuild *b, const char *name, DType t, const char *const *roles, KReduce reduce, const char *over,
+             const KExpr *e) {
+  int axis[KERN_MAX_AXES], n = 0, nred = 0;
+  KRed red[KERN_MAX_AXES];
   for (; *roles; roles++) {
     const Role *r = kb_find_role(b, *roles);
     for (int i = 0; r && i < r->naxes; i++) axis[n++] = r->axis[i];
   }
+  const Role *r = over ? kb_find_role(b, over) : NULL;
+  for (; r && nred < r->naxes; nred++) red[nred] = (KRed){.axis = r->axis[nred]};
   return define(b, name, t, n, axis, reduce, nred, red, e);
 }
 
@@ -290,14 +299,40 @@ static bool in_group(const KBuild *b, const Site *s) {
   return (s->where == W_HELD || s->where == W_BUFFER) && group_of(s) == b->group;
 }
 
-static const KExpr *at_point(KBuild *b, const Node *n, const Ix *const *idx) {
-  const Ix **own = n == b->core ? b->core_idx : kb_unflatten(b, &n->shape, b->point);
-  if (!same_indices(n, own, idx))
-    ice("node %d (%s) is read away from its point inside its own kernel", n->id, op_rows[n->op].text);
-  if (n == b->core) return kb_ref(b, b->core_value);
+static bool is_core(const KBuild *b, const Node *n) {
+  for (int i = 0; i < b->group->ncore; i++)
+    if (b->group->core[i] == n) return true;
+  return false;
+}
+
+/* A sum beside a contraction: its point is the contraction's row. */
+static bool is_beside(const KBuild *b, const Node *n) {
+  return is_core(b, n) && b->group->core[0]->op == O_CONTRACT && n != b->group->core[0];
+}
+
+/* The index of a value of the group at the current point. */
+static const Ix *const *own_index(KBuild *b, const Node *n) {
+  if (is_beside(b, n)) return kb_unflatten(b, &n->shape, kb_find_role(b, "m")->linear);
+  const Space *at = site_of(b->l, n)->row ? &b->row : &b->points;
+  return shape_same(&n->shape, at->shape) ? at->idx : kb_unflatten(b, &n->shape, at->linear);
+}
+
+static const KExpr *evaluate(KBuild *b, const Node *n, const Ix *const *idx) {
   const KExpr *e = recall(b, n, idx);
   if (e) return e;
-  return remember(b, n, idx, share(b, n, idx, rules[n->op](b, n, idx)));
+  e = is_core(b, n) ? kb_ref(b, b->define(b, n)) : share(b, n, idx, rules[n->op](b, n, idx));
+  return remember(b, n, idx, e);
+}
+
+static const KExpr *at_point(KBuild *b, const Node *n, const Ix *const *idx) {
+  bool here = same_indices(n, own_index(b, n), idx) && !is_beside(b, n);
+  if (b->dry) {
+    b->misfit |= !here;
+    return kexpr_const(mem(b), n->dtype, 0);
+  }
+  if (!here)
+    ice("node %d (%s) is read away from its point inside its own kernel", n->id, op_rows[n->op].text);
+  return evaluate(b, n, idx);
 }
 
 const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
@@ -310,18 +345,27 @@ const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
   return remember(b, n, idx, share(b, n, idx, rules[n->op](b, n, idx)));
 }
 
+bool kb_dry_fits(KBuild *b, const Node *n, const Space *at) {
+  const Ix *const *idx = shape_same(&n->shape, at->shape) ? at->idx : kb_unflatten(b, &n->shape, at->linear);
+  b->misfit = false;
+  kb_expr(b, n, idx);
+  return !b->misfit;
+}
+
 /* The value to store has to be a value of the kernel over all its points. */
+static int whole_value(KBuild *b, const Node *n, const Ix *const *idx) {
+  static const char *const points[] = {"points", "outer", "batch", "m", "n", NULL};
+  static const char *const row[] = {"outer", "row", NULL};
+  const KExpr *e = evaluate(b, n, idx);
+  if (is_core(b, n)) return e->ref;
+  return kb_value(b, n->name ? n->name : "out", n->dtype, site_of(b->l, n)->row ? row : points, KR_NONE, NULL,
+                  e);
+}
+
 void kb_store_root(KBuild *b, const Node *n) {
-  static const char *const domain[] = {"points", "outer", "batch", "m", "n", NULL};
   const Site *s = site_of(b->l, n);
-  const Ix **idx = n == b->core ? b->core_idx : kb_unflatten(b, &n->shape, b->point);
-  int v = b->core_value;
-  if (n != b->core) {
-    const KExpr *e = recall(b, n, idx);
-    if (!e) e = remember(b, n, idx, rules[n->op](b, n, idx));
-    v = kb_value(b, n->name ? n->name : "out", n->dtype, KR_NONE, 0, NULL, e, domain);
-    remember(b, n, idx, kb_ref(b, v));
-  }
+  const Ix *const *idx = own_index(b, n);
+  int v = whole_value(b, n, idx);
   const Ix **at = ARENA_NEW(mem(b), const Ix *);
   *at = kb_address(b, n, idx);
   kb_note(b, *at);

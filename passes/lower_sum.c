@@ -1,170 +1,112 @@
-/* Reductions and scatters: a sum or maximum over a row of terms, perhaps in partials and a combination. */
+/* Reductions and scatters: sums or maxima over rows of terms, perhaps in partials and a combination. */
 #include "passes/kbuild.h"
 
-/* A reduction with few results and many terms is cut into partials, so that threads can share it. How many
- * is a function of shape alone. */
-enum {
-  FEW_RESULTS = 4096,
-  MANY_ELEMENTS = 1 << 16,
-  TERMS_A_PARTIAL = 1 << 15,
-  MOST_PARTIALS = 64,
-  LEAST_PARTIALS = 8
-};
-
-typedef struct Sum {
-  int64_t results, terms;
-  int64_t parts, chunk; /* partials and terms in each; 1: not cut */
-  PBuf *partial;
-  Shape kept, gone; /* extents of the result's points and of the terms */
-} Sum;
-
-static int64_t choose_parts(int64_t results, int64_t terms) {
-  if (results >= FEW_RESULTS || results * terms < MANY_ELEMENTS || terms < 2 * LEAST_PARTIALS) return 1;
-  int64_t most = results * terms / TERMS_A_PARTIAL;
-  if (most > MOST_PARTIALS) most = MOST_PARTIALS;
-  if (most < LEAST_PARTIALS) most = LEAST_PARTIALS;
-  if (most > terms) most = terms;
-  for (int64_t p = most; p > most / 2; p--)
-    if (terms % p == 0) return p;
-  return most;
-}
-
-static Sum sum_of(const Node *n) {
-  Sum s = {.results = shape_count(&n->shape)};
-  const Node *x = n->in[0];
-  if (n->op == O_SCATTER) {
-    s.gone = shape_of(1, &x->shape.dim[n->in[1]->shape.rank - 1]);
-  } else {
-    for (int i = 0; i < x->shape.rank; i++) {
-      Shape *to = n->at.axes >> i & 1 ? &s.gone : &s.kept;
-      to->dim[to->rank++] = x->shape.dim[i];
-    }
-  }
-  s.terms = shape_count(&s.gone);
-  s.parts = choose_parts(s.results, s.terms);
-  s.chunk = (s.terms + s.parts - 1) / s.parts;
-  return s;
-}
-
-/* The term's number, over the partial and the row axes. */
-static const Ix *term_index(KBuild *b, const Sum *s) {
-  const Ix *row = kb_find_role(b, "row")->linear;
-  if (s->parts == 1) return row;
-  return ix_add(b->l->arena, ix_scale(b->l->arena, kb_find_role(b, "part")->linear, s->chunk), row);
-}
-
-static const KExpr *reduce_term(KBuild *b, const Node *n, const Sum *s, const Ix *term) {
-  const Ix *kept[MAX_RANK] = {0}, *gone[MAX_RANK] = {0}, *idx[MAX_RANK] = {0};
-  Arena *a = b->l->arena;
-  ix_unflatten(a, kb_find_role(b, "outer")->linear, s->kept.rank, s->kept.dim, kept);
-  ix_unflatten(a, term, s->gone.rank, s->gone.dim, gone);
-  for (int i = 0, k = 0, g = 0; i < n->in[0]->shape.rank; i++)
-    idx[i] = n->at.axes >> i & 1 ? gone[g++] : kept[k++];
-  return kb_expr(b, n->in[0], idx);
-}
-
-/* The term is the element if its index is the result's place, else zero. */
-static const KExpr *scatter_term(KBuild *b, const Node *n, const Ix *term) {
-  Arena *a = b->l->arena;
-  int nbatch = n->in[1]->shape.rank - 1;
-  const Ix **idx = kb_unflatten(b, &n->shape, kb_find_role(b, "outer")->linear);
-  const KExpr *place = kexpr_index(a, DT_I32, idx[nbatch]);
-  idx[nbatch] = term;
-  const KExpr *hit = kexpr_elt(a, E_EQ, kb_expr(b, n->in[1], idx), place, NULL);
-  return kexpr_elt(a, E_SELECT, hit, kb_expr(b, n->in[0], idx), kexpr_const(a, n->dtype, 0));
-}
+static const char *const outer[] = {"outer", NULL}, *const part[] = {"part", "outer", NULL};
 
 static KReduce kind_of(const Node *n) {
   return n->op == O_REDUCE && n->at.reduce == GR_MAX ? KR_MAX : KR_SUM;
 }
 
-static const KExpr *sum_term(KBuild *b, const Sum *s) {
-  const Node *n = b->group->core;
-  Arena *a = b->l->arena;
-  const Ix *term = term_index(b, s);
-  const KExpr *e = n->op == O_SCATTER ? scatter_term(b, n, term) : reduce_term(b, n, s, term);
+/* The term is the element if its index is the result's place, else zero. */
+static const KExpr *scatter_term(KBuild *b, const Node *n) {
+  Arena *a = b->arena;
+  int nbatch = n->in[1]->shape.rank - 1;
+  const Ix **idx = kb_unflatten(b, &n->shape, b->points.linear);
+  const KExpr *place = kexpr_index(a, DT_I32, idx[nbatch]);
+  idx[nbatch] = kb_find_role(b, "row")->linear;
+  const KExpr *hit = kexpr_elt(a, E_EQ, kb_expr(b, n->in[1], idx), place, NULL);
+  return kexpr_elt(a, E_SELECT, hit, kb_expr(b, n->in[0], idx), kexpr_const(a, n->dtype, 0));
+}
+
+/* The last partial may be short: what is beyond the terms counts as nothing. */
+static const KExpr *inside(KBuild *b, const Node *n, const Sum *s, const KExpr *e) {
+  Arena *a = b->arena;
   if (s->parts * s->chunk == s->terms) return e;
+  const Ix *term =
+      ix_add(a, ix_scale(a, kb_find_role(b, "part")->linear, s->chunk), kb_find_role(b, "row")->linear);
   const KExpr *in =
       kexpr_elt(a, E_LT, kexpr_index(a, DT_I32, term), kexpr_const(a, DT_I32, (double)s->terms), NULL);
   double neutral = kind_of(n) == KR_MAX ? -__builtin_inf() : 0;
   return kexpr_elt(a, E_SELECT, in, e, kexpr_const(a, n->dtype, neutral));
 }
 
-static void core_at_outer(KBuild *b) {
-  const Node *n = b->group->core;
-  b->core = n;
-  b->point = kb_find_role(b, "outer")->linear;
-  b->core_idx = kb_unflatten(b, &n->shape, b->point);
+static const KExpr *term(KBuild *b, const Node *n) {
+  Sum s = kb_sum(n);
+  return inside(b, n, &s, n->op == O_SCATTER ? scatter_term(b, n) : kb_expr(b, n->in[0], b->row.idx));
 }
 
-static void whole_body(KBuild *b, void *ctx) {
-  static const char *const domain[] = {"outer", NULL};
-  const Node *n = b->group->core;
-  KRed red[MOST_CUTS + 1];
-  const KExpr *e = sum_term(b, ctx);
-  int nred = kb_reduced(kb_find_role(b, "row"), red);
-  b->core_value = kb_value(b, n->name ? n->name : "sum", n->dtype, kind_of(n), nred, red, e, domain);
-  core_at_outer(b);
-  kb_store_roots(b);
+static int define_whole(KBuild *b, const Node *n) {
+  return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kind_of(n), "row", term(b, n));
 }
 
-static const Ix **partial_place(KBuild *b, const Sum *s, const char *part) {
-  Arena *a = b->l->arena;
-  const Ix **at = ARENA_NEW(a, const Ix *);
-  *at = ix_add(a, ix_scale(a, kb_find_role(b, part)->linear, s->results), kb_find_role(b, "outer")->linear);
+/* Where the partials of each of the group's reductions are. */
+typedef struct Partials {
+  Sum sum;
+  PBuf **buf;
+} Partials;
+
+static int number_of(const Group *g, const Node *core) {
+  for (int i = 0; i < g->ncore; i++)
+    if (g->core[i] == core) return i;
+  ice("node %d is no reduction of its kernel", core->id);
+}
+
+static const Ix **place(KBuild *b, const Sum *s, const char *role) {
+  const Ix **at = ARENA_NEW(b->arena, const Ix *);
+  const Ix *first = ix_scale(b->arena, kb_find_role(b, role)->linear, s->results);
+  *at = ix_add(b->arena, first, kb_find_role(b, "outer")->linear);
   return at;
 }
 
-static void partial_body(KBuild *b, void *ctx) {
-  static const char *const domain[] = {"part", "outer", NULL};
-  const Sum *s = ctx;
-  const Node *n = b->group->core;
-  KRed red[MOST_CUTS + 1];
-  const KExpr *e = sum_term(b, s);
-  int nred = kb_reduced(kb_find_role(b, "row"), red);
-  int v = kb_value(b, "partial", n->dtype, kind_of(n), nred, red, e, domain);
-  int y = kb_buf(b, s->partial, 0, n->dtype, s->parts * s->results, true);
-  kern_store(b->k, v, y, partial_place(b, s, "part"));
+static int partial_buf(KBuild *b, const Node *n, bool out) {
+  const Partials *p = b->ctx;
+  return kb_buf(b, p->buf[number_of(b->group, n)], 0, n->dtype, p->sum.parts * p->sum.results, out);
 }
 
-static void combine_body(KBuild *b, void *ctx) {
-  static const char *const domain[] = {"outer", NULL};
-  const Sum *s = ctx;
-  const Node *n = b->group->core;
-  KRed red[MOST_CUTS + 1];
-  int x = kb_buf(b, s->partial, 0, n->dtype, s->parts * s->results, false);
-  const KExpr *e = kexpr_read(b->k, x, partial_place(b, s, "row"));
-  int nred = kb_reduced(kb_find_role(b, "row"), red);
-  b->core_value = kb_value(b, n->name ? n->name : "sum", n->dtype, kind_of(n), nred, red, e, domain);
-  core_at_outer(b);
-  kb_store_roots(b);
+static void partial_body(KBuild *b) {
+  const Partials *p = b->ctx;
+  for (int i = 0; i < b->group->ncore; i++) {
+    const Node *n = b->group->core[i];
+    int v = kb_value(b, "partial", n->dtype, part, kind_of(n), "row", term(b, n));
+    kern_store(b->k, v, partial_buf(b, n, true), place(b, &p->sum, "part"));
+  }
 }
 
-static void lower_partials(Lower *l, Group *g, Sum *s) {
-  KBuild b = kb_new(l, g);
+static int define_combined(KBuild *b, const Node *n) {
+  const Partials *p = b->ctx;
+  const KExpr *e = kexpr_read(b->k, partial_buf(b, n, false), place(b, &p->sum, "row"));
+  return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kind_of(n), "row", e);
+}
+
+static Partials new_partials(Lower *l, const Group *g) {
+  Partials p = {.sum = kb_sum(g->core[0]), .buf = ARENA_ARRAY(l->arena, g->ncore, PBuf *)};
   const char *name = arena_printf(l->arena, "%s.partials", kb_origin(l, g));
-  s->partial = lower_buf(l, name, g->core->dtype, s->parts * s->results, g->core->loc);
-  kb_role(&b, "part", s->parts);
-  kb_role(&b, "outer", s->results);
-  kb_role(&b, "row", s->chunk);
-  kb_write(&b, "partial", partial_body, s);
+  for (int i = 0; i < g->ncore; i++)
+    p.buf[i] = lower_buf(l, name, g->core[i]->dtype, p.sum.parts * p.sum.results, g->core[i]->loc);
+  return p;
+}
+
+static void lower_partials(Lower *l, Group *g) {
+  Partials p = new_partials(l, g);
+  KBuild b = kb_new(l, g, l->arena);
+  b.ctx = &p;
+  kb_write(&b, "partial", partial_body);
   kb_launch(&b, 0, kb_guard(l, g));
-  b = kb_new(l, g);
-  kb_role(&b, "outer", s->results);
-  kb_role(&b, "row", s->parts);
-  kb_write(&b, "combine", combine_body, s);
+  b = kb_new(l, g, l->arena);
+  kb_combine_roles(&b, &p.sum);
+  b.ctx = &p;
+  b.define = define_combined;
+  kb_write(&b, "combine", kb_store_roots);
   kb_launch(&b, 0, kb_guard(l, g));
 }
 
 void lower_sum(Lower *l, Group *g) {
-  Sum s = sum_of(g->core);
-  if (s.parts > 1) {
-    lower_partials(l, g, &s);
+  if (kb_sum(g->core[0]).parts > 1) {
+    lower_partials(l, g);
     return;
   }
-  KBuild b = kb_new(l, g);
-  kb_role(&b, "outer", s.results);
-  kb_role(&b, "row", s.terms);
-  kb_write(&b, "reduce", whole_body, &s);
+  KBuild b = kb_new(l, g, l->arena);
+  b.define = define_whole;
+  kb_write(&b, "reduce", kb_store_roots);
   kb_launch(&b, 0, kb_guard(l, g));
 }

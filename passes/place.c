@@ -66,52 +66,55 @@ static bool cheaper_inline(const Lower *l, const Node *n, bool free_read) {
   return inlined <= stored;
 }
 
-static bool is_root_of_core(const Site *s) {
-  return s->where == W_BUFFER && group_of(s) && group_of(s)->core;
-}
-
 static const Node *under_order(const Node *n) {
   while (node_keeps_order(n)) n = n->in[0];
   return n;
 }
 
-/* The latest group a root of which n reads at its own point, directly or through inline values; flat groups
- * count when `flat`. */
-static Group *host_of(Lower *l, const Node *n, bool flat, int depth) {
+/* The reduction's result is used by n alone: n is stored in its place. */
+static bool absorb(Lower *l, const Node *n) {
   Group *best = NULL;
-  for (int i = 0; i < n->nin && depth; i++) {
-    const Node *o = under_order(n->in[i]);
-    if (count(o) != count(n)) continue;
-    const Site *s = site_of(l, o);
-    Group *g = NULL;
-    if (s->where == W_BUFFER)
-      g = group_of(s);
-    else if (s->where == W_INLINE && (o->op == O_ELT || o->op == O_CAST))
-      g = host_of(l, o, flat, depth - 1);
-    if (g && (g->core || flat) && (!best || g->id > best->id)) best = g;
+  for (int i = 0; i < n->nin; i++) {
+    const Site *s = site_of(l, under_order(n->in[i]));
+    Group *g = s->where == W_BUFFER ? group_of(s) : NULL;
+    if (!g || !g->ncore || s->uses != 1 || s->forced || s->row || (best && best->id > g->id)) continue;
+    if (group_may_take(l, g, n, false)) best = g;
   }
+  if (best) group_add_root(l, best, n);
   return best;
 }
 
-/* The reduction's result is used by n alone: n is stored in its place. */
-static bool absorb(Lower *l, const Node *n) {
-  const Node *best = NULL;
-  for (int i = 0; i < n->nin; i++) {
-    const Node *t = under_order(n->in[i]);
-    const Site *s = site_of(l, t);
-    if (!is_root_of_core(s) || s->uses != 1 || s->forced || count(t) != count(n)) continue;
-    if (!group_may_take(l, group_of(s), n)) continue;
-    if (!best || group_of(s)->id > group_of(site_of(l, best))->id) best = t;
-  }
-  if (!best) return false;
-  Group *g = group_of(site_of(l, best));
-  group_add_root(l, g, n);
-  site_of(l, best)->where = W_HELD;
-  int kept = 0;
-  for (int i = 0; i < g->nroot; i++)
-    if (g->root[i] != best) g->root[kept++] = g->root[i];
-  g->nroot = kept;
+/* The groups that n's expression reads, latest first. */
+typedef struct Hosts {
+  int n;
+  Group *group[4];
+} Hosts;
+
+static bool host_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  Hosts *h = ctx;
+  Group *g = group_of(site_of(l, read));
+  (void)aligned;
+  if (!g) return true;
+  int most = sizeof h->group / sizeof *h->group, i = 0;
+  while (i < h->n && h->group[i]->id > g->id) i++;
+  if (i < h->n && h->group[i] == g) return true;
+  if (h->n < most) h->n++;
+  for (int j = h->n - 1; j > i; j--) h->group[j] = h->group[j - 1];
+  if (i < h->n) h->group[i] = g;
   return true;
+}
+
+/* The latest group whose kernel can compute n from what it has at hand, and whether at its row's elements. */
+static Group *host_of(Lower *l, const Node *n, bool *row) {
+  Hosts h = {0};
+  lower_reads(l, n, host_visit, &h);
+  for (int i = 0; i < h.n; i++)
+    for (int at_row = 0; at_row < 2; at_row++) {
+      *row = at_row;
+      if (group_may_take(l, h.group[i], n, at_row)) return h.group[i];
+    }
+  *row = false;
+  return NULL;
 }
 
 /* Joins flat groups that n's group reads point by point into it, so that they share one pass over memory. */
@@ -124,23 +127,84 @@ static void merge_flat_operands(Lower *l, const Node *n) {
   }
 }
 
-static void store(Lower *l, const Node *n) {
-  Group *g = host_of(l, n, true, 8);
-  if (g && !site_of(l, n)->supply && group_may_take(l, g, n)) {
-    group_add_root(l, g, n);
-    if (!g->core) merge_flat_operands(l, n);
-    return;
-  }
-  group_new(l, NULL, n);
-  if (!site_of(l, n)->supply) merge_flat_operands(l, n);
+static void store(Lower *l, const Node *n, Group *host, bool row) {
+  if (host)
+    group_add_root(l, host, n);
+  else
+    host = group_new(l, NULL, n);
+  site_of(l, n)->row = row;
+  if (!host->ncore && !site_of(l, n)->supply) merge_flat_operands(l, n);
 }
 
 static void place_map(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
   if (absorb(l, n)) return;
-  Group *host = host_of(l, n, false, 8);
-  bool free_read = host && !s->supply && group_may_take(l, host, n);
-  if (s->forced || !cheaper_inline(l, n, free_read)) store(l, n);
+  bool row = false;
+  Group *host = cheaper_inline(l, n, false) && !s->forced ? NULL : host_of(l, n, &row);
+  if (s->forced || !cheaper_inline(l, n, host)) store(l, n, host, row);
+}
+
+/* How far back a reduction looks for others of the same rows: the neighbours that one formula makes. */
+enum { LOOK_BACK = 64 };
+
+/* The largest operand of an expression that is read by two reductions makes sharing their pass worthwhile. */
+typedef struct Shared {
+  Group *with;
+  int64_t least; /* elements of an operand that counts */
+  bool found;
+  int mark;
+} Shared;
+
+static bool mark_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  Shared *s = ctx;
+  (void)aligned;
+  if (shape_count(&read->shape) >= s->least) site_of(l, read)->shared = s->mark;
+  return true;
+}
+
+static bool meet_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  Shared *s = ctx;
+  (void)aligned;
+  s->found |= site_of(l, read)->shared == s->mark || group_of(site_of(l, read)) == s->with;
+  return true;
+}
+
+static bool share_reads(Lower *l, Group *g, const Node *n) {
+  Shared s = {.with = g, .least = shape_count(&n->in[0]->shape) / 2, .mark = n->id + 1};
+  for (int i = 0; i < g->ncore; i++) {
+    s.mark = l->graph->nnode * (g->id + 1) + n->id + 1;
+    lower_reads(l, g->core[i], mark_visit, &s);
+  }
+  lower_reads(l, n, meet_visit, &s);
+  return s.found;
+}
+
+static void place_reduce(Lower *l, const Node *n) {
+  int last = l->ngroup - LOOK_BACK < 0 ? 0 : l->ngroup - LOOK_BACK;
+  for (int i = l->ngroup - 1; i >= last; i--) {
+    Group *g = l->group[i];
+    if (g->merged || !g->ncore || g->alone) continue;
+    bool beside = g->core[0]->op == O_CONTRACT && g->ncore == 1 && group_sums_beside(g->core[0], n);
+    if (!beside && !(group_may_reduce(l, g, n) && share_reads(l, g, n))) continue;
+    group_add_core(l, g, n);
+    group_add_root(l, g, n);
+    return;
+  }
+  group_new(l, n, n);
+}
+
+/* A sum of the contraction's left rows that came before joins it, when nothing in between needs it. */
+static void place_contract(Lower *l, const Node *n) {
+  Group *g = group_new(l, n, n);
+  int last = g->id - LOOK_BACK < 0 ? 0 : g->id - LOOK_BACK;
+  for (int i = g->id - 1; i >= last; i--) {
+    Group *o = l->group[i];
+    if (o->merged || o->alone || o->ncore != 1 || o->nroot != 1 || o->root[0] != o->core[0]) continue;
+    if (!group_sums_beside(n, o->core[0]) || !group_direct(l, o, g)) continue;
+    group_add_core(l, g, o->core[0]);
+    group_merge(l, g, o);
+    return;
+  }
 }
 
 static void place(Lower *l, const Node *n) {
@@ -148,8 +212,8 @@ static void place(Lower *l, const Node *n) {
   switch (n->op) {
   case O_STATE:
   case O_INPUT: s->where = W_GIVEN; return;
-  case O_CONTRACT:
-  case O_REDUCE:
+  case O_CONTRACT: place_contract(l, n); return;
+  case O_REDUCE: place_reduce(l, n); return;
   case O_SCATTER: group_new(l, n, n); return;
   case O_CONCAT: group_new(l, NULL, n)->alone = true; return;
   case O_ELT:
@@ -160,10 +224,41 @@ static void place(Lower *l, const Node *n) {
   }
 }
 
+static bool outside_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  (void)aligned;
+  Site *s = site_of(l, read);
+  if (group_of(s) != ctx) s->outside = true;
+  return true;
+}
+
+/* Results that only their own kernel reads need no memory. */
+static void trim(Lower *l, Group *g) {
+  int kept = 0;
+  for (int i = 0; i < g->nroot; i++) {
+    Site *s = site_of(l, g->root[i]);
+    if (s->forced || s->outside)
+      g->root[kept++] = g->root[i];
+    else
+      s->where = W_HELD;
+  }
+  g->nroot = kept;
+}
+
+static void trim_all(Lower *l) {
+  for (int i = 0; i < l->ngroup; i++) {
+    Group *g = l->group[i];
+    for (int r = 0; !g->merged && r < g->nroot; r++) lower_reads(l, g->root[r], outside_visit, g);
+    for (int c = 0; !g->merged && c < g->ncore; c++) lower_reads(l, g->core[c], outside_visit, g);
+  }
+  for (int i = 0; i < l->ngroup; i++)
+    if (!l->group[i]->merged) trim(l, l->group[i]);
+}
+
 void lower_place(Lower *l) {
   for (int i = 0; i < l->graph->nnode; i++) {
     if (l->site[i].where == W_DEAD) continue;
     inline_cost(l, l->graph->node[i]);
     place(l, l->graph->node[i]);
   }
+  trim_all(l);
 }

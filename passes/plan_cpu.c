@@ -12,7 +12,7 @@ static void add_role(KPlan *p, const KBuild *b, const char *from, const char *as
 static void plan_dot(KBuild *b, KPlan *p) {
   static const char *const roles[] = {"batch", "m", "n", "k", NULL};
   for (int i = 0; roles[i]; i++) add_role(p, b, roles[i], roles[i]);
-  p->place[b->core_value] = KP_ACC;
+  p->place[b->acc] = KP_ACC;
 }
 
 /* How well lanes along an axis suit the expression: whole vectors where they read memory in a row, nothing

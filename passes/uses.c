@@ -62,8 +62,8 @@ static bool repeats_operand(const Node *n, int i) {
   return false;
 }
 
-/* The node whose memory an index comes from: a gather's index is read inside an address. */
-static Node *under_views(Node *n) {
+Node *lower_index_base(const Node *gather) {
+  Node *n = gather->in[1];
   while (n->op == O_SLICE || n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_BROADCAST ||
          n->op == O_STOP)
     n = n->in[0];
@@ -92,7 +92,7 @@ static void push_uses(Lower *l, Node *n) {
     if (spread > o->spread) o->spread = spread;
   }
   if (n->op == O_GATHER || n->op == O_SCATTER) {
-    Node *base = under_views(n->in[1]);
+    Node *base = lower_index_base(n);
     if (base->op != O_STATE && base->op != O_INPUT) site_of(l, base)->forced = true;
   }
 }

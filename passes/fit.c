@@ -1,0 +1,50 @@
+/* Whether a node may join a kernel: a dry run of its expression there, looking only at where the kernel's own
+ * values are read. */
+#include "passes/kbuild.h"
+
+enum { MOST_CORES = 6 };
+
+static KBuild dry(Lower *l, Group *g, Arena *a) {
+  KBuild b = {.l = l, .group = g, .arena = a, .dry = true};
+  kb_roles(&b);
+  b.k = kern_new(a, "dry", (Loc){0});
+  kb_axes(&b);
+  kb_points(&b);
+  return b;
+}
+
+static bool fits(Lower *l, Group *g, const Node *n, bool row) {
+  Arena *a = arena_new();
+  KBuild b = dry(l, g, a);
+  const Space *at = row ? &b.row : &b.points;
+  bool good = at->shape && shape_count(at->shape) == shape_count(&n->shape) && kb_dry_fits(&b, n, at);
+  arena_free(a);
+  return good;
+}
+
+/* A row's elements are only met again where the row is resident: not in partials. */
+static bool has_row(const Group *g) {
+  return g->ncore && g->core[0]->op == O_REDUCE && kb_sum(g->core[0]).parts == 1 &&
+         kb_sum(g->core[0]).terms > 1;
+}
+
+bool group_may_take(Lower *l, Group *g, const Node *n, bool row) {
+  if (g->alone || (site_of(l, n)->supply && (row || g->nroot > 1 || g->ncore > 1))) return false;
+  if (row && !has_row(g)) return false;
+  return group_allows(l, g, n) && fits(l, g, n, row);
+}
+
+static bool same_rows(const Node *a, const Node *b) {
+  return a->op == O_REDUCE && b->op == O_REDUCE && a->at.axes == b->at.axes &&
+         shape_same(&a->in[0]->shape, &b->in[0]->shape);
+}
+
+bool group_may_reduce(Lower *l, Group *g, const Node *n) {
+  if (g->alone || !g->ncore || g->ncore == MOST_CORES || !same_rows(g->core[0], n)) return false;
+  if (kb_sum(n).terms == 1 || site_of(l, n)->supply || !group_allows(l, g, n)) return false;
+  Arena *a = arena_new();
+  KBuild b = dry(l, g, a);
+  bool good = kb_dry_fits(&b, n->in[0], &b.row);
+  arena_free(a);
+  return good && (has_row(g) || !group_reads(l, g, n));
+}
