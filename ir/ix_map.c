@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "ir/diag.h"
-#include "ir/ix.h"
+#include "ir/ix_simplify.h"
 
 /* What a rebuilt expression's atoms become: axes by `to`, buffers of reads by `bufs` (NULL: kept). */
 typedef struct Map {
@@ -48,10 +48,6 @@ const Ix *ix_rename_reads(Arena *a, const Ix *x, const int *to) {
   return map_ix(&(Map){a, NULL, 0, to}, x);
 }
 
-static int64_t floor_div(int64_t x, int64_t by) {
-  return x / by - (x % by < 0);
-}
-
 static int64_t eval_atom(const IxAtom *atom, const int64_t *axis, IxReader *read, void *ctx) {
   if (atom->kind == IX_AXIS) return axis[atom->id];
   if (atom->kind == IX_READ) {
@@ -60,7 +56,7 @@ static int64_t eval_atom(const IxAtom *atom, const int64_t *axis, IxReader *read
     for (int i = 0; i < atom->nidx; i++) idx[i] = ix_eval(atom->idx[i], axis, read, ctx);
     return read(ctx, atom->id, idx, atom->nidx);
   }
-  int64_t v = ix_eval(atom->arg, axis, read, ctx), q = floor_div(v, atom->extent);
+  int64_t v = ix_eval(atom->arg, axis, read, ctx), q = ix_floor_div(v, atom->extent);
   return atom->kind == IX_DIV ? q : v - q * atom->extent;
 }
 

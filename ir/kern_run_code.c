@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "ir/kern_run.h"
+#include "ir/kern_walk.h"
 #include "ir/random.h"
 
 static int64_t read_index(void *ctx, int buf, const int64_t *idx, int nidx) {
@@ -48,14 +49,6 @@ static void set_terms(KRun *r, KAddr *a, const Ix *x) {
   a->rest = rest->nterm ? rest : NULL;
 }
 
-static bool reads_buffer(const Ix *x) {
-  for (int i = 0; i < x->nterm; i++) {
-    const IxAtom *atom = x->term[i].atom;
-    if (atom->kind == IX_READ || (atom->arg && reads_buffer(atom->arg))) return true;
-  }
-  return false;
-}
-
 KAddr krun_addr(KRun *r, const char *name, int rank, const int64_t *dim, const int64_t *stride,
                 const Ix *const *idx) {
   KAddr a = {.nidx = rank, .idx = idx, .dim = dim, .name = name};
@@ -63,7 +56,7 @@ KAddr krun_addr(KRun *r, const char *name, int rank, const int64_t *dim, const i
   for (int i = 0; i < rank; i++) {
     int64_t lo, hi;
     ix_range(idx[i], &lo, &hi);
-    a.checked |= lo < 0 || hi >= dim[i] || reads_buffer(idx[i]);
+    a.checked |= lo < 0 || hi >= dim[i] || ix_reads(idx[i]);
     x = ix_add(r->arena, x, ix_scale(r->arena, idx[i], stride[i]));
   }
   set_terms(r, &a, x);

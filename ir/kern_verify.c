@@ -44,11 +44,6 @@ uint32_t kcheck_axes_of(const Kernel *k, const Ix *x) {
   return axes;
 }
 
-static void note_read(void *ctx, const IxAtom *read) {
-  (void)read;
-  *(bool *)ctx = true;
-}
-
 /* The next point over the axes of `mask`, the last axis fastest; false after the last one. */
 static bool advance(const Kernel *k, uint32_t mask, int64_t *at) {
   for (int i = k->naxes - 1; i >= 0; i--) {
@@ -62,11 +57,9 @@ static bool advance(const Kernel *k, uint32_t mask, int64_t *at) {
 static bool within_at_every_point(KCheck *c, const Ix *x, int64_t extent) {
   uint32_t mask = kcheck_axes_of(c->k, x);
   int64_t at[KERN_MAX_AXES] = {0}, points = 1;
-  bool reads = false;
-  ix_each_read(x, note_read, &reads);
   for (int i = 0; i < c->k->naxes && points <= MOST_TRIED; i++)
     if (mask >> i & 1) points *= c->k->axis[i].extent;
-  if (reads || points > MOST_TRIED || !kcheck_afford(c, points)) return false;
+  if (ix_reads(x) || points > MOST_TRIED || !kcheck_afford(c, points)) return false;
   do {
     int64_t v = ix_eval(x, at, NULL, NULL);
     if (v < 0 || v >= extent) return false;

@@ -17,24 +17,13 @@ static uint32_t domain_of(const KVal *v) {
   return axes;
 }
 
-static void note_read(void *ctx, const IxAtom *read) {
-  (void)read;
-  *(bool *)ctx = true;
-}
-
-static bool reads(const Ix *x) {
-  bool any = false;
-  ix_each_read(x, note_read, &any);
-  return any;
-}
-
 /* K14 for one dimension. */
 static bool check_index(KCheck *c, const KStore *s, int i) {
   const KBuf *b = &c->k->buf[s->buf];
   const char *why = NULL;
   if (kcheck_axes_of(c->k, s->idx[i]) & ~domain_of(stored(c->k, s)))
     why = "uses an axis that is none of the value's";
-  else if (reads(s->idx[i]))
+  else if (ix_reads(s->idx[i]))
     why = "depends on a buffer";
   else if (!kcheck_within(c, s->idx[i], b->dim[i]))
     why = "is out of range";

@@ -32,6 +32,14 @@ void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx) {
   }
 }
 
+bool ix_reads(const Ix *x) {
+  for (int i = 0; i < x->nterm; i++) {
+    const IxAtom *atom = x->term[i].atom;
+    if (atom->kind == IX_READ || (atom->arg && ix_reads(atom->arg))) return true;
+  }
+  return false;
+}
+
 typedef struct Bounds {
   int n;
   int64_t *most;

@@ -11,8 +11,9 @@ typedef void IxReadVisit(void *ctx, const IxAtom *read);
 void kexpr_each_ix(const KExpr *e, IxVisit *visit, void *ctx);
 /* Likewise of the whole kernel: expressions, bounds of reductions, stores. */
 void kern_each_ix(const Kernel *k, IxVisit *visit, void *ctx);
-/* Every IX_READ in x, those inside others' indices included. */
+/* Every IX_READ in x, those inside others' indices included; whether there is any. */
 void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx);
+bool ix_reads(const Ix *x);
 /* For each buffer the bound that indexed reads of it promise (values are below it), 0 where none is read. */
 int64_t *kern_read_bounds(Arena *a, const Kernel *k);
 

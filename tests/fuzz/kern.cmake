@@ -1,0 +1,1 @@
+tessera_fuzzer(kern ir_kern SEEDS tests/kern/*.kern tests/kern/hard/*.kern)
