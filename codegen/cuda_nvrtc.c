@@ -115,7 +115,9 @@ bool cuda_compile(Arena *a, const Source *text, const char *arch, CudaImage *out
   const char *option[] = {arena_printf(a, "--gpu-architecture=%s", arch), "--std=c++17", "-lineinfo"};
   void *program = NULL;
   *out = (CudaImage){.arch = arena_strdup(a, arch)};
-  int status = n->create(&program, text->text, text->path, 0, NULL, NULL);
+  const char *name =
+      arena_printf(a, "/%s", text->path); /* line tables would have the current folder otherwise */
+  int status = n->create(&program, text->text, name, 0, NULL, NULL);
   if (!status) status = n->compile(program, 3, option);
   if (status)
     report(text, arch, n->error(status), program ? take_log(a, n, program) : "");

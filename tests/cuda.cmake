@@ -16,3 +16,5 @@ set_target_properties(cuda_standin PROPERTIES OUTPUT_NAME cuda SUFFIX .so.1
 # Compiles a unit's text for the host: cuda_side_tool FOLDER NAME FILE.
 add_executable(cuda_side_tool cuda/side_tool.c)
 target_link_libraries(cuda_side_tool PRIVATE cuda_side)
+tessera_test(cuda_program_test)
+add_dependencies(cuda_program_test tessera cuda_standin cuda_side_tool)

@@ -1,13 +1,14 @@
 /* The arena in a GPU's memory: one context, one stream, the program's own cubin. Copies and launches go to
  * the stream in order; the host waits for it where it reads. The step block has a place on the device,
  * written anew before each entry. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "runtime/cuda/driver.h"
 #include "runtime/cuda/tables.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_session.h"
 #include "runtime/rt_type.h"
-
-#include <stdlib.h>
 
 enum { STATIC_SHARED = 48 * 1024, MAX_PARAMS = 512 };
 
@@ -58,8 +59,11 @@ static const TessCudaImage *choose_image(void) {
     if (!best || x->exact > best->exact || (x->exact == best->exact && x->minor > best->minor)) best = x;
   }
   if (best) return best;
-  rt_error("%s has compute capability %d.%d; this program was built for:", gpu.name, gpu.major, gpu.minor);
-  for (uint32_t i = 0; i < tess_cuda.nimage; i++) rt_error("  %s", tess_cuda.image[i].arch);
+  char built[256] = "";
+  for (uint32_t i = 0, n = 0; i < tess_cuda.nimage && n < sizeof built; i++)
+    n += (uint32_t)snprintf(built + n, sizeof built - n, "%s%s", i ? ", " : "", tess_cuda.image[i].arch);
+  rt_error("%s has compute capability %d.%d; this program was built for %s", gpu.name, gpu.major, gpu.minor,
+           built);
   return NULL;
 }
 
