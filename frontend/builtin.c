@@ -27,7 +27,8 @@ static const struct {
   int precedence;
   Builtin b;
 } elementwise[ELT_COUNT] = {
-#define ELT(N, text, arity, result, prec, formula, cuda) [E_##N] = {prec, {text, arity, arity, NULL, call_##N}},
+#define ELT(N, text, arity, result, prec, formula, cuda)                                                     \
+  [E_##N] = {prec, {text, arity, arity, NULL, call_##N}},
 #include "ir/eltwise.def"
 #undef ELT
 };
@@ -94,7 +95,7 @@ Val builtin_call(Eval *ev, const Builtin *b, const Args *args) {
   int n = positional.n;
   if (n < b->least || (b->most >= 0 && n > b->most))
     return eval_fail(args->loc, "%s takes %d%s argument%s, found %d", b->name, b->least,
-                     b->most < 0        ? " or more"
+                     b->most < 0          ? " or more"
                      : b->most > b->least ? arena_printf(ev->arena, " to %d", b->most)
                                           : "",
                      b->most == 1 ? "" : "s", n);

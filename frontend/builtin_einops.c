@@ -36,7 +36,7 @@ static bool spread(Eval *ev, EinPattern *p, const Node *x) {
   int rest = ein_rest(l, x->shape.rank);
   if (rest < 0)
     return ein_refuse(p, "the left side has %d dimensions, found %s", l->ngroup,
-                    val_show(ev->arena, (Val){.kind = VAL_TENSOR, .u.node = (Node *)x}));
+                      val_show(ev->arena, (Val){.kind = VAL_TENSOR, .u.node = (Node *)x}));
   if (!ein_spread(ev, p, l, rest) || !ein_spread(ev, p, &p->right, rest)) return false;
   if (l->naxis <= MAX_RANK && p->right.naxis <= MAX_RANK && p->right.ngroup <= MAX_RANK) return true;
   return ein_refuse(p, "found more than %d axes, expected at most %d", MAX_RANK, MAX_RANK);
@@ -46,13 +46,13 @@ static bool sides_agree(const EinPattern *p, EinKind kind, EinNames *names) {
   for (int i = 0; i < p->left[0].naxis && kind != EIN_REDUCE; i++)
     if (ein_find(&p->right, p->left[0].axis[i]) < 0)
       return ein_refuse(p, "axis \"%s\" is missing on the right side: %s keeps every axis, reduce drops some",
-                      p->left[0].axis[i], kind_name[kind]);
+                        p->left[0].axis[i], kind_name[kind]);
   for (int i = 0; i < p->right.naxis; i++) {
     const char *axis = p->right.axis[i];
     if (ein_find(&p->left[0], axis) >= 0) continue;
     if (kind != EIN_REPEAT)
       return ein_refuse(p, "axis \"%s\" is missing on the left side: %s adds none, repeat does", axis,
-                      kind_name[kind]);
+                        kind_name[kind]);
     int64_t *size = ein_size(names, axis);
     if (!size || !*size) return ein_refuse(p, "the new axis needs its size: \"%s = ..\"", axis);
   }
@@ -208,24 +208,25 @@ static void multiply(Eval *ev, const EinPattern *p, Term *a, Term *b, int next) 
 }
 
 /* Sizes of all operands' axes; each right axis comes from one of them. */
-static bool einsum_axes(Eval *ev, EinPattern *p, Term *t) {
+static bool einsum_axes(Eval *ev, EinPattern *p, Term *t, int n) {
   EinNames names = {0};
   int rest = 0;
-  for (int k = 0; k < p->nleft; k++) {
+  for (int k = 0; k < n; k++) {
     int here = ein_rest(&p->left[k], t[k].node->shape.rank);
     if (here < 0)
       return ein_refuse(p, "operand %d has %d axes, found %s", k + 1, p->left[k].ngroup,
-                      val_show(ev->arena, val_tensor(t[k].node)));
+                        val_show(ev->arena, val_tensor(t[k].node)));
     if (ein_find(&p->left[k], "...") >= 0) rest = here;
     if (p->left[k].naxis != p->left[k].ngroup) return ein_refuse(p, "einsum has no groups");
-    if (!ein_spread(ev, p, &p->left[k], here) || !ein_bind(ev, p, &p->left[k], t[k].node, &names)) return false;
+    if (!ein_spread(ev, p, &p->left[k], here) || !ein_bind(ev, p, &p->left[k], t[k].node, &names))
+      return false;
     t[k].side = p->left[k];
   }
   if (p->right.naxis != p->right.ngroup) return ein_refuse(p, "einsum has no groups");
   if (!ein_spread(ev, p, &p->right, rest)) return false;
   for (int i = 0; i < p->right.naxis; i++) {
     bool found = false;
-    for (int k = 0; k < p->nleft; k++) found = found || ein_find(&p->left[k], p->right.axis[i]) >= 0;
+    for (int k = 0; k < n; k++) found = found || ein_find(&p->left[k], p->right.axis[i]) >= 0;
     if (!found) return ein_refuse(p, "no operand has the axis \"%s\"", p->right.axis[i]);
   }
   return p->right.naxis <= MAX_RANK || ein_refuse(p, "more than %d axes", MAX_RANK);
@@ -234,14 +235,14 @@ static bool einsum_axes(Eval *ev, EinPattern *p, Term *t) {
 /* einsum(a, b, .., "b i d, b j d -> b i j") */
 static Val call_einsum(Eval *ev, const Args *a, const Args *named) {
   EinPattern p;
-  Term t[4];
+  Term t[4] = {{0}};
   int n = a->n - 1;
   (void)named;
   if (!pattern_arg(ev, &a->v[n], &p)) return (Val){0};
   if (p.nleft != n) return ein_fail(&p, "it has %d operands, found %d tensors", p.nleft, n);
   for (int k = 0; k < n; k++)
     if (!(t[k].node = builtin_tensor_arg(ev, &a->v[k]))) return (Val){0};
-  if (!einsum_axes(ev, &p, t)) return (Val){0};
+  if (!einsum_axes(ev, &p, t, n)) return (Val){0};
   ev->graph->loc = a->v[n].loc;
   for (int k = 1; k < n; k++) multiply(ev, &p, &t[0], &t[k], k + 1);
   if (n == 1) sum_alone(ev, &p, &t[0], NULL, 1);

@@ -120,13 +120,14 @@ static bool type_arg(const Arg *a, DType *t) {
     *t = a->val.u.type;
     return true;
   }
-  if (a) eval_fail(a->loc, "expected an element type (f32, i32, u8, bool), found %s", val_kind_name(a->val.kind));
+  if (a)
+    eval_fail(a->loc, "expected an element type (f32, i32, u8, bool), found %s", val_kind_name(a->val.kind));
   return !a;
 }
 
 static Val call_cast(Eval *ev, const Args *a, const Args *named) {
   (void)named;
-  DType t;
+  DType t = DT_F32;
   Node *x = builtin_tensor_arg(ev, &a->v[0]);
   if (!x || !type_arg(&a->v[1], &t)) return (Val){0};
   ev->graph->loc = a->loc;
@@ -159,7 +160,8 @@ static Val call_tensor(Eval *ev, const Args *a, const Args *named) {
   Val list = a->v[0].val;
   Shape one = {.rank = 1, .dim = {1}};
   if (list.kind != VAL_LIST || list.n == 0 || list.n > 4096)
-    return eval_fail(a->v[0].loc, "tensor takes a list of 1 to 4096 numbers, found %s", val_show(ev->arena, list));
+    return eval_fail(a->v[0].loc, "tensor takes a list of 1 to 4096 numbers, found %s",
+                     val_show(ev->arena, list));
   Node **x = ARENA_ARRAY(ev->arena, list.n, Node *);
   for (int i = 0; i < list.n; i++) {
     if (list.u.item[i].kind != VAL_NUMBER)

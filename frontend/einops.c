@@ -143,7 +143,7 @@ static bool bind_group(const EinPattern *p, const EinSide *s, int group, int64_t
     if (!size) return ein_refuse(p, "more than %d axes", EIN_NAMES);
     if (!*size && unknown)
       return ein_refuse(p, "the sizes of \"%s\" and \"%s\" are both unknown; give one: \"%s = ..\"", unknown,
-                      s->axis[i], s->axis[i]);
+                        s->axis[i], s->axis[i]);
     if (!*size)
       unknown = s->axis[i];
     else if (*size > n)
@@ -177,8 +177,8 @@ bool ein_bind(Eval *ev, const EinPattern *p, const EinSide *s, const Node *x, Ei
     if (bind_group(p, s, g, x->shape.dim[g], names)) continue;
     if (diag_count() == errors)
       ein_fail(p, "dimension %d of %s is %lld, expected %s", g,
-               val_show(ev->arena, (Val){.kind = VAL_TENSOR, .u.node = (Node *)x}), (long long)x->shape.dim[g],
-               group_text(ev->arena, s, g, names));
+               val_show(ev->arena, (Val){.kind = VAL_TENSOR, .u.node = (Node *)x}),
+               (long long)x->shape.dim[g], group_text(ev->arena, s, g, names));
     return false;
   }
   return true;

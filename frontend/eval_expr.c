@@ -62,8 +62,8 @@ static Val eval_range(Eval *ev, Val a, Val b, Loc loc) {
   int64_t lo, hi;
   if (a.kind == VAL_ERROR || b.kind == VAL_ERROR) return (Val){0};
   if (!val_whole(a, -MOST_WEIGHT, MOST_WEIGHT, &lo) || !val_whole(b, -MOST_WEIGHT, MOST_WEIGHT, &hi))
-    return eval_fail(loc, "a range goes from a whole number to another, found %s..%s",
-                     val_show(ev->arena, a), val_show(ev->arena, b));
+    return eval_fail(loc, "a range goes from a whole number to another, found %s..%s", val_show(ev->arena, a),
+                     val_show(ev->arena, b));
   int n = hi > lo ? (int)(hi - lo) : 0;
   Val *item = ARENA_ARRAY(ev->arena, n + 1, Val);
   for (int i = 0; i < n; i++) item[i] = val_number((double)(lo + i));
@@ -106,13 +106,15 @@ typedef struct Collected {
 static bool eval_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out) {
   if (k == e->u.each.n) {
     ARENA_GROW(ev->arena, out->v, out->n, out->cap);
-    out->v[out->n] = eval_expr(ev, s, e->u.each.item);
-    return out->v[out->n++].kind != VAL_ERROR && out->n <= MOST_WEIGHT;
+    Val v = eval_expr(ev, s, e->u.each.item);
+    out->v[out->n++] = v;
+    return v.kind != VAL_ERROR && out->n <= MOST_WEIGHT;
   }
   const Clause *c = &e->u.each.clause[k];
   Val over = eval_expr(ev, s, c->over);
   if (over.kind != VAL_LIST) {
-    if (over.kind != VAL_ERROR) eval_fail(c->over->loc, "expected a list, found %s", val_kind_name(over.kind));
+    if (over.kind != VAL_ERROR)
+      eval_fail(c->over->loc, "expected a list, found %s", val_kind_name(over.kind));
     return false;
   }
   for (int i = 0; i < over.n; i++) {

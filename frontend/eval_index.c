@@ -31,8 +31,8 @@ static bool span(Eval *ev, Scope *s, const IndexItem *it, int64_t n, int64_t *st
   if (!position(ev, s, it->hi, n, n, &end)) return false;
   *len = end - *start;
   if (*start >= 0 && *len >= 0 && end <= n) return true;
-  eval_fail(it->loc, "found the span %lld:%lld, expected one within 0:%lld", (long long)*start, (long long)end,
-            (long long)n);
+  eval_fail(it->loc, "found the span %lld:%lld, expected one within 0:%lld", (long long)*start,
+            (long long)end, (long long)n);
   return false;
 }
 

@@ -8,12 +8,12 @@ static const struct {
   const char *text;
   EltOp op; /* ELT_COUNT: no elementwise operation of its own */
 } sign_rows[SIGN_COUNT] = {
-    [SIGN_NEG] = {"-", E_NEG},       [SIGN_NOT] = {"not", E_NOT},       [SIGN_ADD] = {"+", E_ADD},
-    [SIGN_SUB] = {"-", E_SUB},       [SIGN_MUL] = {"*", E_MUL},         [SIGN_DIV] = {"/", E_DIV},
-    [SIGN_INTDIV] = {"//", E_FLOOR}, [SIGN_MOD] = {"%", ELT_COUNT},     [SIGN_POW] = {"^", ELT_COUNT},
-    [SIGN_LT] = {"<", E_LT},         [SIGN_LE] = {"<=", E_LE},          [SIGN_GT] = {">", E_LT},
-    [SIGN_GE] = {">=", E_LE},        [SIGN_EQ] = {"==", E_EQ},          [SIGN_NE] = {"!=", E_EQ},
-    [SIGN_AND] = {"and", E_AND},     [SIGN_OR] = {"or", E_OR},          [SIGN_RANGE] = {"..", ELT_COUNT}};
+    [SIGN_NEG] = {"-", E_NEG},       [SIGN_NOT] = {"not", E_NOT},   [SIGN_ADD] = {"+", E_ADD},
+    [SIGN_SUB] = {"-", E_SUB},       [SIGN_MUL] = {"*", E_MUL},     [SIGN_DIV] = {"/", E_DIV},
+    [SIGN_INTDIV] = {"//", E_FLOOR}, [SIGN_MOD] = {"%", ELT_COUNT}, [SIGN_POW] = {"^", ELT_COUNT},
+    [SIGN_LT] = {"<", E_LT},         [SIGN_LE] = {"<=", E_LE},      [SIGN_GT] = {">", E_LT},
+    [SIGN_GE] = {">=", E_LE},        [SIGN_EQ] = {"==", E_EQ},      [SIGN_NE] = {"!=", E_EQ},
+    [SIGN_AND] = {"and", E_AND},     [SIGN_OR] = {"or", E_OR},      [SIGN_RANGE] = {"..", ELT_COUNT}};
 
 static bool is_tensor(Val v) {
   return v.kind == VAL_TENSOR || v.kind == VAL_PARAM;

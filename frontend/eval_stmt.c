@@ -51,9 +51,9 @@ static Val part(Eval *ev, Val v, int i) {
 void eval_bind_names(Eval *ev, Scope *s, const Names *names, Val v, Loc loc, bool assign) {
   ev->graph->loc = loc;
   if (v.kind == VAL_PARAM && names->n > 1) v = val_tensor(eval_tensor(ev, v, DT_F32, loc));
-  int64_t found = v.kind == VAL_LIST                                      ? v.n
+  int64_t found = v.kind == VAL_LIST                                 ? v.n
                   : v.kind == VAL_TENSOR && v.u.node->shape.rank > 0 ? v.u.node->shape.dim[0]
-                                                                          : 1;
+                                                                     : 1;
   if (names->n > 1 && found != names->n && v.kind != VAL_ERROR) {
     eval_fail(loc, "%d names for %s: expected %d values, found %lld", names->n, val_show(ev->arena, v),
               names->n, (long long)found);

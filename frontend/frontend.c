@@ -31,7 +31,8 @@ static const Decl *choose_train(Arena *a, const File *f, const char *wanted) {
   if (n == 0)
     diag_error(file, "the file has no train block");
   else if (wanted && !chosen)
-    diag_error(file, "there is no train block \"%s\"%s; found %s", wanted, eval_suggest(a, wanted, names, n), all);
+    diag_error(file, "there is no train block \"%s\"%s; found %s", wanted, eval_suggest(a, wanted, names, n),
+               all);
   else if (!wanted && n > 1)
     diag_error(file, "found several train blocks (%s): choose one", all);
   return wanted || n == 1 ? chosen : NULL;

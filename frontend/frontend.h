@@ -8,7 +8,7 @@ typedef struct FrontArgs {
   int ndefine;
   const char *const *define; /* what was typed after each -D: "NAME=VALUE" or "@FILE.safetensors" */
   const char *train;         /* the train block to build; NULL: the file's only one */
-  const char *library;       /* folder in which imports are looked for after the importing file's own; or NULL */
+  const char *library; /* folder in which imports are looked for after the importing file's own; or NULL */
 } FrontArgs;
 
 /* A parameter of the train block with the value it was built with, as text. */

@@ -16,8 +16,8 @@ typedef struct Lexer {
   Token *token;
 } Lexer;
 
-static const char *const signs[] = {"..", "==", "!=", "<=", ">=", "//", "(", ")", "[", "]", "{", "}", ",",
-                                    ":",  "=",  "+",  "-",  "*",  "/",  "%", "^", "<", ">", "."};
+static const char *const signs[] = {"..", "==", "!=", "<=", ">=", "//", "(", ")", "[", "]", "{", "}",
+                                    ",",  ":",  "=",  "+",  "-",  "*",  "/", "%", "^", "<", ">", "."};
 
 static char peek(const Lexer *l, size_t ahead) {
   return l->at + ahead < l->src->len ? l->src->text[l->at + ahead] : '\0';
@@ -75,7 +75,8 @@ static void skip_digits(Lexer *l) {
   while (isdigit((unsigned char)peek(l, 0))) l->at++;
 }
 
-/* number = digits ["." digits] [("e" | "E") ["+" | "-"] digits]; "0..4" is a range, so a dot needs a digit. */
+/* number = digits ["." digits] [("e" | "E") ["+" | "-"] digits]; "0..4" is a range, so a dot needs a digit.
+ */
 static void lex_number(Lexer *l) {
   Loc loc = here(l);
   size_t from = l->at;

@@ -39,7 +39,8 @@ static File *add_file(Loader *l, const Source *src, const char *relative) {
 }
 
 /* Where the import lies: beside the importing file, else in the library. */
-static const char *resolve(Loader *l, const File *from, const Import *im, struct stat *id, const char **relative) {
+static const char *resolve(Loader *l, const File *from, const Import *im, struct stat *id,
+                           const char **relative) {
   const char *beside = join(l->arena, from->src->path, im->path);
   *relative = join(l->arena, from->relative, im->path);
   if (is_file(beside, id)) return beside;

@@ -15,7 +15,8 @@ typedef struct Json {
 } Json;
 
 static bool fail(Json *j, const char *expected) {
-  if (!j->bad) diag_error(j->loc, "the header is not JSON at byte %ld: expected %s", (long)(j->at - j->start), expected);
+  if (!j->bad)
+    diag_error(j->loc, "the header is not JSON at byte %ld: expected %s", (long)(j->at - j->start), expected);
   j->bad = true;
   return false;
 }

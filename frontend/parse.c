@@ -6,9 +6,9 @@
 
 enum { MOST_DEPTH = 200 };
 
-static const char *const keywords[] = {"and",  "check", "else",   "false",  "fn",    "for",    "if",
-                                       "import", "in",  "let",    "module", "not",   "or",     "param",
-                                       "return", "then", "true",  "train",  "optimizer", NULL};
+static const char *const keywords[] = {"and",    "check", "else", "false",  "fn",        "for", "if",
+                                       "import", "in",    "let",  "module", "not",       "or",  "param",
+                                       "return", "then",  "true", "train",  "optimizer", NULL};
 
 bool parse_is_keyword(const char *text) {
   for (int i = 0; keywords[i]; i++)

@@ -163,8 +163,9 @@ static void parse_decl(Parser *p, File *f) {
     return;
   }
   const char *near = p->tok->kind == TOK_NAME ? diag_nearest(p->tok->text, starts, ROWS + 1) : NULL;
-  parse_fail(p, "expected \"import\", \"let\", \"fn\", \"module\", \"optimizer\" or \"train\", found \"%s\"%s%s%s",
-             p->tok->text, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+  parse_fail(
+      p, "expected \"import\", \"let\", \"fn\", \"module\", \"optimizer\" or \"train\", found \"%s\"%s%s%s",
+      p->tok->text, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 /* file = { "import" STRING | declaration } */

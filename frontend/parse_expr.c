@@ -199,13 +199,13 @@ static Expr *parse_unary(Parser *p) {
 
 /* Binary signs from the loosest level to the tightest; all group to the left. */
 static const struct {
-  int level;
   const char *text;
+  int level;
   Sign sign;
-} binary[] = {{0, "or", SIGN_OR},      {1, "and", SIGN_AND}, {2, "<", SIGN_LT},  {2, "<=", SIGN_LE},
-              {2, ">", SIGN_GT},       {2, ">=", SIGN_GE},   {2, "==", SIGN_EQ}, {2, "!=", SIGN_NE},
-              {3, "..", SIGN_RANGE},   {4, "+", SIGN_ADD},   {4, "-", SIGN_SUB}, {5, "*", SIGN_MUL},
-              {5, "//", SIGN_INTDIV},  {5, "/", SIGN_DIV},   {5, "%", SIGN_MOD}};
+} binary[] = {{"or", 0, SIGN_OR},     {"and", 1, SIGN_AND}, {"<", 2, SIGN_LT},  {"<=", 2, SIGN_LE},
+              {">", 2, SIGN_GT},      {">=", 2, SIGN_GE},   {"==", 2, SIGN_EQ}, {"!=", 2, SIGN_NE},
+              {"..", 3, SIGN_RANGE},  {"+", 4, SIGN_ADD},   {"-", 4, SIGN_SUB}, {"*", 5, SIGN_MUL},
+              {"//", 5, SIGN_INTDIV}, {"/", 5, SIGN_DIV},   {"%", 5, SIGN_MOD}};
 enum { LEVELS = 6, LEVEL_COMPARE = 2 };
 
 static bool accept_binary(Parser *p, int level, Sign *sign) {

@@ -143,9 +143,13 @@ static Stmt *parse_minimise(Parser *p, unsigned where) {
   return parse_value(p, SM_MINIMISE);
 }
 
+/* optimizer = "optimizer" NAME "(" args */
 static Stmt *parse_optimizer(Parser *p, unsigned where) {
   (void)where;
-  return parse_value(p, SM_OPTIMIZER);
+  Stmt *s = parse_value(p, SM_OPTIMIZER);
+  if (s->u.value->kind != EX_CALL)
+    parse_fail(p, "expected the optimizer's arguments, found \"%s\"", p->tok->text);
+  return s;
 }
 
 static Stmt *parse_clip(Parser *p, unsigned where) {

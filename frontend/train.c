@@ -21,7 +21,8 @@ static bool count_param(Train *t, const char *name, int64_t missing, int64_t *ou
   if (!b && missing) return true;
   if (b && val_whole(b->val, 1, (int64_t)1 << 24, out)) return true;
   if (b && b->val.kind == VAL_ERROR) return false;
-  return eval_refuse(t->decl->loc, "train block \"%s\": the parameter \"%s\" must be a whole number from 1 on%s%s",
+  return eval_refuse(t->decl->loc,
+                     "train block \"%s\": the parameter \"%s\" must be a whole number from 1 on%s%s",
                      t->decl->name, name, b ? ", found " : "", b ? val_show(t->ev->arena, b->val) : "");
 }
 
@@ -49,7 +50,8 @@ static bool train_entries(Train *t) {
 static bool forward_entry(Train *t) {
   if (!run_pass(t, false, false)) return false;
   const Stmt *extra = t->optimizer ? t->optimizer : t->evaluate ? t->evaluate : t->clip;
-  if (extra) return eval_refuse(extra->loc, "a train block without \"minimise\" has no optimizer, clip or evaluate");
+  if (extra)
+    return eval_refuse(extra->loc, "a train block without \"minimise\" has no optimizer, clip or evaluate");
   if (t->report.n == 0) return eval_refuse(t->decl->loc, "train block \"%s\" reports nothing", t->decl->name);
   return train_values(t, EN_EVAL);
 }
@@ -57,6 +59,7 @@ static bool forward_entry(Train *t) {
 bool train_build(Eval *ev, const Decl *decl, Scope *params) {
   Train t = {.ev = ev, .decl = decl, .params = params, .made = scope_new(ev->arena, NULL)};
   Graph *g = ev->graph;
-  if (!count_param(&t, "batch", 0, &g->batch) || !count_param(&t, "accumulate", 1, &g->accumulate)) return false;
+  if (!count_param(&t, "batch", 0, &g->batch) || !count_param(&t, "accumulate", 1, &g->accumulate))
+    return false;
   return contains_minimise(&decl->u.train.body) ? train_entries(&t) : forward_entry(&t);
 }

@@ -48,7 +48,9 @@ static const struct {
   int rank; /* -1: any */
   DType type;
   const char *option[2];
-} sources[] = {{"image", 4, DT_U8, {"shift", "flip"}}, {"label", 1, DT_I32, {"classes", NULL}}, {"given", -1, DT_COUNT, {NULL, NULL}}};
+} sources[] = {{"image", 4, DT_U8, {"shift", "flip"}},
+               {"label", 1, DT_I32, {"classes", NULL}},
+               {"given", -1, DT_COUNT, {NULL, NULL}}};
 enum { SOURCES = sizeof sources / sizeof *sources };
 
 static int find_source(const Expr *e) {
@@ -74,8 +76,9 @@ static bool source_options(Train *t, const Expr *e, int at, double *value) {
     if (a->val.kind == VAL_ERROR) return false;
     if (k == 2 || a->val.kind != VAL_NUMBER || !(a->val.u.number >= 0) || a->val.u.number > 1e9)
       return eval_refuse(a->loc, "source \"%s\" takes numbers from 0 on, named %s%s%s", sources[at].name,
-                       sources[at].option[0] ? sources[at].option[0] : "nothing",
-                       sources[at].option[1] ? " and " : "", sources[at].option[1] ? sources[at].option[1] : "");
+                         sources[at].option[0] ? sources[at].option[0] : "nothing",
+                         sources[at].option[1] ? " and " : "",
+                         sources[at].option[1] ? sources[at].option[1] : "");
     value[k] = a->val.u.number;
   }
   return true;
@@ -89,7 +92,7 @@ static bool source_fits(const Stmt *st, const Shape *s, int at) {
                          : at == 1 ? "i32 [batch]"
                                    : "f32 or i32";
   return eval_refuse(st->loc, "data from %s(..): found %s with %d dimensions, expected %s", sources[at].name,
-                   dtype_name(found), s->rank, expected);
+                     dtype_name(found), s->rank, expected);
 }
 
 static bool run_data(Train *t, const Stmt *st) {
@@ -124,10 +127,9 @@ static bool run_model(Train *t, const Stmt *st) {
   Val v = eval_expr(t->ev, t->scope, st->u.named.value);
   bool ok = v.kind == VAL_INST;
   if (!ok && v.kind != VAL_ERROR)
-    eval_fail(st->u.named.value->loc, "expected a module with its arguments, found %s%s", val_kind_name(v.kind),
-              v.kind == VAL_MODULE ? " without them" : "");
-  if (ok && v.u.inst->path)
-    ok = eval_refuse(st->loc, "the module already has a place in another model");
+    eval_fail(st->u.named.value->loc, "expected a module with its arguments, found %s%s",
+              val_kind_name(v.kind), v.kind == VAL_MODULE ? " without them" : "");
+  if (ok && v.u.inst->path) ok = eval_refuse(st->loc, "the module already has a place in another model");
   Place p = {.module = st->u.named.name, .frozen = st->kind == SM_FROZEN};
   t->ev->graph->loc = st->loc;
   ok = ok && inst_place(t->ev, v.u.inst, &p);
@@ -162,7 +164,7 @@ static bool run_minimise(Train *t, const Stmt *st) {
   t->loss = eval_tensor(t->ev, eval_expr(t->ev, t->scope, st->u.value), DT_F32, st->loc);
   if (!t->loss || (t->loss->shape.rank == 0 && t->loss->dtype == DT_F32)) return t->loss;
   return eval_refuse(st->u.value->loc, "what is minimised is a scalar, found %s",
-                   val_show(t->ev->arena, val_tensor(t->loss)));
+                     val_show(t->ev->arena, val_tensor(t->loss)));
 }
 
 static bool run_report(Train *t, const Stmt *st) {

@@ -35,15 +35,17 @@ static void collect_params(Update *u) {
 
 static bool find_optimizer(Update *u) {
   const Stmt *st = u->t->optimizer;
-  if (!st) return eval_refuse(u->t->minimise->loc, "\"minimise\" needs an \"optimizer\" in the same train block");
-  const Expr *e = st->u.value;
-  if (e->kind != EX_CALL) return eval_refuse(e->loc, "expected an optimizer with its arguments");
-  Val v = eval_expr(u->t->ev, u->t->scope, e->u.call.callee);
-  if (v.kind == VAL_ERROR) return false;
-  if (v.kind != VAL_OPTIMIZER) return eval_refuse(e->loc, "expected an optimizer, found %s", val_kind_name(v.kind));
-  u->opt = v.u.decl;
-  u->args = e->u.call.args;
-  return true;
+  if (!st) {
+    eval_fail(u->t->minimise->loc, "\"minimise\" needs an \"optimizer\" in the same train block");
+    return false;
+  }
+  Val v = eval_expr(u->t->ev, u->t->scope, st->u.value->u.call.callee);
+  u->args = st->u.value->u.call.args;
+  if (v.kind == VAL_OPTIMIZER)
+    u->opt = v.u.decl;
+  else if (v.kind != VAL_ERROR)
+    eval_fail(st->u.value->loc, "expected an optimizer, found %s", val_kind_name(v.kind));
+  return u->opt;
 }
 
 /* The optimizer's arguments for one parameter, which are evaluated with its `name`, `rank` and `shape`. */
@@ -83,7 +85,8 @@ static bool join_group(Update *u, State *p) {
   return true;
 }
 
-static State *new_state(Update *u, StateKind kind, const char *name, DType t, Shape s, Node *init, const State *of) {
+static State *new_state(Update *u, StateKind kind, const char *name, DType t, Shape s, Node *init,
+                        const State *of) {
   State *st = graph_state(u->g, kind, name, t, s, init);
   if (!st) return NULL;
   st->of = of;
@@ -194,7 +197,8 @@ static bool clip_factor(Update *u, Node *norm, Node **factor) {
   Node *limit = eval_tensor(u->t->ev, eval_expr(u->t->ev, u->t->scope, st->u.value), DT_F32, st->loc);
   if (!limit) return false;
   if (limit->shape.rank || limit->dtype != DT_F32)
-    return eval_refuse(st->loc, "the norm to clip at is a number, found %s", val_show(g->arena, val_tensor(limit)));
+    return eval_refuse(st->loc, "the norm to clip at is a number, found %s",
+                       val_show(g->arena, val_tensor(limit)));
   g->loc = st->loc;
   Node *share = graph_elt(g, E_DIV, limit, graph_map2(g, E_ADD, norm, graph_scalar(g, 1e-6)), NULL);
   *factor = graph_map2(g, E_MIN, share, graph_scalar(g, 1));
@@ -207,7 +211,8 @@ static bool assign_new(Update *u, Scope *s, const char *name, const State *st, N
   Node *old = graph_read(g, st), *v = eval_tensor(u->t->ev, scope_find(s, name)->val, DT_F32, st->loc);
   if (!v) return false;
   g->loc = v->loc;
-  if (v->dtype != DT_F32) return eval_refuse(v->loc, "\"%s\" becomes %s, expected f32", name, dtype_name(v->dtype));
+  if (v->dtype != DT_F32)
+    return eval_refuse(v->loc, "\"%s\" becomes %s, expected f32", name, dtype_name(v->dtype));
   v = graph_expand(g, v, st->shape);
   if (v == old) return true;
   graph_assign(g, EN_UPDATE, st, v ? graph_elt(g, E_SELECT, graph_expand(g, ok, st->shape), v, old) : NULL);
@@ -225,7 +230,8 @@ static bool update_group(Update *u, Group *gr, Node *ok, Node *factor) {
   if (factor) grad = graph_map2(g, E_MUL, grad, factor);
   scope_bind(a, s, o->param, val_tensor(graph_read(g, gr->flat)));
   scope_bind(a, s, o->grad, val_tensor(grad));
-  for (int i = 0; i < o->nslot; i++) scope_bind(a, s, o->slot[i].name, val_tensor(graph_read(g, gr->slot[i])));
+  for (int i = 0; i < o->nslot; i++)
+    scope_bind(a, s, o->slot[i].name, val_tensor(graph_read(g, gr->slot[i])));
   if (!eval_statements(u->t->ev, s, &o->body)) return false;
   bool fine = assign_new(u, s, o->param, gr->flat, ok);
   for (int i = 0; i < o->nslot; i++) fine = assign_new(u, s, o->slot[i].name, gr->slot[i], ok) && fine;
@@ -236,7 +242,8 @@ static bool update_entry(Update *u) {
   Graph *g = u->g;
   Node *norm = gradient_norm(u), *factor;
   Node *ok = graph_elt(g, E_ISFINITE, graph_elt(g, E_ADD, norm, graph_read(g, u->loss), NULL), NULL, NULL);
-  u->finite = new_state(u, ST_TEMP, "finite", DT_BOOL, (Shape){0}, graph_const(g, DT_BOOL, (Shape){0}, 1), NULL);
+  u->finite =
+      new_state(u, ST_TEMP, "finite", DT_BOOL, (Shape){0}, graph_const(g, DT_BOOL, (Shape){0}, 1), NULL);
   if (!u->finite || !clip_factor(u, norm, &factor)) return false;
   g->finite = u->finite;
   graph_value(g, EN_UPDATE, "grad_norm", norm, V_REPORT);
@@ -250,7 +257,8 @@ bool train_update(Train *t) {
   Update u = {.t = t, .g = t->ev->graph};
   const char *path = t->ev->path;
   collect_params(&u);
-  if (u.nparam == 0) return eval_refuse(t->minimise->loc, "there is no parameter to train: \"model NAME = ..\" binds one");
+  if (u.nparam == 0)
+    return eval_refuse(t->minimise->loc, "there is no parameter to train: \"model NAME = ..\" binds one");
   bool ok = find_optimizer(&u) && make_groups(&u) && micro_entry(&u);
   t->ev->path = u.g->path = "optimizer";
   ok = ok && update_entry(&u);

@@ -53,8 +53,8 @@ static void add_data(Train *t, EntryKind e, const Item *it) {
 static bool batch_fits(Train *t, const Item *it) {
   const Shape *s = &it->node->shape;
   if (s->rank > 0 && s->dim[0] == t->ev->graph->batch) return true;
-  return eval_refuse(it->loc, "data \"%s\": found %s, expected the batch, %lld, as its first dimension", it->name,
-                     val_show(t->ev->arena, val_tensor(it->node)), (long long)t->ev->graph->batch);
+  return eval_refuse(it->loc, "data \"%s\": found %s, expected the batch, %lld, as its first dimension",
+                     it->name, val_show(t->ev->arena, val_tensor(it->node)), (long long)t->ev->graph->batch);
 }
 
 static bool few_supplied(Train *t) {
@@ -63,8 +63,9 @@ static bool few_supplied(Train *t) {
   for (int e = 0; e < EN_COUNT; e++)
     for (int i = 0; i < g->entry[e].nvalue; i++) n += (g->entry[e].value[i].flags & V_SUPPLY) != 0;
   if (n <= MOST_SUPPLIED) return true;
-  return eval_refuse(t->decl->loc, "%d values could be given from outside, at most %d are allowed: have fewer "
-                                   "lets in the train block",
+  return eval_refuse(t->decl->loc,
+                     "%d values could be given from outside, at most %d are allowed: have fewer "
+                     "lets in the train block",
                      n, MOST_SUPPLIED);
 }
 
@@ -83,7 +84,8 @@ bool train_values(Train *t, EntryKind e) {
   }
   for (int i = 0; i < t->let.n; i++) {
     const Item *it = &t->let.v[i];
-    if (!used[it->node->id] || from_params[it->node->id] || find_value(&g->entry[e], it->name, it->node)) continue;
+    if (!used[it->node->id] || from_params[it->node->id] || find_value(&g->entry[e], it->name, it->node))
+      continue;
     g->loc = it->loc;
     graph_value(g, e, it->name, it->node, V_SUPPLY);
   }

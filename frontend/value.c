@@ -59,12 +59,13 @@ bool val_same(Val a, Val b) {
 }
 
 const char *val_kind_name(ValKind k) {
-  static const char *const name[] = {
-      [VAL_ERROR] = "an error",      [VAL_NONE] = "none",           [VAL_NUMBER] = "a number",     [VAL_BOOL] = "a truth value",
-      [VAL_TEXT] = "a text",         [VAL_TYPE] = "an element type", [VAL_LIST] = "a list",
-      [VAL_TENSOR] = "a tensor",     [VAL_PARAM] = "a parameter",   [VAL_FN] = "a function",
-      [VAL_MODULE] = "a module",     [VAL_INST] = "a module",       [VAL_BUILTIN] = "a function",
-      [VAL_OPTIMIZER] = "an optimizer"};
+  static const char *const name[] = {[VAL_ERROR] = "an error",     [VAL_NONE] = "none",
+                                     [VAL_NUMBER] = "a number",    [VAL_BOOL] = "a truth value",
+                                     [VAL_TEXT] = "a text",        [VAL_TYPE] = "an element type",
+                                     [VAL_LIST] = "a list",        [VAL_TENSOR] = "a tensor",
+                                     [VAL_PARAM] = "a parameter",  [VAL_FN] = "a function",
+                                     [VAL_MODULE] = "a module",    [VAL_INST] = "a module",
+                                     [VAL_BUILTIN] = "a function", [VAL_OPTIMIZER] = "an optimizer"};
   return name[k];
 }
 

@@ -86,6 +86,6 @@ double *lang_memory(LangCase *c, const char *name) {
 }
 
 void lang_near(double found, double wanted, double bound, const char *what) {
-  ck_assert_msg(fabs(found - wanted) <= bound * fmax(1, fabs(wanted)), "%s: found %.12g, expected %.12g", what,
-                found, wanted);
+  ck_assert_msg(fabs(found - wanted) <= bound * fmax(1, fabs(wanted)), "%s: found %.12g, expected %.12g",
+                what, found, wanted);
 }

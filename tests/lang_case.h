@@ -17,7 +17,8 @@ LangCase *lang_open(const char *text, int ndefine, const char *const *define);
 /* A model of the tree: "digpt" is models/digpt.tess. */
 LangCase *lang_open_model(const char *model, int ndefine, const char *const *define);
 void lang_close(LangCase *c);
-/* Gives a value random numbers (standard normal; whole numbers below `below` if it is positive); returns them. */
+/* Gives a value random numbers (standard normal; whole numbers below `below` if it is positive); returns
+ * them. */
 const double *lang_draw(LangCase *c, const char *name, int below);
 void lang_enter(LangCase *c, EntryKind e);
 const double *lang_value(LangCase *c, const char *name);

@@ -76,9 +76,9 @@ static void compare_line(LangCase *c, const double *p) {
 
 START_TEST(adamw_with_accumulation_and_clipping) {
   const char *define = "accumulate=3";
-  LangCase *c = lang_open(LINE("adamw(lr = lr, betas = betas, eps = 1e-3, decay = if rank > 1 then 0.3 else 0)",
-                               "  clip 0.5\n"),
-                          1, &define);
+  LangCase *c = lang_open(
+      LINE("adamw(lr = lr, betas = betas, eps = 1e-3, decay = if rank > 1 then 0.3 else 0)", "  clip 0.5\n"),
+      1, &define);
   double p[ALL], g[ALL], m[ALL] = {0}, v[ALL] = {0};
   read_line(c, p);
   for (int step = 0; step < 4; step++) {
@@ -243,9 +243,9 @@ static void check_epsilons(const char *model, int ndefine, const char *const *de
   static const struct {
     const char *end;
     double eps;
-  } rows[] = {{"norm1", 1e-6},   {"norm2", 1e-6},   {"norm2_1", 1e-6}, {"norm2_2", 1e-6}, {"ar_norm", 1e-6},
-              {"kd_norm", 1e-6}, {"fc_norm", 1e-6}, {"enc_norm.0", 1e-5}, {"ln_1", 1e-5},  {"ln_2", 1e-5},
-              {"ln_pre", 1e-5},  {"ln_post", 1e-5}};
+  } rows[] = {{"norm1", 1e-6},   {"norm2", 1e-6},   {"norm2_1", 1e-6}, {"norm2_2", 1e-6},
+              {"ar_norm", 1e-6}, {"kd_norm", 1e-6}, {"fc_norm", 1e-6}, {"enc_norm.0", 1e-5},
+              {"ln_1", 1e-5},    {"ln_2", 1e-5},    {"ln_pre", 1e-5},  {"ln_post", 1e-5}};
   LangCase *c = lang_open_model(model, ndefine, define);
   int seen = 0;
   for (int i = 0; i < c->graph->nnode; i++) {
@@ -307,7 +307,7 @@ START_TEST(sizes_and_teachers) {
       {"teacher=clip", "chans=3", "img=28", "patch=14", "batch=5", "teacher_grid=2", "teacher_dim=12",
        "teacher_width=16", "accumulate=2"}};
   for (int k = 0; k < 3; k++) {
-    const char *define[16] = {"depth=2",       "taps=2",          "embed_dim=16",  "heads=2",
+    const char *define[16] = {"depth=2",       "taps=2",          "embed_dim=16",   "heads=2",
                               "decoder_dim=8", "decoder_heads=2", "teacher_depth=1"};
     int n = 7;
     for (int i = 0; i < 9 && cases[k][i]; i++) define[n++] = cases[k][i];
@@ -337,7 +337,7 @@ START_TEST(foreign_model_learns) {
   c->lr = 3e-3;
   double first = 0;
   for (int step = 0; step < 12; step++) {
-    c->env.step = (uint64_t)(10 + step);
+    c->env.step = 10 + (uint64_t)step;
     lang_enter(c, EN_MICRO);
     if (step == 0) first = *lang_value(c, "loss");
     if (step < 11) lang_enter(c, EN_UPDATE);
@@ -351,7 +351,10 @@ START_TEST(published_sizes) {
   static const struct {
     const char *model;
     int64_t dim, depth, patch;
-  } rows[] = {{"digpt_s", 384, 12, 16}, {"digpt_b", 768, 12, 16}, {"digpt_l", 1024, 24, 16}, {"digpt_h", 1280, 32, 14}};
+  } rows[] = {{"digpt_s", 384, 12, 16},
+              {"digpt_b", 768, 12, 16},
+              {"digpt_l", 1024, 24, 16},
+              {"digpt_h", 1280, 32, 14}};
   for (int k = 0; k < 4; k++) {
     const char *define = "teacher=given";
     Arena *a = arena_new();

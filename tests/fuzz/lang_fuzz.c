@@ -1,5 +1,5 @@
-/* Any bytes as a description: errors or a graph, never a crash, a hang or a leak. What is built must verify. The
- * first byte 0xff turns the rest into a safetensors header instead. */
+/* Any bytes as a description: errors or a graph, never a crash, a hang or a leak. What is built must verify.
+ * The first byte 0xff turns the rest into a safetensors header instead. */
 #include "frontend/frontend.h"
 #include "frontend/metadata.h"
 
