@@ -54,12 +54,8 @@ static bool run(const char *const *argv, const char *out) {
   return ok;
 }
 
-bool link_program(const char *object, const char *runtime_archive, const char *out) {
-  return link_device_program(object, NULL, runtime_archive, out);
-}
-
-bool link_device_program(const char *object, const char *device_archive, const char *runtime_archive,
-                         const char *out) {
+bool link_program(const char *object, const char *device_archive, const char *runtime_archive,
+                  const char *out) {
   Arena *a = arena_new();
   const char *part = arena_printf(a, "%s.part", out);
   const char *const argv[] = {TESSERA_CC,

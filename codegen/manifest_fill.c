@@ -42,7 +42,7 @@ static void add_kernels(Manifest *m, const Prog *p, const CpuTarget *t) {
                                          .text = kern_print(p->arena, k),
                                          .origin = k->origin,
                                          .launches = launches_of(p, i),
-                                         .scratch = cpu_scratch(k, kern_plan_for(k, "cpu"), t)});
+                                         .scratch = t ? cpu_scratch(k, kern_plan_for(k, "cpu"), t) : 0});
   }
 }
 

@@ -10,7 +10,7 @@ typedef struct Define {
 } Define;
 
 /* Serialises the program's manifest into the arena and sets info->manifest; the other members of info and
- * the target's scratch sizes go into it. */
+ * the kernels' scratch on the target (NULL: none) go into it. */
 void manifest_fill(const Prog *p, const CpuTarget *t, const Define *define, int ndefine, HostInfo *info);
 
 #endif

@@ -173,7 +173,7 @@ static void build_poisoned(const char *out, bool poison) {
   const char *object = arena_printf(arena, "%s.o", out);
   ck_assert(cpu_module_object(m, object));
   cpu_module_free(m);
-  ck_assert(link_program(object, HOST_READER, out));
+  ck_assert(link_program(object, NULL, HOST_READER, out));
 }
 
 static void build(const char *out) {
@@ -257,7 +257,7 @@ START_TEST(a_failed_link_says_why_and_leaves_nothing) {
   size_t size;
   FILE *f = open_memstream(&said, &size);
   diag_to(f);
-  ck_assert(!link_program(in_folder("missing.o"), HOST_READER, in_folder("out")));
+  ck_assert(!link_program(in_folder("missing.o"), NULL, HOST_READER, in_folder("out")));
   fflush(f);
   has(said, "linking failed: ");
   has(said, "missing.o");

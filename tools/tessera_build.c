@@ -150,7 +150,7 @@ static bool generate(Build *b, const char *object) {
                    .scratch_bytes = b->narch ? 0 : host_scratch(b->prog, t),
                    .max_threads = b->narch ? 1 : b->o->threads,
                    .poison = b->o->poison};
-  manifest_fill(b->prog, t, defines(b), b->front.nparam, &info);
+  manifest_fill(b->prog, b->narch ? NULL : t, defines(b), b->front.nparam, &info);
   b->module = cpu_module_new(b->arena, t, info.description);
   bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
             emit(b, EMIT_ASM, asm_text) && cpu_module_object(b->module, object);
@@ -172,7 +172,7 @@ static bool make_program(Build *b) {
   const char *object = arena_printf(b->arena, "%s.o.part", b->o->out);
   const char *device = b->narch ? runtime_archive(b->arena, "libtessera_rt_cuda.a") : NULL;
   bool ok = generate(b, object) &&
-            link_device_program(object, device, runtime_archive(b->arena, "libtessera_rt.a"), b->o->out);
+            link_program(object, device, runtime_archive(b->arena, "libtessera_rt.a"), b->o->out);
   unlink(object);
   return ok;
 }
