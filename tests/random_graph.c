@@ -138,7 +138,7 @@ static Node *make_broadcast(Pool *p) {
   int map[MAX_RANK], at = 0;
   Shape to = {.rank = 0};
   for (int i = 0; i < a->shape.rank; i++) {
-    if (random_draw(3) == 0 && at < 6) to.dim[at++] = s.dim[0];
+    if (random_draw(3) == 0 && at + a->shape.rank - i < 6) to.dim[at++] = s.dim[0];
     map[i] = at;
     to.dim[at++] = a->shape.dim[i];
   }
