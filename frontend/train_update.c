@@ -27,10 +27,20 @@ typedef struct Update {
   State *loss, *finite;
 } Update;
 
+/* Parameters that the loss depends on; others are left as they are, as in PyTorch. */
 static void collect_params(Update *u) {
-  u->param = ARENA_ARRAY(u->g->arena, u->g->nstate + 1, State *);
-  for (int i = 0; i < u->g->nstate; i++)
-    if (u->g->state[i]->kind == ST_PARAM) u->param[u->nparam++] = u->g->state[i];
+  Graph *g = u->g;
+  bool *reached = ARENA_ARRAY(g->arena, g->nnode + 1, bool),
+       *read = ARENA_ARRAY(g->arena, g->nstate + 1, bool);
+  reached[u->t->loss->id] = true;
+  for (int i = g->nnode - 1; i >= 0; i--) {
+    const Node *n = g->node[i];
+    for (int k = 0; reached[i] && k < n->nin; k++) reached[n->in[k]->id] = true;
+    if (reached[i] && n->op == O_STATE) read[n->at.state->id] = true;
+  }
+  u->param = ARENA_ARRAY(g->arena, g->nstate + 1, State *);
+  for (int i = 0; i < g->nstate; i++)
+    if (g->state[i]->kind == ST_PARAM && read[i]) u->param[u->nparam++] = g->state[i];
 }
 
 static bool find_optimizer(Update *u) {
@@ -258,7 +268,8 @@ bool train_update(Train *t) {
   const char *path = t->ev->path;
   collect_params(&u);
   if (u.nparam == 0)
-    return eval_refuse(t->minimise->loc, "there is no parameter to train: \"model NAME = ..\" binds one");
+    return eval_refuse(t->minimise->loc,
+                       "what is minimised depends on no parameter: \"model NAME = ..\" binds some");
   bool ok = find_optimizer(&u) && make_groups(&u) && micro_entry(&u);
   t->ev->path = u.g->path = "optimizer";
   ok = ok && update_entry(&u);

@@ -298,6 +298,18 @@ START_TEST(shared_and_fixed_parameters) {
 }
 END_TEST
 
+/* What the loss does not depend on is not trained, so it does not decay either. */
+START_TEST(unused_parameters) {
+  const char *small[] = {"depth=3", "taps=1,2", "patch=7", "embed_dim=16", "heads=2", "batch=3"};
+  LangCase *c = lang_open_model("digpt", 6, small);
+  for (int i = 0; i < c->graph->nstate; i++) {
+    const State *s = c->graph->state[i];
+    if (s->kind == ST_PARAM) ck_assert_int_eq(s->group == NULL, !strncmp(s->name, "blocks.2.", 9));
+  }
+  lang_close(c);
+}
+END_TEST
+
 /* All kinds of teacher, odd sizes and channel counts build, and one step of each changes the weights. */
 START_TEST(sizes_and_teachers) {
   static const char *const cases[][9] = {
@@ -388,6 +400,7 @@ int main(void) {
   tcase_add_test(c, dropped_paths);
   tcase_add_test(c, epsilons_of_the_models);
   tcase_add_test(c, shared_and_fixed_parameters);
+  tcase_add_test(c, unused_parameters);
   tcase_add_test(c, sizes_and_teachers);
   tcase_add_test(c, foreign_model_learns);
   tcase_add_test(c, published_sizes);
