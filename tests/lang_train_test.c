@@ -359,6 +359,47 @@ START_TEST(foreign_model_learns) {
 }
 END_TEST
 
+/* The fenced text of docs/language.md that begins with `start`, appended to `out`. */
+static void take_example(const char *doc, const char *start, char *out, size_t size) {
+  char key[64];
+  snprintf(key, sizeof key, "```\n%s", start);
+  const char *from = strstr(doc, key), *to = from ? strstr(from + 4, "```") : NULL;
+  ck_assert_msg(to, "docs/language.md has no example that begins with %s", start);
+  size_t n = strlen(out);
+  snprintf(out + n, size - n, "%.*s", (int)(to - from - 4), from + 4);
+}
+
+START_TEST(examples_of_the_documentation) {
+  static char text[8192], rest[8192];
+  Arena *a = arena_new();
+  const Source *doc = diag_read(a, SOURCE_DIR "/docs/language.md");
+  ck_assert_ptr_nonnull(doc);
+  take_example(doc->text, "import \"lib/nn.tess\"", text, sizeof text);
+  LangCase *c = lang_open(text, 0, NULL);
+  ck_assert_ptr_nonnull(lang_state(c, "fc.fc1.weight"));
+  lang_close(c);
+  snprintf(rest, sizeof rest, "import \"lib/nn.tess\"\n");
+  take_example(doc->text, "module scaled_rms_norm", rest, sizeof rest);
+  take_example(doc->text, "fn huber", rest, sizeof rest);
+  take_example(doc->text, "optimizer adagrad", rest, sizeof rest);
+  size_t n = strlen(rest);
+  snprintf(rest + n, sizeof rest - n,
+           "train t(batch = 2) {\n"
+           "  data x f32 [batch, 3] = given()\n"
+           "  model m = scaled_rms_norm(3)\n"
+           "  minimise huber(m(x), x)\n"
+           "  optimizer adagrad(lr = 0.1)\n"
+           "}\n");
+  c = lang_open(rest, 0, NULL);
+  lang_draw(c, "x", 0);
+  lang_enter(c, EN_MICRO);
+  lang_enter(c, EN_UPDATE);
+  ck_assert(*lang_memory(c, "weight") != 1);
+  lang_close(c);
+  arena_free(a);
+}
+END_TEST
+
 START_TEST(published_sizes) {
   static const struct {
     const char *model;
@@ -403,6 +444,7 @@ int main(void) {
   tcase_add_test(c, unused_parameters);
   tcase_add_test(c, sizes_and_teachers);
   tcase_add_test(c, foreign_model_learns);
+  tcase_add_test(c, examples_of_the_documentation);
   tcase_add_test(c, published_sizes);
   suite_add_tcase(s, c);
   SRunner *r = srunner_create(s);
