@@ -28,6 +28,7 @@ typedef struct Case {
   Node *(*build)(Graph *g, Node *const *x);
   void (*ref)(const double *const *x, double *y); /* NULL: gradient only */
   double tol32;                                   /* of the rounded run, against the largest value; 0: 1e-5 */
+  bool rough;                                     /* corners may be anywhere */
 } Case;
 
 #define SHAPE(...)                                                                                           \
@@ -123,11 +124,10 @@ static inline double case_largest(const double *y, int64_t n) {
 
 static inline void case_compare(const Case *c, const char *mode, const double *got, const double *want,
                                 int64_t n, double tol) {
-  double scale = case_largest(want, n);
+  double scale = fmax(case_largest(want, n), 1); /* sums of terms of about 1 may cancel */
   for (int64_t i = 0; i < n; i++)
-    ck_assert_msg(fabs(got[i] - want[i]) <= tol * fmax(scale, 1e-30),
-                  "%s, %s: element %lld is %.17g, expected %.17g", c->what, mode, (long long)i, got[i],
-                  want[i]);
+    ck_assert_msg(fabs(got[i] - want[i]) <= tol * scale, "%s, %s: element %lld is %.17g, expected %.17g",
+                  c->what, mode, (long long)i, got[i], want[i]);
 }
 
 static inline void case_forward(CaseRun *r, double *const *x, bool f64) {
@@ -151,15 +151,22 @@ static inline double case_loss_at(GraphRun *run, double *place, double v) {
   return *graph_run_value(run, "loss");
 }
 
-/* Central differences of fourth order: the error is far below 1e-6 of the gradient's scale. Elements at a
- * corner, where the differences to the two sides disagree, are left out; false then. */
-static inline bool case_difference(GraphRun *run, double *place, double *slope) {
-  double h = 1e-3 * fmax(1, fabs(*place)) / 4, x = *place, f[5];
+/* Central difference of fourth order with step h; *bend is how far the slopes to the two sides disagree. */
+static inline double case_slope(GraphRun *run, double *place, double h, double *bend) {
+  double x = *place, f[5];
   for (int i = 0; i < 5; i++) f[i] = case_loss_at(run, place, x + (i - 2) * h);
-  *slope = (f[0] - 8 * f[1] + 8 * f[3] - f[4]) / (12 * h);
   double left = (f[2] - f[0]) / (2 * h), right = (f[4] - f[2]) / (2 * h);
-  return fabs(left - right) <= 2e-2 * fmax(fabs(left) + fabs(right), 1e-3) ||
-         fabs(f[0] - 2 * f[1] + 2 * f[3] - f[4]) <= 1e-4 * fabs(f[0] - f[4]);
+  *bend = fabs(left - right) / fmax(fabs(left) + fabs(right), 1e-3);
+  return (f[0] - 8 * f[1] + 8 * f[3] - f[4]) / (12 * h);
+}
+
+/* The slope at one element, far more exact than 1e-6 of `scale`. False near a corner: there the differences
+ * of two steps disagree, or those to the two sides do. */
+static inline bool case_difference(GraphRun *run, double *place, double scale, double *slope) {
+  double h = 2.5e-4 * fmax(1, fabs(*place)), bend, fine_bend;
+  double coarse = case_slope(run, place, h, &bend);
+  *slope = case_slope(run, place, h / 4, &fine_bend);
+  return fabs(coarse - *slope) <= 3e-7 * scale && fine_bend <= 2e-2;
 }
 
 static inline void case_gradient_of(CaseRun *r, GraphRun *run, int i, const double *grad) {
@@ -167,13 +174,13 @@ static inline void case_gradient_of(CaseRun *r, GraphRun *run, int i, const doub
   double *x = graph_run_state(run, r->state[i]), scale = fmax(case_largest(grad, n), 1e-3);
   for (int64_t k = 0; k < n; k++) {
     double slope;
-    bool smooth = case_difference(run, x + k, &slope);
+    bool smooth = case_difference(run, x + k, scale, &slope);
     left_out += !smooth;
     ck_assert_msg(!smooth || fabs(slope - grad[k]) <= 1e-6 * scale,
                   "%s: gradient %lld of operand %d is %.12g, differences give %.12g", r->c->what,
                   (long long)k, i, grad[k], slope);
   }
-  ck_assert_msg(left_out <= n / 5 + 1, "%s: %lld of %lld elements are at a corner", r->c->what,
+  ck_assert_msg(r->c->rough || left_out <= n / 5 + 1, "%s: %lld of %lld elements are at a corner", r->c->what,
                 (long long)left_out, (long long)n);
 }
 
