@@ -133,6 +133,10 @@ static const struct {
        "%4 = broadcast %3 map 0 1 : f32[2, 3, 4]\n%5 = elt * %0, %4 : f32[2, 3, 4]\n"},
     {P "%1 = elt neg %0 : f32[2, 3, 4]\n%2 = reduce %1 sum 1 : f32[2, 4]\n",
      P "%1 = reduce %0 sum 1 : f32[2, 4]\n%2 = elt neg %1 : f32[2, 4]\n"},
+    {P "%1 = reduce %0 sum 0 2 : f32[3]\n%2 = broadcast %1 map 0 : f32[3, 3]\n"
+       "%3 = broadcast %1 map 1 : f32[3, 3]\n%4 = elt - %2, %3 : f32[3, 3]\n",
+     P "%1 = reduce %0 sum 0 2 : f32[3]\n%2 = broadcast %1 map 0 : f32[3, 3]\n"
+       "%3 = broadcast %1 map 1 : f32[3, 3]\n%4 = elt - %2, %3 : f32[3, 3]\n"},
     {P "%1 = stop_gradient %0 : f32[2, 3, 4]\n", P},
 #undef P
 };
