@@ -21,9 +21,9 @@ typedef struct CudaScope CudaScope;
 struct CudaScope {
   CudaScope *up;
   CudaText text;
-  int depth; /* of indentation */
-  bool lazy; /* a branch: nothing is computed outside of it on its account */
-  int *axis; /* axes that have a C variable from here on */
+  int depth;   /* of indentation */
+  bool closed; /* nothing is computed outside on its account: a branch, or a row, which has held values */
+  int *axis;   /* axes that have a C variable from here on */
   int naxis, cap_axis;
   CudaBound *bound;
   int nbound, cap_bound;
@@ -64,8 +64,8 @@ typedef struct CudaFn {
 } CudaFn;
 
 /* Scopes (codegen/cuda_scope.c). cuda_open writes its header, "for (..)", before the brace; NULL: none. */
-void cuda_open(CudaFn *f, bool lazy, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void cuda_push(CudaFn *f, bool lazy);
+void cuda_open(CudaFn *f, bool closed, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void cuda_push(CudaFn *f, bool closed);
 /* Leaves the innermost scope; its text is the caller's to use. */
 void cuda_pop(CudaFn *f);
 /* Ends the innermost scope: its text goes to the one around it. */

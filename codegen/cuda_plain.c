@@ -27,32 +27,36 @@ static bool reads(const KExpr *e, int buf) {
   return false;
 }
 
-static bool part_reads(const Kernel *k, Arena *a, const CudaPart *p, int buf) {
-  CudaNeed n = cuda_need(k, a, p->nstore, p->store);
+static bool store_reads(const Kernel *k, Arena *a, int store, int buf) {
+  CudaNeed n = cuda_need(k, a, 1, &store);
   for (int v = 0; v < k->nval; v++)
     if (n.need[v] && reads(k->val[v].expr, buf)) return true;
   return false;
 }
 
-/* Parts run at once, in no order: none may read what another writes. */
-static bool independent(const Kernel *k, Arena *a, const CudaPart *part, int n) {
-  for (int i = 0; i < n; i++)
-    for (int s = 0; s < part[i].nstore; s++)
-      for (int j = 0; j < n; j++) {
-        int buf = k->store[part[i].store[s]].buf;
-        if (i == j || !part_reads(k, a, &part[j], buf)) continue;
-        diag_error(k->loc,
-                   "kernel %s writes %s where it also reads it over another domain; CUDA needs two kernels",
-                   k->name, k->buf[buf].name);
-        return false;
-      }
+static AxisSet domain_of(const Kernel *k, int store) {
+  return cuda_domain(k, k->store[store].val);
+}
+
+/* Stores over different domains happen at different times, in no order that the compute knows: none may read
+ * what another writes. */
+static bool independent(const Kernel *k, Arena *a) {
+  for (int s = 0; s < k->nstore; s++)
+    for (int t = 0; t < k->nstore; t++) {
+      int buf = k->store[s].buf;
+      if (domain_of(k, s) == domain_of(k, t) || !store_reads(k, a, t, buf)) continue;
+      diag_error(k->loc,
+                 "kernel %s writes %s and reads it over another domain; CUDA needs two kernels for that",
+                 k->name, k->buf[buf].name);
+      return false;
+    }
   return true;
 }
 
 bool cuda_plain(CudaFn *f, CudaLaunch *l) {
   CudaPart *part;
+  if (!independent(f->k, f->a)) return false;
   int n = cuda_parts(f->k, f->a, &part);
-  if (!independent(f->k, f->a, part, n)) return false;
   l->block = 32;
   for (int i = 0; i < n; i++) {
     int block = cuda_part_block(f->k, &part[i]);

@@ -12,10 +12,10 @@ static int members(const Kernel *k, int val, AxisSet s, int *axis) {
 
 /* Opens `for` over the positions of the axes' product, from `start` by `step`, and names the axes; the
  * position's name. */
-static const char *open_share(CudaFn *f, const char *position, const char *start, const char *step, int n,
-                              const int *axis) {
+static const char *open_share(CudaFn *f, bool closed, const char *position, const char *start,
+                              const char *step, int n, const int *axis) {
   const char *i = cuda_name(f, position);
-  cuda_open(f, false, "for (%s %s = %s; %s < %lld; %s += %s)", f->index, i, start, i,
+  cuda_open(f, closed, "for (%s %s = %s; %s < %lld; %s += %s)", f->index, i, start, i,
             (long long)cuda_product(f, n, axis), i, step);
   cuda_move_name(f);
   cuda_split(f, i, n, axis);
@@ -23,13 +23,13 @@ static const char *open_share(CudaFn *f, const char *position, const char *start
 }
 
 static const char *open_block_share(CudaFn *f, const char *position, int n, const int *axis) {
-  return open_share(f, position, "threadIdx.x", arena_printf(f->a, "%d", f->block), n, axis);
+  return open_share(f, false, position, "threadIdx.x", arena_printf(f->a, "%d", f->block), n, axis);
 }
 
 static void points(CudaFn *f, const CudaPart *p) {
   int axis[KERN_MAX_DOMAIN], n = members(f->k, f->k->store[p->store[0]].val, p->row, axis);
   const char *wide = f->index[0] == 'l' ? "(long long)" : "";
-  open_share(f, "i", arena_printf(f->a, "%sblockIdx.x * %d + threadIdx.x", wide, f->block),
+  open_share(f, false, "i", arena_printf(f->a, "%sblockIdx.x * %d + threadIdx.x", wide, f->block),
              arena_printf(f->a, "%sgridDim.x * %d", wide, f->block), n, axis);
   cuda_stores(f, p->nstore, p->store);
   cuda_close(f);
@@ -116,7 +116,7 @@ static int row_axes(const CudaFn *f, AxisSet row, int *axis) {
 static void rows(CudaFn *f, const CudaPart *p) {
   int axis[KERN_MAX_AXES], n = row_axes(f, p->row, axis);
   bool *done = ARENA_ARRAY(f->a, p->nstore, bool);
-  open_share(f, "row", "blockIdx.x", "gridDim.x", n, axis);
+  open_share(f, true, "row", "blockIdx.x", "gridDim.x", n, axis);
   for (int i = 0; i < p->nhold; i++) hold(f, p, p->hold[i]);
   for (int i = 0; i < p->nstore; i++)
     if (!done[i]) store_row(f, p, i, done);

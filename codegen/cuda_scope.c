@@ -7,18 +7,18 @@ static void indent(CudaText *t, int depth) {
   for (int i = 0; i < depth; i++) ctext_add(t, "  ");
 }
 
-void cuda_push(CudaFn *f, bool lazy) {
+void cuda_push(CudaFn *f, bool closed) {
   CudaScope *s = ARENA_NEW(f->a, CudaScope);
   s->up = f->scope;
   s->text.a = f->a;
-  s->lazy = lazy;
+  s->closed = closed;
   s->depth = f->scope ? f->scope->depth + 1 : 1;
   f->scope = s;
 }
 
-void cuda_open(CudaFn *f, bool lazy, const char *fmt, ...) {
+void cuda_open(CudaFn *f, bool closed, const char *fmt, ...) {
   va_list ap;
-  cuda_push(f, lazy);
+  cuda_push(f, closed);
   CudaText *t = &f->scope->text;
   indent(t, f->scope->depth - 1);
   va_start(ap, fmt);
@@ -99,6 +99,6 @@ static bool all_bound(const CudaFn *f, const CudaScope *s, int nidx, const Ix *c
 
 CudaScope *cuda_home(const CudaFn *f, int nidx, const Ix *const *idx) {
   CudaScope *s = f->scope;
-  while (!s->lazy && s->up && all_bound(f, s->up, nidx, idx)) s = s->up;
+  while (!s->closed && s->up && all_bound(f, s->up, nidx, idx)) s = s->up;
   return s;
 }

@@ -105,6 +105,7 @@ typedef struct Bounds {
   const Kernel *k;
   int64_t *below; /* of indexed reads; 0: none */
   bool *low, *high, upper;
+  double least; /* of floats */
 } Bounds;
 
 static void note_bound(void *ctx, const IxAtom *read) {
@@ -113,7 +114,8 @@ static void note_bound(void *ctx, const IxAtom *read) {
 }
 
 static Bounds find_bounds(Arena *a, const Kernel *k) {
-  Bounds b = {k, kern_read_bounds(a, k), ARENA_ARRAY(a, k->nbuf, bool), ARENA_ARRAY(a, k->nbuf, bool), false};
+  Bounds b = {k, kern_read_bounds(a, k), ARENA_ARRAY(a, k->nbuf, bool), ARENA_ARRAY(a, k->nbuf, bool), false,
+              0};
   for (int v = 0; v < k->nval; v++)
     for (int i = 0; i < k->val[v].nred; i++) {
       const KRed *r = &k->val[v].red[i];
@@ -128,17 +130,18 @@ static Bounds find_bounds(Arena *a, const Kernel *k) {
 static double draw(const Bounds *b, int buf, uint64_t *r) {
   DType t = b->k->buf[buf].dtype;
   int64_t n = b->below[buf], from = 0;
-  if (dtype_is_float(t)) return 2 * uniform(r) - 1;
+  if (dtype_is_float(t)) return b->least + (1 - b->least) * uniform(r);
   if (!n) n = t == DT_BOOL ? 2 : 11;
   if (b->high[buf]) from = n / 2;
   if (b->low[buf]) n = (n + 1) / 2;
   return (double)(from + (int64_t)(next(r) % (uint64_t)(n - from)));
 }
 
-void **data_buffers(Arena *a, const Kernel *k, uint64_t seed) {
+void **data_buffers(Arena *a, const Kernel *k, uint64_t seed, double least) {
   void **bufs = ARENA_ARRAY(a, k->nbuf, void *);
   Bounds bounds = find_bounds(a, k);
   uint64_t r = seed;
+  bounds.least = least;
   for (int i = 0; i < k->nbuf; i++) {
     const KBuf *b = &k->buf[i];
     int64_t n = elements(b);

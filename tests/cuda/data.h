@@ -16,9 +16,9 @@ DataStep data_step(const KernList *list, uint64_t seed);
 /* The same as the interpreter sees it. */
 KStepEnv data_env(const DataStep *step);
 
-/* One array a buffer, arena-owned: floats in -1..1, whole numbers within what the kernel's indexed reads
- * promise. */
-void **data_buffers(Arena *a, const Kernel *k, uint64_t seed);
+/* One array a buffer, arena-owned: floats from `least` to 1, whole numbers within what the kernel's indexed
+ * reads promise. */
+void **data_buffers(Arena *a, const Kernel *k, uint64_t seed, double least);
 /* A copy of all of them. */
 void **data_copy(Arena *a, const Kernel *k, void *const *bufs);
 /* Multiplications, additions and the like that the kernel asks for, without inlining. */

@@ -40,7 +40,7 @@ void *side_build(const char *folder, const char *name, const char *text) {
   snprintf(path, sizeof path, "%s/%s.cc", folder, name);
   if (write_wrapper(path, name, text)) return NULL;
   snprintf(command, sizeof command,
-           "%s -std=c++17 -O1 -w -fPIC -shared -fno-strict-aliasing -Wl,-Bsymbolic -I %s/cuda -o %s %s",
+           "%s -std=c++17 -O2 -w -fPIC -shared -fno-strict-aliasing -Wl,-Bsymbolic -I %s/cuda -o %s %s",
            HOST_CXX, TESTS_DIR, library, path);
   if (system(command)) return NULL;
   void *side = dlopen(library, RTLD_NOW | RTLD_LOCAL);
