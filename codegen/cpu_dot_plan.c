@@ -9,6 +9,8 @@ enum {
   TASK_FLOPS = 1 << 19, /* a task is not worth starting for less */
   NC = 128,
   MC = 140,             /* columns and rows of a task, about */
+  KC = 1280,            /* elements of a block of k at most, f32 */
+  KC_PAIRS = 1536,      /* and bf16 */
   STREAMED = 1 << 17,   /* elements of a streamed block, about */
   HELD_BYTES = 8 << 20, /* a held operand is cut beyond this */
   PAD = 16              /* units that keep rows and panels out of each other's cache sets */
@@ -34,11 +36,13 @@ static int64_t round_up(int64_t x, int64_t to) {
   return ceil_div(x, to) * to;
 }
 
-/* Blocks of the streamed dimension: about `size` each, more where k is short, `want` if the work allows it,
- * an even number so that two threads get equal halves, none smaller than `least`. */
-static int64_t streamed_blocks(const DotShape *s, int64_t extent, int64_t size, int64_t want, int64_t least) {
-  int64_t n = max2(ceil_div(extent, max2(size, STREAMED / min2(s->kk, 1024))), want);
-  n = clamp(n, 1, max2(extent / least, 1));
+/* Blocks of the streamed dimension: of `size` or the plan's number, more where k is short, `want` if the work
+ * allows it, an even number so that two threads get equal halves, none smaller than `least`. */
+static int64_t streamed_blocks(const DotShape *s, const char *num, int64_t size, int64_t want,
+                               int64_t least) {
+  int64_t extent = num[0] == 'm' ? s->m : s->n;
+  size = kplan_get(s->plan, num, max2(size, STREAMED / min2(s->kk, KC)));
+  int64_t n = clamp(max2(ceil_div(extent, size), want), 1, max2(extent / least, 1));
   return n > 1 ? n & ~(int64_t)1 : 1;
 }
 
@@ -53,10 +57,10 @@ static void cut_tasks(DotBlocks *g, const DotShape *s) {
   int64_t held_blocks = ceil_div(held * s->kk * 4, HELD_BYTES);
   if (g->hold_b) {
     g->bn = clamp(held_blocks, 1, ceil_div(s->n, 64));
-    g->bm = streamed_blocks(s, s->m, kplan_get(s->plan, "mc", MC), want, 28);
+    g->bm = streamed_blocks(s, "mc", MC, want, 28);
   } else {
     g->bm = clamp(held_blocks, 1, ceil_div(s->m, 16));
-    g->bn = streamed_blocks(s, s->n, kplan_get(s->plan, "nc", NC), want, 64);
+    g->bn = streamed_blocks(s, "nc", NC, want, 64);
   }
 }
 
@@ -80,7 +84,7 @@ static void cut_tiles(DotBlocks *g, const DotShape *s, const CpuTarget *t) {
 }
 
 static void cut_k(DotBlocks *g, const DotShape *s) {
-  int64_t per = g->pairs ? 2 : 1, most = g->pairs ? 1536 : 1024;
+  int64_t per = g->pairs ? 2 : 1, most = g->pairs ? KC_PAIRS : KC;
   g->ku = ceil_div(s->kk, per);
   int64_t kc = kplan_get(s->plan, "kc", s->kk <= most ? s->kk : most);
   g->kc = min2(round_up(max2(kc / per, 1), g->lanes), round_up(g->ku, g->lanes));
