@@ -1,4 +1,5 @@
-/* Reference data for the language's tests: tensors of a safetensors file as doubles. The files are trusted. */
+/* Reference data for the language's tests: tensors of a safetensors file as doubles. The files are trusted.
+ */
 #ifndef TESTS_LANG_FILE_H
 #define TESTS_LANG_FILE_H
 
