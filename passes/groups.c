@@ -26,7 +26,7 @@ static bool reads(Lower *l, const Node *n, bool aligned, LowerVisit *visit, void
   Site *s = site_of(l, n);
   if (s->seen[aligned] == l->mark) return true;
   s->seen[aligned] = l->mark;
-  if (s->where != W_INLINE) return visit(l, n, aligned, ctx);
+  if (site_is_read(s, l->backward)) return visit(l, n, aligned, ctx);
   bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
   for (int i = 0; i < n->nin; i++)
     if (!reads(l, n->in[i], aligned && keeps, visit, ctx)) return false;
@@ -36,6 +36,7 @@ static bool reads(Lower *l, const Node *n, bool aligned, LowerVisit *visit, void
 /* The same for the operands of n, whatever is decided for n itself. */
 bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx) {
   l->mark++;
+  l->backward = !site_of(l, n)->forward;
   bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
   for (int i = 0; i < n->nin; i++)
     if (!reads(l, n->in[i], keeps, visit, ctx)) return false;

@@ -46,6 +46,7 @@ struct KBuild {
   void *ctx;                                  /* the body's own */
   int acc;                                    /* the contraction's value */
   bool combine;                               /* sums partials, not elements */
+  bool backward;                              /* of the backward pass: what is made again there is not read */
   bool dry, misfit; /* only looking whether reads of the group are at their points; one was not */
   int nmemo, cap_memo;
   KMemo *memo;

@@ -36,6 +36,9 @@ struct Group {
 typedef struct Site {
   Where where;
   bool forced;          /* must have memory: assigned, reported, supplied, or an index of a gather */
+  bool forward;         /* the losses need it */
+  bool late;            /* read by a value that they do not need: kept for the backward pass */
+  bool recompute;       /* stored for the forward pass; written again into the backward pass' kernels */
   bool padded;          /* read by a pad, perhaps out of range */
   bool pinned;          /* its memory lives for the whole entry */
   bool row;             /* a root at the row's elements, not at the results' points */
@@ -65,6 +68,7 @@ typedef struct Lower {
   int ngroup, cap_group;
   Group **group;
   int mark;
+  bool backward;    /* the reads being looked at are of a backward value */
   PBuf **state_buf; /* by state id: owning group's memory */
 } Lower;
 
@@ -83,6 +87,12 @@ Node *lower_index_base(const Node *gather);
 void lower_uses(Lower *l);
 /* passes/place.c: decides every Site's `where` and the groups. */
 void lower_place(Lower *l);
+/* Whether a consumer has n's value from memory; if not, its expression is written into the consumer. */
+static inline bool site_is_read(const Site *s, bool backward) {
+  return s->where != W_INLINE && !(s->recompute && backward);
+}
+/* passes/recompute.c: which stored values the backward pass makes again. */
+void lower_recompute(Lower *l);
 /* passes/groups.c */
 Group *group_new(Lower *l, const Node *core, const Node *root);
 void group_add_core(Lower *l, Group *g, const Node *n);

@@ -338,7 +338,7 @@ static const KExpr *at_point(KBuild *b, const Node *n, const Ix *const *idx) {
 const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
   if (in_group(b, s)) return at_point(b, n, idx);
-  if (s->where == W_BUFFER || s->where == W_GIVEN) return read(b, n, idx);
+  if (s->where != W_INLINE && site_is_read(s, b->backward)) return read(b, n, idx);
   if (!worth_sharing(b, n, idx)) return rules[n->op](b, n, idx);
   const KExpr *e = recall(b, n, idx);
   if (e) return e;

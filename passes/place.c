@@ -47,7 +47,7 @@ static void inline_cost(Lower *l, const Node *n) {
   s->size = 1;
   for (int i = 0; i < n->nin; i++) {
     const Site *o = site_of(l, n->in[i]);
-    bool stored = o->where != W_INLINE;
+    bool stored = site_is_read(o, !s->forward);
     double ratio = count(n->in[i]) / count(n);
     s->ops += stored ? 0 : o->ops;
     s->bytes += (stored ? dtype_size(n->in[i]->dtype) : o->bytes) * (ratio < 1 ? ratio : 1);
@@ -141,7 +141,8 @@ static void place_map(Lower *l, const Node *n) {
   if (absorb(l, n)) return;
   bool row = false;
   Group *host = cheaper_inline(l, n, false) && !s->forced ? NULL : host_of(l, n, &row);
-  if (s->forced || !cheaper_inline(l, n, host)) store(l, n, host, row);
+  if (!s->forced && cheaper_inline(l, n, host)) return;
+  store(l, n, host, row);
 }
 
 /* How far back a reduction looks for others of the same rows: the neighbours that one formula makes. */
@@ -260,5 +261,6 @@ void lower_place(Lower *l) {
     inline_cost(l, l->graph->node[i]);
     place(l, l->graph->node[i]);
   }
+  lower_recompute(l);
   trim_all(l);
 }

@@ -79,6 +79,28 @@ static void push_padded(Lower *l, const Node *n) {
   for (int i = 0; below && i < n->nin; i++) site_of(l, n->in[i])->padded = true;
 }
 
+static void mark_forward(Lower *l, Node *n) {
+  Site *s = site_of(l, n);
+  if (s->forward) return;
+  s->forward = true;
+  for (int i = 0; i < n->nin; i++) mark_forward(l, n->in[i]);
+}
+
+static bool is_loss(const Value *v) {
+  return v->flags & V_LOSS;
+}
+
+/* Without losses everything is forward. */
+static void mark_losses(Lower *l) {
+  bool any = false;
+  for (int i = 0; i < l->entry->nvalue; i++) {
+    if (!is_loss(&l->entry->value[i])) continue;
+    mark_forward(l, l->entry->value[i].node);
+    any = true;
+  }
+  for (int i = 0; !any && i < l->graph->nnode; i++) l->site[i].forward = true;
+}
+
 static void push_uses(Lower *l, Node *n) {
   push_padded(l, n);
   const Site *s = site_of(l, n);
@@ -99,6 +121,7 @@ static void push_uses(Lower *l, Node *n) {
 
 void lower_uses(Lower *l) {
   roots(l);
+  mark_losses(l);
   for (int i = l->graph->nnode - 1; i >= 0; i--)
     if (l->site[i].where != W_DEAD) push_uses(l, l->graph->node[i]);
 }
