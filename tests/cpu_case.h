@@ -23,6 +23,7 @@ void cpu_case_close(CpuCase *c);
 void cpu_case_run(CpuCase *c, void **buf, int64_t by);
 
 /* Random numbers: [0, n), and floats of many sizes. */
+void cpu_case_seed(uint32_t seed);
 uint32_t cpu_case_draw(uint32_t n);
 float cpu_case_float(void);
 /* Elements that the buffer spans in memory, gaps included. */
