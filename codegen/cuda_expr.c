@@ -79,13 +79,16 @@ static void write_branch(CudaFn *f, const char *header, const CudaScope *s, cons
   cuda_close(f);
 }
 
-/* `?:` evaluates one branch only; where a branch needs statements it becomes `if` and `else`. */
+/* `?:` evaluates one branch only; where a branch needs statements it becomes `if` and `else`. The result's
+ * name is taken first, so that none inside hides it. */
 static const char *selected(CudaFn *f, const KExpr *e) {
   CudaScope *yes, *no;
-  const char *test = cuda_expr(f, e->arg[0]);
+  const char *test = cuda_expr(f, e->arg[0]), *result = cuda_name(f, "chosen");
   const char *y = branch(f, e->arg[1], &yes), *n = branch(f, e->arg[2], &no);
-  if (!yes->text.n && !no->text.n) return arena_printf(f->a, "(%s ? %s : %s)", test, y, n);
-  const char *result = cuda_name(f, "chosen");
+  if (!yes->text.n && !no->text.n) {
+    f->nused--;
+    return arena_printf(f->a, "(%s ? %s : %s)", test, y, n);
+  }
   cuda_line(f, "%s %s;", cuda_register_type(e->dtype), result);
   write_branch(f, arena_printf(f->a, "if (%s)", cuda_bare(f, test)), yes, result, y);
   write_branch(f, "else", no, result, n);
