@@ -32,7 +32,7 @@ static void look(void *ctx, TessRun *run, uint32_t id, double seconds) {
 }
 
 /* A bad value may have come from a file. */
-static bool look_at_states(const RtSession *s) {
+static void look_at_states(const RtSession *s) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
     if (st->kind != TESS_PARAM && st->kind != TESS_FROZEN && st->kind != TESS_SLOT) continue;
@@ -40,9 +40,8 @@ static bool look_at_states(const RtSession *s) {
     if (at < 0) continue;
     rt_error("\"%s%s%s\" isn't finite itself: element %" PRId64 ": found %g", st->slot, *st->slot ? "." : "",
              st->name, at, rt_type_get(st->t.dtype, rt_at(s, &st->t), (uint64_t)at));
-    return true;
+    return;
   }
-  return false;
 }
 
 /* What a refused update left of the gradients is not part of the step. */
@@ -68,7 +67,7 @@ static void before_update(void *ctx, uint64_t micro) {
 void rt_culprit_find(RtSession *s, uint64_t step, RtFill *fill, void *ctx) {
   rt_error("step %" PRIu64 ": a value is not finite; the update was refused, the weights are those before it",
            step);
-  if (look_at_states(s)) return;
+  look_at_states(s);
   clear_gradients(s);
   Search c = {.s = s, .fill = fill, .fill_ctx = ctx, .step = step};
   RtHook hook = {look, &c};

@@ -34,7 +34,7 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
   X(TEXT, checkpoint, "checkpoint", "FILE", RT_TRAIN, "write the run's state there, at the end at least")    \
   X(U64, every, "every", "N", RT_TRAIN, "also write the checkpoint every N updates")                         \
   X(TEXT, resume, "resume", "FILE", RT_TRAIN, "go on from a checkpoint, to the bits of an unbroken run")     \
-  X(TEXT, log, "log", "FILE", RT_TRAIN, "append a JSON line an update")                                      \
+  X(TEXT, log, "log", "FILE", RT_TRAIN, "append a JSON line an update; --resume drops those made again")     \
   X(U64, print, "print", "N", RT_TRAIN, "a progress line every N updates where there is no terminal (100)")  \
   X(FLOAT, tolerance, "tolerance", "X", RT_REPLAY, "multiply the bounds of every comparison by X (1)")       \
   X(FLAG, profile, "profile", "", RT_BENCH, "also print the time of each kernel")                            \

@@ -2,12 +2,57 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/rt_base.h"
 
 static const double terminal_pause = 0.2; /* seconds between two renewals of the line */
+
+/* Whether the line tells of an update behind `first`, or was cut off while it was written. */
+static bool is_stale(const char *line, ssize_t len, uint64_t first) {
+  static const char start[] = "{\"step\":";
+  if (line[len - 1] != '\n') return true;
+  return !strncmp(line, start, sizeof start - 1) && strtoull(line + sizeof start - 1, NULL, 10) > first;
+}
+
+/* Where the log's last line ends that a run which goes on behind update `first` does not write again. */
+static off_t kept_length(FILE *f, uint64_t first) {
+  char *line = NULL;
+  size_t size = 0;
+  off_t at = 0, end = 0;
+  for (ssize_t len; (len = getline(&line, &size, f)) > 0;) {
+    at += len;
+    if (!is_stale(line, len, first)) end = at;
+  }
+  free(line);
+  return end;
+}
+
+/* A run that was killed may have logged updates that its checkpoint does not have: they are made again. */
+static bool cut_log(const char *path, uint64_t first) {
+  FILE *f = fopen(path, "r");
+  struct stat st;
+  if (!f) return errno == ENOENT;
+  bool ok = fstat(fileno(f), &st) == 0;
+  if (ok && S_ISREG(st.st_mode)) {
+    off_t end = kept_length(f, first);
+    ok = !ferror(f) && (end == st.st_size || truncate(path, end) == 0);
+  }
+  int why = errno;
+  fclose(f);
+  errno = why;
+  return ok;
+}
+
+/* A run from the start leaves what earlier ones wrote, but for a line that was cut off. */
+static FILE *open_log(const char *path, uint64_t first) {
+  FILE *f = cut_log(path, first ? first : UINT64_MAX) ? fopen(path, "a") : NULL;
+  if (!f) rt_error("%s: %s", path, strerror(errno));
+  return f;
+}
 
 bool rt_progress_open(RtProgress *p, const char *log, uint64_t every, uint64_t first, uint64_t total,
                       uint64_t epoch_steps) {
@@ -18,11 +63,8 @@ bool rt_progress_open(RtProgress *p, const char *log, uint64_t every, uint64_t f
                     .epoch_steps = epoch_steps,
                     .first = first,
                     .last = first};
-  p->log = log ? fopen(log, "a") : NULL;
-  if (log && !p->log) {
-    rt_error("%s: %s", log, strerror(errno));
-    return false;
-  }
+  p->log = log ? open_log(log, first) : NULL;
+  if (log && !p->log) return false;
   p->step = rt_report_new();
   p->interval = rt_report_new();
   p->start = p->printed = rt_now();

@@ -16,7 +16,8 @@ typedef struct RtProgress {
   RtReport step, interval;
 } RtProgress;
 
-/* Starts at update `first` of `total`. False with an error when the log can't be opened. */
+/* Starts behind update `first` of `total`. The log is appended to, from the line of that update on. False
+ * with an error when it can't be opened. */
 bool rt_progress_open(RtProgress *p, const char *log, uint64_t every, uint64_t first, uint64_t total,
                       uint64_t epoch_steps);
 /* Takes the reported numbers of an entry that has just run. */

@@ -86,22 +86,40 @@ START_TEST(threads_share_bits) {
 }
 END_TEST
 
+/* Every update from 1 to n has one line, in order. */
+static void check_log(const char *name, int n) {
+  static char log[1 << 20];
+  int step = 0;
+  run_read(name, log, sizeof log);
+  for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
+    int now = 0;
+    ck_assert_msg(sscanf(line, "{\"step\":%d,", &now) == 1 && now == step + 1 && strstr(line, "\"seconds\":"),
+                  "behind step %d: %s", step, line);
+    step = now;
+  }
+  ck_assert_int_eq(step, n);
+}
+
 /* Kills the run at random moments and goes on from what it left, until it ends: the same bytes as a run in
- * one go. */
+ * one go, and no gap or repetition in the log. */
 START_TEST(survives_kills) {
   OK(TRAIN "--steps 1500 --checkpoint whole");
   int kills = 0;
   srand((unsigned)time(NULL));
   for (int round = 0; round < 40; round++) {
     const char *from = run_exists("c") ? "--resume c" : "--steps 1500";
-    int status = run("timeout -s KILL 0.%02d " TRAIN "%s --checkpoint c --every 7", 3 + rand() % 20, from);
+    if (!run_exists("c")) OK("rm -f log");
+    int status =
+        run("timeout -s KILL 0.%02d " TRAIN "%s --checkpoint c --every 7 --log log", 3 + rand() % 20, from);
     if (status == 0) break;
     ck_assert_int_eq(status, 137);
     kills++;
   }
-  OK(TRAIN "--resume c --checkpoint c --every 500");
+  OK("printf '{\"step\":1500,\"epo' >>log");
+  OK(TRAIN "--resume c --checkpoint c --every 500 --log log");
   ck_assert_int_gt(kills, 0);
   ck_assert(run_same("whole", "c"));
+  check_log("log", 1500);
 }
 END_TEST
 
