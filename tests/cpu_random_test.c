@@ -183,7 +183,8 @@ static int count(const Gen *g, const int *axis, int n) {
   return points;
 }
 
-/* A reduction, a centred map of it, a second reduction, and stores of all. */
+/* A reduction, a centred map of it, a second reduction, and stores of all. The interpreter adds up to 20,000
+ * terms one after another, hence the tolerance. */
 START_TEST(rows) {
   Gen g;
   cpu_case_seed(1000 + (uint32_t)_i);
@@ -235,7 +236,7 @@ START_TEST(rows) {
   if (draw(2)) add(&g, "; place c row");
   if (draw(2)) add(&g, "; num tasks %d", 1 + draw(20));
   add(&g, " }\n");
-  cpu_case_check(g.text, 2e-5);
+  cpu_case_check(g.text, 1e-4);
 }
 END_TEST
 
