@@ -18,6 +18,8 @@ typedef struct DotOperand {
   int rows;     /* the fused axis of its rows: m or n */
   bool along_k; /* memory runs along k, so vectors are evaluated along k; else along the rows */
   bool bounded; /* it is 0 outside the bounds of the reduction */
+  const KExpr
+      *unrounded; /* of a bf16 factor: what is rounded to give it, since packing in pairs rounds anyway */
 } DotOperand;
 
 /* What is computed, whatever the target. */
@@ -67,6 +69,8 @@ typedef struct Dot {
 
 /* codegen/cpu_dot_shape.c: reads the roles. Broken rules end the compiler: the verifier came before. */
 const DotShape *dot_shape(const Kernel *k, const KPlan *p);
+/* The definition of the value that e reads, at the indices of e. */
+const KExpr *dot_definition(const Kernel *k, const KExpr *e);
 /* Whether the memory that e reads runs along k rather than along the axis `rows`; of s, only the kernel, `to`
  * and axis_k are used. */
 bool dot_runs_along_k(const DotShape *s, const KExpr *e, int rows);
@@ -112,6 +116,10 @@ LLVMValueRef dot_along_k(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValu
                          LLVMValueRef *sum);
 LLVMValueRef dot_along_rows(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValueRef unit,
                             LLVMValueRef mask, LLVMValueRef *sum);
+
+/* Asks early for the memory that the operand reads at that point: what lies along k (`along_k`) or along the
+ * rows without gaps. Out of range it asks in vain. */
+void dot_prefetch(Dot *d, const DotOperand *o, bool along_k, LLVMValueRef row, LLVMValueRef unit);
 
 /* codegen/cpu_dot_tile.c: the micro-kernel, void (float *c, const unit *a, const unit *b, i64 units, i1
  * first): c += a b, or = when first, for `rows` rows and `vecs` vectors. Strides are in units (of c: floats).

@@ -36,6 +36,7 @@ void dot_pack_row(Dot *d, LLVMValueRef row, LLVMValueRef to, LLVMValueRef *sum) 
   LLVMValueRef all = cpu_i64(f, d->s->kk / (lanes * per) * lanes);
   LLVMValueRef whole = rest ? dot_min(d, d->len, dot_sub(d, all, d->kbase)) : d->len;
   CpuLoop u = cpu_loop(f, cpu_i64(f, 0), whole, lanes, "k");
+  dot_prefetch(d, &d->s->a, true, dot_add(d, row, cpu_i64(f, 1)), dot_add(d, d->kbase, u.i));
   LLVMValueRef v = dot_along_k(d, &d->s->a, row, dot_add(d, d->kbase, u.i), -1, sum);
   dot_store(d, v, LLVMBuildGEP2(f->b, d->unit, to, &u.i, 1, ""));
   cpu_loop_end(f, &u);
@@ -107,6 +108,7 @@ static void pack_a_along_rows(Dot *d) {
   LLVMValueRef panel = dot_mul(d, dot_sub(d, p.i, d->mp0), g->a_panel);
   carry_sums(d, &sums, p.i, fresh, false);
   CpuLoop u = cpu_loop(f, run.i, end, 1, "k");
+  dot_prefetch(d, &d->s->a, false, start, dot_add(d, d->kbase, dot_add(d, u.i, cpu_i64(f, RUN))));
   LLVMValueRef v = dot_along_rows(d, &d->s->a, start, dot_add(d, d->kbase, u.i), mask, sums.slot);
   dot_store(d, v, dot_scratch(d, g->a_at, dot_add(d, panel, dot_mul(d, u.i, g->a_k))));
   cpu_loop_end(f, &u);
@@ -181,6 +183,7 @@ static void pack_vectors(Dot *d, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef 
   CpuLoop v = cpu_loop(f, lo, hi, 1, "vector");
   LLVMValueRef col = dot_mul(d, v.i, d->g->lanes), at = vector_at(d, v.i);
   CpuLoop u = cpu_loop(f, from, end, 1, "k");
+  dot_prefetch(d, &d->s->b, false, col, dot_add(d, d->kbase, dot_add(d, u.i, cpu_i64(f, RUN))));
   LLVMValueRef x = dot_along_rows(d, &d->s->b, col, dot_add(d, d->kbase, u.i), mask, NULL);
   dot_store(d, x, dot_scratch(d, d->g->b_at, dot_add(d, at, dot_mul(d, u.i, d->g->nr))));
   cpu_loop_end(f, &u);

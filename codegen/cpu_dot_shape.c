@@ -4,8 +4,7 @@
 
 #include "codegen/cpu_dot.h"
 
-/* The definition of a value that is read at the indices of `e`. */
-static const KExpr *definition(const Kernel *k, const KExpr *e) {
+const KExpr *dot_definition(const Kernel *k, const KExpr *e) {
   const KVal *v = &k->val[e->ref];
   const Ix *to[KERN_MAX_AXES] = {0};
   for (int i = 0; i < e->nidx; i++) to[v->axis[i]] = e->idx[i];
@@ -65,7 +64,7 @@ static bool has_axis(const KVal *v, const KRole *r) {
 
 /* Reads through names of values: what is multiplied. */
 static const KExpr *open_value(const Kernel *k, const KExpr *e) {
-  while (e->kind == KE_VALUE && k->val[e->ref].reduce == KR_NONE) e = definition(k, e);
+  while (e->kind == KE_VALUE && k->val[e->ref].reduce == KR_NONE) e = dot_definition(k, e);
   return e;
 }
 
@@ -110,7 +109,7 @@ static int direction(const DotShape *s, const KExpr *e, int rows) {
     if (!k_affine || !r_affine) return r_affine && r == 1 ? -1 : k_affine && k == 1 ? 1 : 0;
     if (k != 0 && r != 0) votes += llabs(k) <= llabs(r) ? 2 : -2;
   }
-  if (e->kind == KE_VALUE) votes += direction(s, definition(s->k, e), rows);
+  if (e->kind == KE_VALUE) votes += direction(s, dot_definition(s->k, e), rows);
   for (int i = 0; i < 3 && e->arg[i]; i++) votes += direction(s, e->arg[i], rows);
   return votes;
 }
@@ -122,6 +121,13 @@ bool dot_runs_along_k(const DotShape *s, const KExpr *e, int rows) {
 static bool is_bf16(const Kernel *k, const KExpr *e) {
   e = open_value(k, e);
   return e->dtype == DT_BF16 || (e->kind == KE_CAST && e->dtype == DT_F32 && e->arg[0]->dtype == DT_BF16);
+}
+
+static const KExpr *before_rounding(const Kernel *k, const KExpr *e) {
+  e = open_value(k, e);
+  if (e->kind == KE_CAST && e->dtype == DT_F32 && e->arg[0]->dtype == DT_BF16) e = open_value(k, e->arg[0]);
+  bool rounds = e->kind == KE_CAST && e->dtype == DT_BF16 && e->arg[0]->dtype == DT_F32;
+  return rounds ? e->arg[0] : e;
 }
 
 static bool has_bounds(const DotShape *s) {
@@ -150,8 +156,8 @@ static void split_product(DotShape *s) {
     ice("kernel %s: a factor depends on both m and n", s->k->name);
   bool b_bounded = bounds_depend(s, s->axis_n), a_bounded = !b_bounded && has_bounds(s);
   if (b_bounded && bounds_depend(s, s->axis_m)) ice("kernel %s: bounds depend on m and n", s->k->name);
-  s->a = (DotOperand){a, s->axis_m, dot_runs_along_k(s, a, s->axis_m), a_bounded};
-  s->b = (DotOperand){b, s->axis_n, dot_runs_along_k(s, b, s->axis_n), b_bounded};
+  s->a = (DotOperand){a, s->axis_m, dot_runs_along_k(s, a, s->axis_m), a_bounded, before_rounding(s->k, a)};
+  s->b = (DotOperand){b, s->axis_n, dot_runs_along_k(s, b, s->axis_n), b_bounded, before_rounding(s->k, b)};
   s->bf16 = is_bf16(s->k, a) && is_bf16(s->k, b);
 }
 

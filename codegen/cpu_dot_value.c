@@ -38,7 +38,7 @@ static LLVMValueRef element(Dot *d, const DotOperand *o, LLVMValueRef *sum) {
   if (sum) add_sums(d, sum);
   LLVMValueRef keep = o->bounded ? dot_in_bounds(f, d->s->val) : NULL;
   f->guard = keep;
-  LLVMValueRef v = cpu_fill(f, cpu_expr(f, o->expr));
+  LLVMValueRef v = cpu_fill(f, cpu_expr(f, d->g->pairs ? o->unrounded : o->expr));
   f->guard = NULL;
   return zero_unless(d, f->mask, zero_unless(d, keep, v));
 }
@@ -124,4 +124,43 @@ LLVMValueRef dot_along_rows(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMV
   if (d->g->pairs) v = pair_up(d, v, second_of_pair(d, o, k, sum), true);
   f->mask = NULL;
   return v;
+}
+
+static bool is_affine(const Ix *x) {
+  for (int i = 0; i < x->nterm; i++)
+    if (x->term[i].atom->kind != IX_AXIS) return false;
+  return true;
+}
+
+static void prefetch_read(Dot *d, const KExpr *e) {
+  CpuFn *f = d->f;
+  const KBuf *b = &f->k->buf[e->ref];
+  const Ix *at = cpu_linear(f, b->rank, b->stride, e->idx);
+  int64_t slope;
+  if (!is_affine(at) || !cpu_slope(f, at, &slope) || slope != 1) return;
+  LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx);
+  LLVMValueRef index = cpu_index_base(f, at);
+  LLVMValueRef p = LLVMBuildGEP2(f->b, cpu_type(f, b->dtype), f->buf[e->ref], &index, 1, "");
+  LLVMValueRef read = LLVMConstNull(i32), near = LLVMConstInt(i32, 3, false),
+               data = LLVMConstInt(i32, 1, false);
+  cpu_call(f, "llvm.prefetch", LLVMTypeOf(p), (LLVMValueRef[]){p, read, near, data}, 4);
+}
+
+static void prefetch_reads(Dot *d, const KExpr *e) {
+  if (e->kind == KE_READ) prefetch_read(d, e);
+  if (e->kind == KE_VALUE) prefetch_reads(d, dot_definition(d->f->k, e));
+  for (int i = 0; i < 3 && e->arg[i]; i++) prefetch_reads(d, e->arg[i]);
+}
+
+void dot_prefetch(Dot *d, const DotOperand *o, bool along_k, LLVMValueRef row, LLVMValueRef unit) {
+  CpuFn *f = d->f;
+  int64_t per = d->g->pairs ? 2 : 1;
+  f->lanes = (int)d->g->lanes, f->lane_align = 1;
+  f->lane_axis = along_k ? d->s->axis_k : o->rows;
+  f->axis[o->rows] = row;
+  for (int64_t i = 0; i < per; i++) {
+    LLVMValueRef next = cpu_i64(f, along_k ? i * d->g->lanes : i);
+    f->axis[d->s->axis_k] = dot_add(d, dot_mul(d, unit, per), next);
+    prefetch_reads(d, o->expr);
+  }
 }
