@@ -155,8 +155,8 @@ static void pack_shape(AttnShape *s, int val, int rows, int64_t extent, int axis
                    .axis_k = axis_k};
   for (int i = 0; i < s->k->naxes; i++) sh->to[i] = s->to[i];
   bool along = s->cls[val] != AT_COLUMN && dot_runs_along_k(sh, d->right, rows);
-  sh->a = (DotOperand){d->left, s->axis_m, true, false};
-  sh->b = (DotOperand){d->right, rows, along, false};
+  sh->a = (DotOperand){.expr = d->left, .rows = s->axis_m, .along_k = true};
+  sh->b = (DotOperand){.expr = d->right, .rows = rows, .along_k = along};
   int64_t nvecs = ceil_div(extent, s->lanes), w = min2(s->w, nvecs);
   d->g = (DotBlocks){.lanes = s->lanes,
                      .mr = s->mr,
