@@ -15,8 +15,13 @@ void cuda_dot_words(CudaFn *f) {
   for (size_t i = 0; i < sizeof words / sizeof *words; i++) cuda_name(f, words[i]);
 }
 
+/* For printing. */
+static long long ll(int64_t v) {
+  return v;
+}
+
 static const char *dec(CudaFn *f, int64_t v) {
-  return arena_printf(f->a, "%lld", (long long)v);
+  return arena_printf(f->a, "%lld", ll(v));
 }
 
 static int64_t width(const CudaDot *d) {
@@ -50,17 +55,16 @@ static void head(CudaFn *f, const CudaDot *d) {
   int64_t mt = tiles(f, a), nt = tiles(f, b);
   cuda_line(f, "const int lane = threadIdx.x %% 32, warp = threadIdx.x / 32;");
   cuda_line(f, "unsigned short *const stage_a = (unsigned short *)dynamic_shared();");
-  cuda_line(f, "unsigned short *const stage_b = stage_a + %lld;", (long long)(d->ring * d->bm * width(d)));
+  cuda_line(f, "unsigned short *const stage_b = stage_a + %lld;", ll(d->ring * d->bm * width(d)));
   cuda_line(f, "const int m_first = blockIdx.x / %lld %% %lld * %lld, n_first = blockIdx.x %% %lld * %lld;",
-            (long long)nt, (long long)mt, (long long)d->bm, (long long)nt, (long long)d->bn);
-  cuda_line(f, "const int m_warp = warp / %lld * %lld, n_warp = warp %% %lld * %lld;", (long long)d->wn,
-            (long long)(d->bm / d->wm), (long long)d->wn, (long long)(d->bn / d->wn));
+            ll(nt), ll(mt), ll(d->bm), ll(nt), ll(d->bn));
+  cuda_line(f, "const int m_warp = warp / %lld * %lld, n_warp = warp %% %lld * %lld;", ll(d->wn),
+            ll(d->bm / d->wm), ll(d->wn), ll(d->bn / d->wn));
   if (d->batch) {
-    const char *of = arena_printf(f->a, "(%s)(blockIdx.x / %lld)", f->index, (long long)(mt * nt));
+    const char *of = arena_printf(f->a, "(%s)(blockIdx.x / %lld)", f->index, ll(mt * nt));
     place(f, d->batch, of);
   }
-  cuda_line(f, "float acc[%lld][%lld][4] = {};", (long long)(d->bm / d->wm / 16),
-            (long long)(d->bn / d->wn / 8));
+  cuda_line(f, "float acc[%lld][%lld][4] = {};", ll(d->bm / d->wm / 16), ll(d->bn / d->wn / 8));
 }
 
 /* Whether 8 terms from a multiple of 8 on lie in one aligned piece of a buffer, given an aligned buffer. */
@@ -84,16 +88,16 @@ static void stage(CudaFn *f, const CudaDot *d, const CudaSide *s) {
   bool copy = copies(f, d, s->expr);
   int64_t piece = copy ? 8 : 1, a_row = d->bk / piece, threads = 32 * d->wm * d->wn;
   const char *e = cuda_name(f, "e");
-  cuda_open(f, true, "for (int %s = threadIdx.x; %s < %lld; %s += %lld)", e, e,
-            (long long)(s->height * a_row), e, (long long)threads);
+  cuda_open(f, true, "for (int %s = threadIdx.x; %s < %lld; %s += %lld)", e, e, ll(s->height * a_row), e,
+            ll(threads));
   cuda_move_name(f);
   const char *r = cuda_name(f, "r"), *c = cuda_name(f, "c");
-  cuda_line(f, "const int %s = %s / %lld, %s = %s %% %lld%s;", r, e, (long long)a_row, c, e, (long long)a_row,
+  cuda_line(f, "const int %s = %s / %lld, %s = %s %% %lld%s;", r, e, ll(a_row), c, e, ll(a_row),
             copy ? " * 8" : "");
   const char *row = place(f, s->rows, arena_printf(f->a, "%s + %s", s->first, r));
-  const char *k = place(f, d->k, arena_printf(f->a, "next * %lld + %s", (long long)d->bk, c));
-  const char *to = arena_printf(f->a, "%s + (slot * %lld + %s) * %lld + %s", s->stage, (long long)s->height,
-                                r, (long long)width(d), c);
+  const char *k = place(f, d->k, arena_printf(f->a, "next * %lld + %s", ll(d->bk), c));
+  const char *to =
+      arena_printf(f->a, "%s + (slot * %lld + %s) * %lld + %s", s->stage, ll(s->height), r, ll(width(d)), c);
   const char *there =
       arena_printf(f->a, "%s < %s && %s < %s", row, dec(f, extent(f, s->rows)), k, dec(f, extent(f, d->k)));
   if (copy) {
@@ -116,29 +120,29 @@ static void multiply(CudaFn *f, const CudaDot *d) {
   cuda_line(
       f,
       "const unsigned short *a = stage_a + (turn %% %lld * %lld + m_warp + lane / 4) * %lld + lane %% 4 * 2;",
-      (long long)d->ring, (long long)d->bm, (long long)w);
+      ll(d->ring), ll(d->bm), ll(w));
   cuda_line(
       f,
       "const unsigned short *b = stage_b + (turn %% %lld * %lld + n_warp + lane / 4) * %lld + lane %% 4 * 2;",
-      (long long)d->ring, (long long)d->bn, (long long)w);
+      ll(d->ring), ll(d->bn), ll(w));
   cuda_line(f, "#pragma unroll");
-  cuda_open(f, true, "for (int depth = 0; depth < %lld; depth += 16)", (long long)d->bk);
-  cuda_line(f, "u32 left[%lld][4], right[%lld][2];", (long long)mi, (long long)ni);
+  cuda_open(f, true, "for (int depth = 0; depth < %lld; depth += 16)", ll(d->bk));
+  cuda_line(f, "u32 left[%lld][4], right[%lld][2];", ll(mi), ll(ni));
   cuda_line(f, "#pragma unroll");
-  cuda_open(f, true, "for (int i = 0; i < %lld; i++)", (long long)mi);
+  cuda_open(f, true, "for (int i = 0; i < %lld; i++)", ll(mi));
   for (int p = 0; p < 4; p++)
-    cuda_line(f, "left[i][%d] = *(const u32 *)(a + (i * 16 + %d) * %lld + depth + %d);", p, p % 2 * 8,
-              (long long)w, p / 2 * 8);
+    cuda_line(f, "left[i][%d] = *(const u32 *)(a + (i * 16 + %d) * %lld + depth + %d);", p, p % 2 * 8, ll(w),
+              p / 2 * 8);
   cuda_close(f);
   cuda_line(f, "#pragma unroll");
-  cuda_open(f, true, "for (int j = 0; j < %lld; j++)", (long long)ni);
+  cuda_open(f, true, "for (int j = 0; j < %lld; j++)", ll(ni));
   for (int p = 0; p < 2; p++)
-    cuda_line(f, "right[j][%d] = *(const u32 *)(b + j * 8 * %lld + depth + %d);", p, (long long)w, p * 8);
+    cuda_line(f, "right[j][%d] = *(const u32 *)(b + j * 8 * %lld + depth + %d);", p, ll(w), p * 8);
   cuda_close(f);
   cuda_line(f, "#pragma unroll");
-  cuda_open(f, true, "for (int i = 0; i < %lld; i++)", (long long)mi);
+  cuda_open(f, true, "for (int i = 0; i < %lld; i++)", ll(mi));
   cuda_line(f, "#pragma unroll");
-  cuda_line(f, "for (int j = 0; j < %lld; j++) mma_bf16(acc[i][j], left[i], right[j]);", (long long)ni);
+  cuda_line(f, "for (int j = 0; j < %lld; j++) mma_bf16(acc[i][j], left[i], right[j]);", ll(ni));
   cuda_close(f);
   cuda_close(f);
 }
@@ -147,14 +151,13 @@ static void multiply(CudaFn *f, const CudaDot *d) {
  * takes the place of what the last turn has used, and multiplies. */
 static void turns(CudaFn *f, const CudaDot *d) {
   int64_t n = (extent(f, d->k) + d->bk - 1) / d->bk;
-  cuda_open(f, true, "for (int turn = %lld; turn < %lld; turn++)", (long long)(1 - d->ring), (long long)n);
+  cuda_open(f, true, "for (int turn = %lld; turn < %lld; turn++)", ll(1 - d->ring), ll(n));
   cuda_open(f, true, "if (turn >= 0)");
-  cuda_line(f, "copy_wait<%lld>();", (long long)(d->ring - 2));
+  cuda_line(f, "copy_wait<%lld>();", ll(d->ring - 2));
   cuda_line(f, "__syncthreads();");
   cuda_close(f);
-  cuda_line(f, "const int next = turn + %lld, slot = next %% %lld;", (long long)(d->ring - 1),
-            (long long)d->ring);
-  cuda_open(f, true, "if (next < %lld)", (long long)n);
+  cuda_line(f, "const int next = turn + %lld, slot = next %% %lld;", ll(d->ring - 1), ll(d->ring));
+  cuda_open(f, true, "if (next < %lld)", ll(n));
   stage(f, d, &d->side[0]);
   stage(f, d, &d->side[1]);
   cuda_close(f);
@@ -171,7 +174,7 @@ static void epilogue(CudaFn *f, const CudaDot *d) {
   const int64_t many[] = {d->bm / d->wm / 16, d->bn / d->wn / 8, 4};
   for (int i = 0; i < 3; i++) {
     cuda_line(f, "#pragma unroll");
-    cuda_open(f, true, "for (int %c = 0; %c < %lld; %c++)", "ijp"[i], "ijp"[i], (long long)many[i], "ijp"[i]);
+    cuda_open(f, true, "for (int %c = 0; %c < %lld; %c++)", "ijp"[i], "ijp"[i], ll(many[i]), "ijp"[i]);
   }
   const char *m = place(f, a->rows, "m_first + m_warp + i * 16 + lane / 4 + p / 2 * 8");
   const char *n = place(f, b->rows, "n_first + n_warp + j * 8 + lane % 4 * 2 + p % 2");

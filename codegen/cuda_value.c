@@ -71,8 +71,9 @@ static const char *reduced(CudaFn *f, int val, const Ix *const *idx) {
 }
 
 static const char *mapped(CudaFn *f, int val, const Ix *const *idx) {
+  KRed red[KERN_MAX_DOMAIN];
   const KVal *v = &f->k->val[val];
-  const char *text = cuda_expr(f, cuda_body(f, val, idx, NULL));
+  const char *text = cuda_expr(f, cuda_body(f, val, idx, red));
   const char *name = cuda_name(f, v->name);
   cuda_line(f, "const %s %s = %s;", cuda_register_type(v->dtype), name, cuda_bare(f, text));
   return name;

@@ -157,9 +157,10 @@ START_TEST(damaged_cubin) {
     cuda_cubin(a, cut, n, &code);
     free(cut);
   }
+  ck_assert_uint_gt(image.size, 0);
   srand(5);
   for (int i = 0; i < 500; i++) {
-    char *bad = malloc(image.size);
+    char *bad = malloc(image.size + 1);
     memcpy(bad, image.bytes, image.size);
     for (int j = 0; j < 8; j++) bad[(size_t)rand() % image.size] = (char)rand();
     cuda_cubin(a, bad, image.size, &code);

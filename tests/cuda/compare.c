@@ -30,8 +30,8 @@ static void run(const Kernel *k, const CudaLaunch *l, ShimRun *kernel, void **bu
 /* Positive data where most results of other data are not finite: roots, logarithms, quotients by sums. */
 static void **draw(Arena *a, const Kernel *k, const KStepEnv *env, void ***want) {
   void **start = NULL;
-  for (double least = -1; least < 1; least += 1.25) {
-    start = data_buffers(a, k, 2, least);
+  for (int positive = 0; positive < 2; positive++) {
+    start = data_buffers(a, k, 2, positive ? 0.25 : -1);
     *want = data_copy(a, k, start);
     kern_interp(k, *want, env, false);
     if (data_finite(k, *want) > 0.5) return start;

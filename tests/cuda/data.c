@@ -134,7 +134,8 @@ static double draw(const Bounds *b, int buf, uint64_t *r) {
   if (!n) n = t == DT_BOOL ? 2 : 11;
   if (b->high[buf]) from = n / 2;
   if (b->low[buf]) n = (n + 1) / 2;
-  return (double)(from + (int64_t)(next(r) % (uint64_t)(n - from)));
+  int64_t many = n > from ? n - from : 1;
+  return (double)(from + (int64_t)(next(r) % (uint64_t)many));
 }
 
 void **data_buffers(Arena *a, const Kernel *k, uint64_t seed, double least) {
