@@ -12,58 +12,78 @@ int64_t cpu_axes_count(const CpuAxes *axes) {
   return n;
 }
 
+typedef void IxUse(void *ctx, const KVal *v, const Ix *ix);
+
 static const Ix *linear(Arena *a, const KBuf *b, const Ix *const *idx) {
   const Ix *sum = ix_const(a, 0);
   for (int d = 0; d < b->rank; d++) sum = ix_add(a, sum, ix_scale(a, idx[d], b->stride[d]));
   return sum;
 }
 
-static void each_in_expr(Arena *a, const Kernel *k, const KExpr *e, CpuIxVisit *visit, void *ctx) {
-  if (e->kind == KE_READ) visit(ctx, linear(a, &k->buf[e->ref], e->idx));
+static void each_in_expr(Arena *a, const Kernel *k, const KVal *v, const KExpr *e, IxUse *visit, void *ctx) {
+  if (e->kind == KE_READ) visit(ctx, v, linear(a, &k->buf[e->ref], e->idx));
   for (int i = 0; e->kind == KE_VALUE && i < e->nidx; i++) {
     int axis = k->val[e->ref].axis[i];
-    if (!ix_same(e->idx[i], ix_axis(a, axis, k->axis[axis].extent))) visit(ctx, e->idx[i]);
+    if (!ix_same(e->idx[i], ix_axis(a, axis, k->axis[axis].extent))) visit(ctx, v, e->idx[i]);
   }
-  if (e->ix) visit(ctx, e->ix);
+  if (e->ix) visit(ctx, v, e->ix);
   for (int i = 0; i < 3; i++)
-    if (e->arg[i]) each_in_expr(a, k, e->arg[i], visit, ctx);
+    if (e->arg[i]) each_in_expr(a, k, v, e->arg[i], visit, ctx);
 }
 
-void cpu_each_access(Arena *a, const Kernel *k, CpuIxVisit *visit, void *ctx) {
+/* Every index expression with the value it belongs to: element numbers of reads and stores, and all others.
+ */
+static void each_access(Arena *a, const Kernel *k, IxUse *visit, void *ctx) {
   for (int i = 0; i < k->nval; i++) {
     const KVal *v = &k->val[i];
-    each_in_expr(a, k, v->expr, visit, ctx);
+    each_in_expr(a, k, v, v->expr, visit, ctx);
     for (int r = 0; r < v->nred; r++) {
-      if (v->red[r].lo) visit(ctx, v->red[r].lo);
-      if (v->red[r].hi) visit(ctx, v->red[r].hi);
+      if (v->red[r].lo) visit(ctx, v, v->red[r].lo);
+      if (v->red[r].hi) visit(ctx, v, v->red[r].hi);
     }
   }
-  for (int s = 0; s < k->nstore; s++) visit(ctx, linear(a, &k->buf[k->store[s].buf], k->store[s].idx));
+  for (int s = 0; s < k->nstore; s++) {
+    const KStore *st = &k->store[s];
+    visit(ctx, &k->val[st->val], linear(a, &k->buf[st->buf], st->idx));
+  }
 }
 
-typedef struct Score {
+typedef struct Cost {
+  const Kernel *k;
   int axis;
-  double sum;
-} Score;
+  double use, sum;
+} Cost;
 
-static void score_access(void *ctx, const Ix *ix) {
-  Score *s = ctx;
-  int64_t coef;
-  if (!ix_coef(ix, s->axis, &coef))
-    s->sum -= 2;
-  else if (coef != 0)
-    s->sum += coef == 1 ? 1 : -2;
+/* The points at which a value is computed, and whether an axis is among theirs. */
+static double points_of(const Kernel *k, const KVal *v, int axis, bool *has) {
+  double n = 1;
+  *has = false;
+  for (int i = 0; i < v->naxes; i++) n *= (double)k->axis[v->axis[i]].extent, *has |= v->axis[i] == axis;
+  for (int i = 0; i < v->nred; i++)
+    n *= (double)k->axis[v->red[i].axis].extent, *has |= v->red[i].axis == axis;
+  return n;
 }
 
+static void add_cost(void *ctx, const KVal *v, const Ix *ix) {
+  enum { GATHER = CPU_GRAIN / 2 };
+  Cost *c = ctx;
+  bool has;
+  int64_t coef;
+  double points = points_of(c->k, v, c->axis, &has);
+  bool whole = ix_coef(ix, c->axis, &coef) && (coef == 0 || coef == 1);
+  c->sum += has ? points * (whole ? 1 : GATHER) / (c->use * CPU_GRAIN) : points;
+}
+
+/* The part of the vectors along an axis that holds elements. */
 static double vector_use(int64_t extent) {
   int64_t vectors = (extent + CPU_GRAIN - 1) / CPU_GRAIN;
   return (double)extent / (double)(vectors * CPU_GRAIN);
 }
 
-double cpu_lane_score(Arena *a, const Kernel *k, int axis) {
-  Score s = {axis, 0};
-  cpu_each_access(a, k, score_access, &s);
-  return s.sum > 0 ? s.sum * vector_use(k->axis[axis].extent) : s.sum;
+double cpu_lane_cost(Arena *a, const Kernel *k, int axis) {
+  Cost c = {k, axis, vector_use(k->axis[axis].extent), 0};
+  each_access(a, k, add_cost, &c);
+  return c.sum;
 }
 
 void cpu_fusion_init(CpuFusion *u, Arena *a, const Kernel *k) {
@@ -90,7 +110,8 @@ typedef struct Affine {
   bool holds;
 } Affine;
 
-static void check_affine(void *ctx, const Ix *ix) {
+static void check_affine(void *ctx, const KVal *v, const Ix *ix) {
+  (void)v;
   Affine *c = ctx;
   int64_t coef;
   if (!c->holds) return;
@@ -100,7 +121,7 @@ static void check_affine(void *ctx, const Ix *ix) {
 
 static bool stays_affine(const CpuFusion *u, const Ix *const *to, int fused) {
   Affine c = {u, to, fused, true};
-  cpu_each_access(u->arena, u->k, check_affine, &c);
+  each_access(u->arena, u->k, check_affine, &c);
   return c.holds;
 }
 

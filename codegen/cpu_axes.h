@@ -30,11 +30,9 @@ void cpu_fuse(CpuFusion *u, CpuAxes *axes, bool fill);
 
 void cpu_axes_add(CpuAxes *axes, const Kernel *k, int axis);
 int64_t cpu_axes_count(const CpuAxes *axes);
-/* Every store's element number, and every read's, in turn; all other index expressions too. */
-typedef void CpuIxVisit(void *ctx, const Ix *ix);
-void cpu_each_access(Arena *a, const Kernel *k, CpuIxVisit *visit, void *ctx);
-/* How well lanes along an axis suit the kernel's accesses: greater is better, 0 neither good nor bad. */
-double cpu_lane_score(Arena *a, const Kernel *k, int axis);
+/* What the kernel's accesses cost with lanes along an axis, in vector accesses: a gather is worth eight, and
+ * what does not run along the axis is done one by one. */
+double cpu_lane_cost(Arena *a, const Kernel *k, int axis);
 
 /* Tasks for that many units of work, which are dealt out whole; `work` counts elements. */
 int64_t cpu_task_count(const KPlan *p, int64_t units, int64_t work);

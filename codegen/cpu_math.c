@@ -55,9 +55,23 @@ static V power_of_two(CpuFn *f, V n) {
   return number(f, LLVMBuildShl(f->b, biased, cpu_i32(f, n, 23), ""));
 }
 
+/* x * 2^n, rounded once; n is a whole number whose low bits are those of `low` after the magic sum. Where
+ * there is no instruction for it, in two steps: the first is exact. */
+static V scaled(CpuFn *f, V x, V n, V low) {
+  LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx), i16 = LLVMInt16TypeInContext(f->cx);
+  if (f->target->lanes == 16 && cpu_width(x) == 16) {
+    V arg[] = {x, n, x, LLVMConstAllOnes(i16), LLVMConstInt(i32, 4, false)}; /* 4: the current rounding */
+    return cpu_call(f, "llvm.x86.avx512.mask.scalef.ps.512", NULL, arg, 5);
+  }
+  V whole = LLVMBuildSub(f->b, low, cpu_i32(f, low, 0x4b400000), "");
+  V half = LLVMBuildAShr(f->b, whole, cpu_i32(f, low, 1), "");
+  V rest = LLVMBuildSub(f->b, whole, half, "");
+  return mul(f, mul(f, x, power_of_two(f, half)), power_of_two(f, rest));
+}
+
 /* Error below 1.1 ulp over all x, denormal results included; beyond the range infinity and 0.
  * exp(x) = 2^n exp(r), |r| <= ln(2)/2, exp(r) = 1 + r + r^2 P(r) with P of degree 4 (Chebyshev, 8e-9 of
- * exp); 2^n in two steps, so that denormals round once. */
+ * exp). */
 V cpu_math_exp(CpuFn *f, V x) {
   static const double p[] = {0x1.6d117cp-10, 0x1.120be2p-7, 0x1.555518p-5, 0x1.5554dcp-3, 0.5};
   x = bounded(f, LLVMRealOGT, x, 89);
@@ -66,11 +80,7 @@ V cpu_math_exp(CpuFn *f, V x) {
   V r = cpu_fma(f, n, cpu_f32(f, n, -0x1.62e43p-1), x);
   r = cpu_fma(f, n, cpu_f32(f, n, 0x1.05c61p-29), r);
   V e = cpu_fma(f, mul(f, r, r), polynomial(f, r, p, 5), r);
-  e = add(f, e, cpu_f32(f, e, 1));
-  V whole = LLVMBuildSub(f->b, low, cpu_i32(f, low, 0x4b400000), "");
-  V half = LLVMBuildAShr(f->b, whole, cpu_i32(f, low, 1), "");
-  V rest = LLVMBuildSub(f->b, whole, half, "");
-  return mul(f, mul(f, e, power_of_two(f, half)), power_of_two(f, rest));
+  return scaled(f, add(f, e, cpu_f32(f, e, 1)), n, low);
 }
 
 /* log of a normal x > 0, as Cephes' logf: x = 2^e m with sqrt(1/2) <= m < sqrt(2). */

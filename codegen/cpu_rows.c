@@ -170,9 +170,9 @@ static void choose_lane(RowShape *s) {
   double best = 0;
   s->lane = lane && lane->naxes ? lane->axis[0] : -1;
   for (int i = s->k->naxes - 1; i >= 0 && !(lane && lane->naxes); i--) {
-    double score = cpu_lane_score(s->arena, s->k, i);
-    if (s->lane >= 0 && score <= best) continue;
-    s->lane = i, best = score;
+    double cost = cpu_lane_cost(s->arena, s->k, i);
+    if (s->lane >= 0 && cost >= best) continue;
+    s->lane = i, best = cost;
   }
   s->by_column = s->lane >= 0 && s->is_outer[s->lane] && s->k->axis[s->lane].extent > 1;
 }
