@@ -26,15 +26,32 @@ void cpu_debug_open(CpuModule *m) {
   flag(m, "Dwarf Version", 4);
 }
 
+/* A function at the kernel's place. */
+static LLVMMetadataRef add_function(CpuFn *f, LLVMValueRef fn, const char *symbol, unsigned line) {
+  LLVMMetadataRef file = file_of(f->dib, f->k->loc.src);
+  LLVMMetadataRef type = LLVMDIBuilderCreateSubroutineType(f->dib, file, NULL, 0, LLVMDIFlagZero);
+  LLVMMetadataRef scope =
+      LLVMDIBuilderCreateFunction(f->dib, file, symbol, strlen(symbol), symbol, strlen(symbol), file, line,
+                                  type, false, true, line, LLVMDIFlagZero, true);
+  LLVMSetSubprogram(fn, scope);
+  return scope;
+}
+
+static unsigned line_of(const CpuFn *f) {
+  return f->k->loc.line > 0 ? (unsigned)f->k->loc.line : 0;
+}
+
 void cpu_debug_function(CpuModule *m, CpuFn *f, const char *symbol) {
-  LLVMMetadataRef file = file_of(m->dib, f->k->loc.src);
-  LLVMMetadataRef type = LLVMDIBuilderCreateSubroutineType(m->dib, file, NULL, 0, LLVMDIFlagZero);
-  unsigned line = f->k->loc.line > 0 ? (unsigned)f->k->loc.line : 0;
-  f->scope = LLVMDIBuilderCreateFunction(m->dib, file, symbol, strlen(symbol), symbol, strlen(symbol), file,
-                                         line, type, false, true, line, LLVMDIFlagZero, true);
   f->dib = m->dib;
-  LLVMSetSubprogram(f->fn, f->scope);
+  f->scope = add_function(f, f->fn, symbol, line_of(f));
   cpu_at_loc(f, f->k->loc);
+}
+
+void cpu_debug_helper(CpuFn *f, LLVMValueRef fn, LLVMBuilderRef b) {
+  size_t len;
+  unsigned line = line_of(f);
+  LLVMMetadataRef scope = add_function(f, fn, LLVMGetValueName2(fn, &len), line);
+  LLVMSetCurrentDebugLocation2(b, LLVMDIBuilderCreateDebugLocation(f->cx, line, 0, scope, NULL));
 }
 
 void cpu_at_loc(CpuFn *f, Loc loc) {

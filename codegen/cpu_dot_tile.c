@@ -147,6 +147,7 @@ LLVMValueRef dot_tile(CpuFn *f, const DotTile *t) {
   b.unit = t->pairs ? i32 : f32;
   b.units = LLVMVectorType(b.unit, (unsigned)lanes);
   b.acc = LLVMVectorType(f32, (unsigned)lanes);
+  cpu_debug_helper(f, b.fn, b.b);
   build(&b);
   LLVMDisposeBuilder(b.b);
   return b.fn;

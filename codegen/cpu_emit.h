@@ -157,6 +157,8 @@ LLVMValueRef cpu_identity(CpuFn *f, KReduce r, DType acc);
 
 /* Later instructions belong to this place of the description. */
 void cpu_at_loc(CpuFn *f, Loc loc);
+/* A function that the kernel calls gets the kernel's place, and so does all that `b` builds from here on. */
+void cpu_debug_helper(CpuFn *f, LLVMValueRef fn, LLVMBuilderRef b);
 
 /* The skeletons: emit the whole body between task and end; how many tasks; bytes of scratch a thread. */
 void cpu_flat(CpuFn *f);
