@@ -1,6 +1,6 @@
 /* Loads and stores at the current point. The lane axis' slope in the element number chooses the access: one
  * vector, one element for all lanes, or gather and scatter. */
-#include "codegen/cpu_emit.h"
+#include "codegen/cpu_impl.h"
 
 CpuLanes cpu_scalar(CpuFn *f) {
   CpuLanes saved = {f->lanes, f->mask, f->guard};
@@ -141,9 +141,10 @@ static void check(CpuFn *f, int buf, const Ix *const *idx, LLVMValueRef lanes) {
   if (!bad) return;
   if (lanes) bad = LLVMBuildAnd(f->b, bad, lanes, "");
   if (f->lanes > 1) bad = cpu_call(f, "llvm.vector.reduce.or", LLVMTypeOf(bad), &bad, 1);
-  LLVMBasicBlockRef after = cpu_if(f, bad, "red_zone");
+  LLVMBasicBlockRef region = cpu_memo_region(f), after = cpu_if(f, bad, "red_zone");
   cpu_call(f, "llvm.trap", NULL, NULL, 0);
   cpu_if_end(f, after);
+  cpu_memo_extend(f, region);
 }
 
 /* Every index stays inside the buffer whatever the axes' values are, so that the read needs no guard. */
