@@ -19,6 +19,8 @@ typedef struct CpuTarget {
 
 /* The row named `name` ("native": the machine this runs on), or NULL. */
 const CpuTarget *cpu_target(const char *name);
+/* The rows' names, NULL-ended, for messages. */
+const char *const *cpu_target_names(Arena *a);
 
 /* How many tasks a launch of the kernel has, and how many bytes of scratch a thread needs: functions of the
  * plan and shape alone. */

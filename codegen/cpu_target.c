@@ -77,3 +77,9 @@ static const CpuTarget *native(void) {
 const CpuTarget *cpu_target(const char *name) {
   return strcmp(name, "native") ? row(name) : native();
 }
+
+const char *const *cpu_target_names(Arena *a) {
+  const char **names = ARENA_ARRAY(a, TARGETS + 1, const char *);
+  for (int i = 0; i < TARGETS; i++) names[i] = targets[i].name;
+  return names;
+}

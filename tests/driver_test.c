@@ -54,7 +54,7 @@ START_TEST(errors_of_the_users_leave_no_program) {
   ENDS(1, TESSERA " build missing.tess -o p");
   SAYS("missing.tess: error: cannot read the file: No such file");
   ENDS(1, VIT " -o p --target cpu:pdp11");
-  SAYS("unknown target \"cpu:pdp11\"");
+  SAYS("unknown target \"cpu:pdp11\"; expected cpu:NAME (native, znver5, ");
   ENDS(1, VIT " -D detph=1 -o p");
   SAYS("depth");
   ENDS(1, VIT " -D img=27 -o p");

@@ -34,13 +34,22 @@ static bool find_cuda_target(Build *b, const char *archs) {
   return cuda_archs(b->arena, archs, &b->arch, &b->narch) && !b->o->poison;
 }
 
+static bool unknown_target(Build *b) {
+  const char *list = "native";
+  for (const char *const *name = cpu_target_names(b->arena); *name; name++)
+    list = arena_printf(b->arena, "%s, %s", list, *name);
+  diag_error((Loc){0}, "unknown target \"%s\"; expected cpu:NAME (%s) or cuda:sm_80,sm_90a and the like",
+             b->o->target, list);
+  return false;
+}
+
 static bool find_target(Build *b) {
   const char *t = b->o->target;
   if (strncmp(t, "cuda:", 5) == 0) return find_cuda_target(b, t + 5);
   if (strncmp(t, "cpu:", 4) == 0) b->cpu = cpu_target(t + 4);
-  if (b->cpu) b->target = arena_printf(b->arena, "cpu:%s", b->cpu->name);
-  if (!b->cpu) diag_error((Loc){0}, "unknown target \"%s\"; \"cpu:native\" is this machine", t);
-  return b->cpu != NULL;
+  if (!b->cpu) return unknown_target(b);
+  b->target = arena_printf(b->arena, "cpu:%s", b->cpu->name);
+  return true;
 }
 
 /* The text of a stage, when --emit asks for it. */

@@ -28,7 +28,7 @@ static const char build[] =
     "  -D @FILE              set those that the metadata of a safetensors file names\n"
     "  -o PROGRAM            where to write the program\n"
     "  --block NAME          which train block, where the description has several\n"
-    "  --target cpu:NAME     the processor: native (this machine's), or a name that \"cpu:?\" lists\n"
+    "  --target cpu:NAME     the processor: native (this machine's, the default) or as in \"cpu:znver4\"\n"
     "  --target cuda:ARCH,.. NVIDIA GPUs: sm_80,sm_90a\n"
     "  --threads N           the most threads that the program may use (64); memory is counted for each\n"
     "  --emit=KIND DIR       also write graph, kernels, llvm, asm or cuda into the folder\n"

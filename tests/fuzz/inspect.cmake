@@ -1,0 +1,1 @@
+tessera_fuzzer(inspect codegen SEEDS tests/fuzz/seed/*.manifest)
