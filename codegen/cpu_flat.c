@@ -1,5 +1,7 @@
-/* The flat skeleton: a map over one domain, no reduction. Neighbouring axes run as one where every access
- * allows; the innermost is cut into vectors, the rest and long innermost axes into units that tasks share. */
+/* The flat skeleton: a map over one domain, which all stores share; no reduction. Neighbouring axes run as
+ * one where every access allows; the innermost is cut into vectors, the rest and long innermost axes into
+ * units that tasks share. Role `lane` (else the first store's contiguous axis) names the axis in vectors;
+ * number `tasks` (else one for every 16 K elements) how many there are. */
 #include "codegen/cpu_axes.h"
 
 enum { CHUNK = 4096 };

@@ -1,5 +1,9 @@
 /* The row skeleton's analysis. Values are computed in passes over the row: a reduction's result is known only
- * when its pass is over, so what uses it comes in a later pass; what runs over the same axes shares one. */
+ * when its pass is over, so what uses it comes in a later pass; what runs over the same axes shares one.
+ *
+ * Roles: `outer`, the axes that tasks share and that every store has; `row`, what stays resident; `lane`, the
+ * axis in vectors, of the row or an outer one (else the cheapest for the accesses). Place `row` keeps a
+ * value's row in scratch; other values are evaluated at each use. Number `tasks` as in the flat skeleton. */
 #include "codegen/cpu_rows.h"
 
 #include <string.h>
