@@ -14,6 +14,13 @@
 /* No deflate stream grows more than this, so a header can't promise more. */
 enum { MAX_RATIO = 1032, UNSIGNED_BYTES = 8, CHUNK = 1 << 20 };
 
+/* What zlib says, without the number of the descriptor that it begins with. */
+static void damaged(gzFile gz, const RtIdx *x) {
+  int code;
+  const char *why = gzerror(gz, &code), *behind = strstr(why, ">: ");
+  rt_error("%s: the file is damaged: %s", x->path, behind ? behind + 3 : why);
+}
+
 /* Reads up to n bytes, less only at the end; -1 with an error reported. */
 static int64_t take(gzFile gz, const RtIdx *x, void *to, uint64_t n) {
   uint64_t got = 0;
@@ -21,8 +28,7 @@ static int64_t take(gzFile gz, const RtIdx *x, void *to, uint64_t n) {
     uint64_t want = n - got < CHUNK ? n - got : CHUNK;
     int r = gzread(gz, (char *)to + got, (unsigned)want);
     if (r < 0) {
-      int code;
-      rt_error("%s: %s", x->path, gzerror(gz, &code));
+      damaged(gz, x);
       return -1;
     }
     if (r == 0) break;

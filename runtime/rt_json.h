@@ -12,7 +12,7 @@ typedef struct RtJson {
   size_t len, at;
   bool failed;
   size_t error_at;
-  char error[96]; /* "expected ':', found '}'" */
+  char error[240]; /* "expected ':', found '}'" */
 } RtJson;
 
 RtJson rt_json_new(char *text, size_t len);

@@ -195,8 +195,26 @@ static bool first_of_module(uint32_t i) {
   return true;
 }
 
+/* Whether the program has a frozen module of that name; else an error. */
+static bool is_module(const char *name) {
+  const char **known = RT_NEW(tess_program.nstate, const char *);
+  int n = 0;
+  bool found = false;
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    if (rt_is_foreign(&tess_program.state[i]) && first_of_module(i))
+      known[n++] = tess_program.state[i].module;
+  for (int i = 0; i < n; i++) found = found || !strcmp(known[i], name);
+  const char *near = rt_nearest(name, known, n);
+  if (!found)
+    rt_error("--frozen %s: the program has no frozen module %s%s%s%s", name, name,
+             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+  free(known);
+  return found;
+}
+
 bool rt_frozen_complete(const RtOptions *o) {
   bool ok = true;
+  for (int i = 0; i < o->nfrozen; i++) ok = is_module(o->frozen[i].module) && ok;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
     if (!rt_is_foreign(st) || !first_of_module(i) || named(o, st->module)) continue;

@@ -25,7 +25,7 @@ bool rt_is_foreign(const TessState *s);
 bool rt_load_init(RtSession *s, const char *path, bool all);
 /* --frozen: loads the states of each module that is named, and fills in the hashes of the files. */
 bool rt_load_frozen(RtSession *s, RtOptions *o);
-/* Whether every foreign module was named by --frozen; else an error for each. */
+/* Whether --frozen names every foreign module and nothing else; else an error for each. */
 bool rt_frozen_complete(const RtOptions *o);
 
 #endif

@@ -87,11 +87,12 @@ static bool all_pass(const RtReplay *r) {
   return ok;
 }
 
-/* Keys of the file that the program has no use for, on standard error and in the result. */
-static void json_ignored(const RtReplay *r) {
+/* Keys of the file that the program has no use for, on standard error and in the result; a run that ended
+ * early does not know. */
+static void json_ignored(const RtReplay *r, bool ran) {
   const char **name = RT_NEW(r->f->ntensor, const char *);
   int n = 0;
-  for (int i = 0; i < r->f->ntensor; i++)
+  for (int i = 0; ran && i < r->f->ntensor; i++)
     if (!r->f->tensor[i].used) name[n++] = r->f->tensor[i].name;
   for (int i = 0; i < n; i++) rt_note("%s: ignored \"%s\"", r->f->path, name[i]);
   json_names("ignored", name, n);
@@ -112,7 +113,7 @@ bool rt_replay_print(const RtReplay *r, bool ran) {
   json_kinds(r, "bound", BOUND);
   printf(",\"steps\":%" PRIu64 ",\"left_out\":%" PRIu64, r->steps, r->left_out);
   json_names("missing", missing, n);
-  json_ignored(r);
+  json_ignored(r, ran);
   printf(",\"ok\":%s}\n", ok ? "true" : "false");
   return ok;
 }

@@ -79,7 +79,7 @@ static bool parse_type(RtJson *j, RtTensor *t) {
   const char *name = rt_json_string(j);
   if (!name) return false;
   t->type = rt_type_parse(name);
-  return t->type < RT_TYPE_COUNT || rt_json_fail(j, start, "found the unknown dtype \"%.24s\"", name);
+  return t->type < RT_TYPE_COUNT || rt_json_fail(j, start, "found the unknown dtype \"%.96s\"", name);
 }
 
 static bool parse_offsets(RtJson *j, RtTensor *t) {
@@ -98,7 +98,7 @@ static bool parse_field(RtJson *j, RtTensor *t, unsigned *has) {
                  : !strcmp(key, "shape")        ? HAS_SHAPE
                  : !strcmp(key, "data_offsets") ? HAS_OFFSETS
                                                 : 0;
-  if (*has & bit) return rt_json_fail(j, start, "a second \"%s\" of tensor \"%.40s\"", key, t->name);
+  if (*has & bit) return rt_json_fail(j, start, "a second \"%s\" of tensor \"%.96s\"", key, t->name);
   *has |= bit;
   switch (bit) {
   case HAS_TYPE: return parse_type(j, t);
@@ -114,15 +114,15 @@ static bool check_extent(RtJson *j, size_t at, const RtFile *f, RtTensor *t) {
   t->count = 1;
   for (uint32_t i = 0; i < t->rank; i++)
     if (__builtin_mul_overflow(t->count, t->dim[i], &t->count))
-      return rt_json_fail(j, at, "tensor \"%.40s\" has more than 2^64 elements", t->name);
+      return rt_json_fail(j, at, "tensor \"%.96s\" has more than 2^64 elements", t->name);
   uint64_t bytes;
   if (__builtin_mul_overflow(t->count, rt_type_size(t->type), &bytes))
-    return rt_json_fail(j, at, "tensor \"%.40s\" has more than 2^64 bytes", t->name);
+    return rt_json_fail(j, at, "tensor \"%.96s\" has more than 2^64 bytes", t->name);
   if (t->begin > t->end || t->end > limit)
-    return rt_json_fail(j, at, "\"%.16s\" lies at %" PRIu64 " .. %" PRIu64 ", the data has %" PRIu64 " bytes",
+    return rt_json_fail(j, at, "\"%.96s\" lies at %" PRIu64 " .. %" PRIu64 ", the data has %" PRIu64 " bytes",
                         t->name, t->begin, t->end, limit);
   if (t->end - t->begin != bytes)
-    return rt_json_fail(j, at, "\"%.24s\": found %" PRIu64 " bytes, its shape needs %" PRIu64, t->name,
+    return rt_json_fail(j, at, "\"%.96s\": found %" PRIu64 " bytes, its shape needs %" PRIu64, t->name,
                         t->end - t->begin, bytes);
   return true;
 }
@@ -138,7 +138,7 @@ static bool parse_tensor(RtJson *j, RtFile *f, size_t at, RtTensor *t) {
   }
   if (has != HAS_ALL) {
     const char *lacks = !(has & HAS_TYPE) ? "dtype" : !(has & HAS_SHAPE) ? "shape" : "data_offsets";
-    return rt_json_fail(j, at, "tensor \"%.40s\" has no \"%s\"", t->name, lacks);
+    return rt_json_fail(j, at, "tensor \"%.96s\" has no \"%s\"", t->name, lacks);
   }
   return check_extent(j, at, f, t);
 }

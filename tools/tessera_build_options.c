@@ -22,6 +22,13 @@ static void set_threads(Args *args, BuildOptions *o, const char *text) {
   o->threads = (int)n;
 }
 
+static void set_description(Args *args, BuildOptions *o, const char *word) {
+  if (args->wrong) return;
+  if (o->description)
+    args_fail(args, "one description at a time; found \"%s\" after \"%s\"", word, o->description);
+  o->description = word;
+}
+
 static void read_one(Args *args, BuildOptions *o) {
   const char *text = NULL;
   if (args_option(args, "-D", &text)) {
@@ -35,10 +42,8 @@ static void read_one(Args *args, BuildOptions *o) {
     if (!args->wrong) set_threads(args, o, text);
   } else if (args_flag(args, "--debug-poison")) {
     o->poison = true;
-  } else if (o->description) {
-    args_fail(args, "one description at a time; found \"%s\" after \"%s\"", args_word(args), o->description);
   } else {
-    o->description = args_word(args);
+    set_description(args, o, args_word(args));
   }
 }
 
