@@ -1,3 +1,10 @@
 # The whole way, as people walk it: tests/e2e/NAME.sh builds programs by the driver and runs them.
 add_executable(make_replay e2e/make_replay.c)
 target_link_libraries(make_replay PRIVATE frontend passes tessera_rt)
+
+foreach(name golden sizes eps bits memory artifact finite errors)
+  add_test(NAME e2e_${name}
+           COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/e2e/${name}.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  set_tests_properties(e2e_${name} PROPERTIES LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77
+                       ENVIRONMENT SANITIZED=$<BOOL:${TESSERA_SANITIZE}>)
+endforeach()
