@@ -5,61 +5,57 @@
 typedef struct Old {
   const State *state; /* being overwritten */
   Group *writer;
-  bool possible;
 } Old;
 
-static const State *owner(const State *s) {
-  return s->group ? s->group : s;
-}
-
-static bool overlap(const State *a, const State *b) {
-  if (owner(a) != owner(b)) return false;
-  int64_t a0 = a->group ? a->offset : 0, b0 = b->group ? b->offset : 0;
-  return a0 < b0 + shape_count(&b->shape) && b0 < a0 + shape_count(&a->shape);
+static bool is_old(const Node *read, const Old *o) {
+  return read->op == O_STATE && states_overlap(read->at.state, o->state);
 }
 
 /* Inside the writer's own kernel the old value may only be read at the point being written. */
 static bool own_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   (void)l;
   const Old *o = ctx;
-  if (read->op != O_STATE || !overlap(read->at.state, o->state)) return true;
-  return aligned && read->at.state == o->state;
+  return !is_old(read, o) || (aligned && read->at.state == o->state);
 }
 
 static bool other_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   (void)l, (void)aligned;
-  const Old *o = ctx;
-  return read->op != O_STATE || !overlap(read->at.state, o->state);
+  return !is_old(read, ctx);
 }
 
-static bool reads_old(Lower *l, Group *g, Old *o) {
-  for (int i = 0; i < g->nroot; i++)
-    if (!lower_reads(l, g->root[i], other_visit, o)) return true;
+static bool is_core(const Group *g, const Node *n) {
   for (int i = 0; i < g->ncore; i++)
-    if (!lower_reads(l, g->core[i], other_visit, o)) return true;
+    if (g->core[i] == n) return true;
   return false;
 }
 
-static bool own_reads_fit(Lower *l, Old *o) {
-  for (int i = 0; i < o->writer->nroot; i++)
-    if (!lower_reads(l, o->writer->root[i], own_visit, o)) return false;
-  for (int i = 0; i < o->writer->ncore; i++)
-    if (!lower_reads(l, o->writer->core[i], other_visit, o)) return false;
+/* A reduction reads points other than the one being written, also through its own kernel's values. */
+static bool core_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  const Old *o = ctx;
+  bool own = group_of(site_of(l, read)) == o->writer;
+  return other_visit(l, read, aligned, ctx) && (!own || is_core(o->writer, read));
+}
+
+static bool each(Lower *l, const Node *const *n, int count, LowerVisit *visit, Old *o) {
+  for (int i = 0; i < count; i++)
+    if (!lower_reads(l, n[i], visit, o)) return false;
   return true;
 }
 
-/* Another assignment copies the old value at the end of the entry. */
-static bool copied_later(const Lower *l, const State *s) {
-  for (int i = 0; i < l->entry->nassign; i++) {
-    const Assign *a = &l->entry->assign[i];
-    if (a->value->op == O_STATE && a->state != s && overlap(a->value->at.state, s)) return true;
-  }
-  return false;
+static bool reads_old(Lower *l, Group *g, Old *o) {
+  return !each(l, g->root, g->nroot, other_visit, o) || !each(l, g->held, g->nheld, other_visit, o) ||
+         !each(l, g->core, g->ncore, other_visit, o);
+}
+
+static bool own_reads_fit(Lower *l, Old *o) {
+  const Group *g = o->writer;
+  if (!reads_old(l, o->writer, o)) return true;
+  return each(l, g->root, g->nroot, own_visit, o) && each(l, g->held, g->nheld, own_visit, o) &&
+         each(l, g->core, g->ncore, core_visit, o);
 }
 
 /* Readers of the old value must not need the new one. */
 static bool readers_fit(Lower *l, Old *o) {
-  if (copied_later(l, o->state)) return false;
   for (int i = 0; i < l->ngroup; i++) {
     Group *g = l->group[i];
     if (g->merged || g == o->writer || !reads_old(l, g, o)) continue;

@@ -36,7 +36,8 @@ static bool reads(Lower *l, const Node *n, bool aligned, LowerVisit *visit, void
 /* The same for the operands of n, whatever is decided for n itself. */
 bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx) {
   l->mark++;
-  l->backward = !site_of(l, n)->forward;
+  const Group *g = group_of(site_of(l, n));
+  l->backward = g && g->backward;
   bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
   for (int i = 0; i < n->nin; i++)
     if (!reads(l, n->in[i], keeps, visit, ctx)) return false;

@@ -7,7 +7,6 @@ enum { MOST_RECUTS = 8 };
 
 KBuild kb_new(Lower *l, Group *g, Arena *a) {
   KBuild b = {.l = l, .group = g, .arena = a};
-  b.backward = !site_of(l, g->ncore ? g->core[0] : g->root[0])->forward;
   kb_roles(&b);
   return b;
 }

@@ -46,7 +46,6 @@ struct KBuild {
   void *ctx;                                  /* the body's own */
   int acc;                                    /* the contraction's value */
   bool combine;                               /* sums partials, not elements */
-  bool backward;                              /* of the backward pass: what is made again there is not read */
   bool dry, misfit; /* only looking whether reads of the group are at their points; one was not */
   int nmemo, cap_memo;
   KMemo *memo;
@@ -82,6 +81,8 @@ typedef struct Sum {
   Shape kept, gone; /* extents of the results' points and of the terms */
 } Sum;
 Sum kb_sum(const Node *n);
+/* The number of the term at hand, over the partial and row axes; in the last partial perhaps beyond them. */
+const Ix *kb_term(KBuild *b, const Sum *s);
 /* The roles of the kernel that combines partials instead: its row is the parts. */
 void kb_combine_roles(KBuild *b, const Sum *s);
 /* A contraction's operand on side 0 (m) or 1 (n), and the index into it at the current point. */

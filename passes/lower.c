@@ -15,6 +15,7 @@ typedef struct Copy {
   int64_t at;
   const Node *concat; /* or NULL */
   int64_t start;      /* of the part, along the concatenation's axis */
+  bool backward;      /* of the concatenation's group */
 } Copy;
 
 static const Ix *place(KBuild *b, const Copy *c, const Ix **idx) {
@@ -36,7 +37,7 @@ static void copy_body(KBuild *b) {
 }
 
 static void copy(Lower *l, Copy *c, const char *kind, uint64_t guard) {
-  Group alone = {.root = &c->from, .nroot = 1};
+  Group alone = {.root = &c->from, .nroot = 1, .backward = c->backward};
   KBuild b = kb_new(l, &alone, l->arena);
   b.ctx = c;
   kb_write(&b, kind, copy_body);
@@ -45,7 +46,7 @@ static void copy(Lower *l, Copy *c, const char *kind, uint64_t guard) {
 
 static void lower_concat(Lower *l, Group *g) {
   const Site *s = site_of(l, g->root[0]);
-  Copy c = {.to = s->buf, .at = s->at, .concat = g->root[0]};
+  Copy c = {.to = s->buf, .at = s->at, .concat = g->root[0], .backward = g->backward};
   for (int i = 0; i < c.concat->nin; i++) {
     c.from = c.concat->in[i];
     copy(l, &c, "concat", kb_guard(l, g));
@@ -64,15 +65,13 @@ void lower_group(Lower *l, Group *g) {
   }
 }
 
-/* Old values that are kept go first: what they are copied from may be overwritten by a later copy. */
 void lower_copies(Lower *l) {
-  for (int kept = 1; kept >= 0; kept--)
-    for (int i = 0; i < l->entry->nassign; i++) {
-      const Assign *a = &l->entry->assign[i];
-      const State *s = a->state;
-      if (site_of(l, a->value)->assign == a || (a->value->op == O_STATE) != kept) continue;
-      Copy c = {.from = a->value, .to = l->state_buf[s->id]};
-      c.at = s->group ? s->offset * dtype_size(s->dtype) : 0;
-      copy(l, &c, "copy", 0);
-    }
+  for (int i = 0; i < l->entry->nassign; i++) {
+    const Assign *a = &l->entry->assign[i];
+    const State *s = a->state;
+    if (site_of(l, a->value)->assign == a) continue;
+    Copy c = {.from = a->value, .to = l->state_buf[s->id]};
+    c.at = s->group ? s->offset * dtype_size(s->dtype) : 0;
+    copy(l, &c, "copy", 0);
+  }
 }

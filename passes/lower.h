@@ -24,8 +24,11 @@ struct Group {
   int nroot, cap_root;
   const Node *
       *root; /* what it stores, at its points: the results' (or the first root's), or the row's elements */
+  int nheld, cap_held;
+  const Node **held; /* what it computes for itself alone */
   int ndep, cap_dep;
   Group **dep;     /* groups whose results it reads, or which must run before it */
+  bool backward;   /* of the backward pass: makes again what is not kept */
   bool alone;      /* stores a value that may be supplied: nothing else may join */
   Group *merged;   /* the group that took this one over, or NULL */
   int mark;        /* of the search that saw it last */
@@ -39,7 +42,7 @@ typedef struct Site {
   bool forward;         /* the losses need it */
   bool late;            /* read by a value that they do not need: kept for the backward pass */
   bool recompute;       /* stored for the forward pass; written again into the backward pass' kernels */
-  bool padded;          /* read by a pad, perhaps out of range */
+  bool padded;          /* read beyond its extent, under a condition */
   bool pinned;          /* its memory lives for the whole entry */
   bool row;             /* a root at the row's elements, not at the results' points */
   int shared;           /* the look for shared reads that met it last */
@@ -128,7 +131,7 @@ bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx);
 bool group_may_take(Lower *l, Group *g, const Node *n, bool row);
 /* The same for another reduction n of g's rows. */
 bool group_may_reduce(Lower *l, Group *g, const Node *n);
-/* Whether n sums the rows of the contraction's left side over what is contracted. */
+/* Whether n sums the rows of the contraction's left side over what is contracted, in the result's order. */
 bool group_sums_beside(const Node *contract, const Node *n);
 
 /* passes/layout.c: memory order of every stored node, buffers made. */
@@ -147,6 +150,11 @@ void lower_sum(Lower *l, Group *g);
 void lower_copies(Lower *l);
 
 /* passes/tables.c: the program's states and values; memory of each state by its id; where the values are. */
+/* Whether two states have memory in common. */
+bool states_overlap(const State *a, const State *b);
+/* Old values of states that are assigned to others, or named while the state gets a new value, become nodes
+ * of their own, with memory of their own. */
+void prog_keep_old(Graph *g);
 PBuf **prog_states(Prog *p);
 void prog_values(Prog *p);
 void prog_bind_values(Lower *l);

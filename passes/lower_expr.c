@@ -34,7 +34,7 @@ const Ix *kb_address(KBuild *b, const Node *n, const Ix *const *idx) {
 int kb_buf(KBuild *b, PBuf *buf, int64_t at, DType t, int64_t count, bool out) {
   for (int i = 0; i < b->nbuf; i++) {
     if (b->bound[i].buf != buf || b->bound[i].at != at || b->k->buf[i].dim[0] != count) continue;
-    if (out && b->k->buf[i].kind == KB_IN) b->k->buf[i].kind = KB_INOUT;
+    if (out != (b->k->buf[i].kind == KB_OUT)) b->k->buf[i].kind = KB_INOUT;
     return i;
   }
   ARENA_GROW(mem(b), b->bound, b->nbuf, b->cap_buf);
@@ -190,6 +190,15 @@ static const KExpr *lower_WINDOW(KBuild *b, const Node *n, const Ix *const *idx)
   return kb_expr(b, n->in[0], of);
 }
 
+/* Whether the group itself makes a gather's index, or a view of it on the way: an address needs memory. */
+static bool makes_index(const KBuild *b, const Node *gather) {
+  const Node *base = lower_index_base(gather);
+  for (const Node *n = gather->in[1];; n = n->in[0]) {
+    if (group_of(site_of(b->l, n)) == b->group) return true;
+    if (n == base) return false;
+  }
+}
+
 static const KExpr *lower_GATHER(KBuild *b, const Node *n, const Ix *const *idx) {
   const Node *x = n->in[0], *index = n->in[1];
   const Ix *of[MAX_RANK] = {0};
@@ -198,7 +207,7 @@ static const KExpr *lower_GATHER(KBuild *b, const Node *n, const Ix *const *idx)
   if (at->kind != KE_READ && !b->dry) ice("the index of gather (node %d) is not in memory", n->id);
   for (int i = 0; i < x->shape.rank; i++) of[i] = idx[i];
   if (b->dry) {
-    b->misfit |= group_of(site_of(b->l, lower_index_base(n))) == b->group; /* an address needs memory */
+    b->misfit |= makes_index(b, n);
     of[nbatch] = ix_const(mem(b), 0);
     return kb_expr(b, x, of);
   }
@@ -338,7 +347,7 @@ static const KExpr *at_point(KBuild *b, const Node *n, const Ix *const *idx) {
 const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
   if (in_group(b, s)) return at_point(b, n, idx);
-  if (s->where != W_INLINE && site_is_read(s, b->backward)) return read(b, n, idx);
+  if (s->where != W_INLINE && site_is_read(s, b->group->backward)) return read(b, n, idx);
   if (!worth_sharing(b, n, idx)) return rules[n->op](b, n, idx);
   const KExpr *e = recall(b, n, idx);
   if (e) return e;

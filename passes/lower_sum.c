@@ -8,22 +8,20 @@ static KReduce kind_of(const Node *n) {
 }
 
 /* The term is the element if its index is the result's place, else zero. */
-static const KExpr *scatter_term(KBuild *b, const Node *n) {
+static const KExpr *scatter_term(KBuild *b, const Node *n, const Ix *term) {
   Arena *a = b->arena;
   int nbatch = n->in[1]->shape.rank - 1;
   const Ix **idx = kb_unflatten(b, &n->shape, b->points.linear);
   const KExpr *place = kexpr_index(a, DT_I32, idx[nbatch]);
-  idx[nbatch] = kb_find_role(b, "row")->linear;
+  idx[nbatch] = term;
   const KExpr *hit = kexpr_elt(a, E_EQ, kb_expr(b, n->in[1], idx), place, NULL);
   return kexpr_elt(a, E_SELECT, hit, kb_expr(b, n->in[0], idx), kexpr_const(a, n->dtype, 0));
 }
 
 /* The last partial may be short: what is beyond the terms counts as nothing. */
-static const KExpr *inside(KBuild *b, const Node *n, const Sum *s, const KExpr *e) {
+static const KExpr *inside(KBuild *b, const Node *n, const Sum *s, const Ix *term, const KExpr *e) {
   Arena *a = b->arena;
   if (s->parts * s->chunk == s->terms) return e;
-  const Ix *term =
-      ix_add(a, ix_scale(a, kb_find_role(b, "part")->linear, s->chunk), kb_find_role(b, "row")->linear);
   const KExpr *in =
       kexpr_elt(a, E_LT, kexpr_index(a, DT_I32, term), kexpr_const(a, DT_I32, (double)s->terms), NULL);
   double neutral = kind_of(n) == KR_MAX ? -__builtin_inf() : 0;
@@ -32,7 +30,9 @@ static const KExpr *inside(KBuild *b, const Node *n, const Sum *s, const KExpr *
 
 static const KExpr *term(KBuild *b, const Node *n) {
   Sum s = kb_sum(n);
-  return inside(b, n, &s, n->op == O_SCATTER ? scatter_term(b, n) : kb_expr(b, n->in[0], b->row.idx));
+  const Ix *at = kb_term(b, &s);
+  const KExpr *e = n->op == O_SCATTER ? scatter_term(b, n, at) : kb_expr(b, n->in[0], b->row.idx);
+  return inside(b, n, &s, at, e);
 }
 
 static int define_whole(KBuild *b, const Node *n) {

@@ -35,6 +35,7 @@ static void open_entry(Ctx *c, EntryKind e, PBuf **states) {
 /* The world's tables: states with their memory, named values. */
 static void pass_tables(Ctx *c) {
   Prog *p = c->prog = ARENA_NEW(c->arena, Prog);
+  prog_keep_old(c->graph);
   p->arena = c->arena;
   p->graph = c->graph;
   PBuf **states = prog_states(p);
@@ -62,7 +63,8 @@ static void pass_layout(Ctx *c) {
 static void write_kernels(Lower *l) {
   int n;
   Group **order = lower_order(l, &n);
-  for (int i = 0; i < n; i++) lower_group(l, order[i]);
+  for (int i = 0; i < n; i++)
+    if (order[i]->nroot) lower_group(l, order[i]);
   lower_copies(l);
   prog_bind_values(l);
 }

@@ -104,9 +104,12 @@ static bool host_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   return true;
 }
 
-/* The latest group whose kernel can compute n from what it has at hand, and whether at its row's elements. */
+/* The latest group whose kernel can compute n from what it has at hand, and whether at its row's elements.
+ * What may be supplied is computed apart: its kernel is skipped, and others may need what a host makes. */
 static Group *host_of(Lower *l, const Node *n, bool *row) {
   Hosts h = {0};
+  *row = false;
+  if (site_of(l, n)->supply) return NULL;
   lower_reads(l, n, host_visit, &h);
   for (int i = 0; i < h.n; i++)
     for (int at_row = 0; at_row < 2; at_row++) {
@@ -185,7 +188,8 @@ static void place_reduce(Lower *l, const Node *n) {
   for (int i = l->ngroup - 1; i >= last; i--) {
     Group *g = l->group[i];
     if (g->merged || !g->ncore || g->alone) continue;
-    bool beside = g->core[0]->op == O_CONTRACT && g->ncore == 1 && group_sums_beside(g->core[0], n);
+    bool beside = !site_of(l, n)->supply && g->core[0]->op == O_CONTRACT && g->ncore == 1 &&
+                  group_sums_beside(g->core[0], n);
     if (!beside && !(group_may_reduce(l, g, n) && share_reads(l, g, n))) continue;
     group_add_core(l, g, n);
     group_add_root(l, g, n);
@@ -198,7 +202,7 @@ static void place_reduce(Lower *l, const Node *n) {
 static void place_contract(Lower *l, const Node *n) {
   Group *g = group_new(l, n, n);
   int last = g->id - LOOK_BACK < 0 ? 0 : g->id - LOOK_BACK;
-  for (int i = g->id - 1; i >= last; i--) {
+  for (int i = g->id - 1; i >= last && !g->alone; i--) {
     Group *o = l->group[i];
     if (o->merged || o->alone || o->ncore != 1 || o->nroot != 1 || o->root[0] != o->core[0]) continue;
     if (!group_sums_beside(n, o->core[0]) || !group_direct(l, o, g)) continue;
@@ -232,6 +236,12 @@ static bool outside_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   return true;
 }
 
+static void hold(Lower *l, Group *g, const Node *n) {
+  site_of(l, n)->where = W_HELD;
+  ARENA_GROW(l->arena, g->held, g->nheld, g->cap_held);
+  g->held[g->nheld++] = n;
+}
+
 /* Results that only their own kernel reads need no memory. */
 static void trim(Lower *l, Group *g) {
   int kept = 0;
@@ -240,7 +250,7 @@ static void trim(Lower *l, Group *g) {
     if (s->forced || s->outside)
       g->root[kept++] = g->root[i];
     else
-      s->where = W_HELD;
+      hold(l, g, g->root[i]);
   }
   g->nroot = kept;
 }

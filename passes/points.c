@@ -134,9 +134,10 @@ static bool is_role(const Labels *x, int role, uint8_t label) {
 bool group_sums_beside(const Node *contract, const Node *n) {
   Labels x = labels_of(contract);
   if (n->op != O_REDUCE || n->at.reduce != GR_SUM || n->in[0] != x.side[0]) return false;
-  for (int i = 0; i < n->in[0]->shape.rank; i++) {
+  for (int i = 0, rows = 0; i < n->in[0]->shape.rank; i++) {
+    uint8_t label = x.side_label[0][i];
     bool gone = n->at.axes >> i & 1;
-    if (!is_role(&x, gone ? K : M, x.side_label[0][i])) return false;
+    if (!is_role(&x, gone ? K : M, label) || (!gone && x.label[M][rows++] != label)) return false;
   }
   return x.n[BATCH] == 0;
 }
@@ -174,8 +175,7 @@ static void sum_roles(KBuild *b, const Node *n) {
   if (s.parts == 1) cut_shape(b, "row", &s.gone);
 }
 
-/* The term's number, over the partial and the row axes. */
-static const Ix *term_index(KBuild *b, const Sum *s) {
+const Ix *kb_term(KBuild *b, const Sum *s) {
   const Ix *row = kb_find_role(b, "row")->linear;
   if (s->parts == 1) return row;
   return ix_add(b->arena, ix_scale(b->arena, kb_find_role(b, "part")->linear, s->chunk), row);
@@ -187,7 +187,7 @@ static void row_points(KBuild *b, const Node *n, const Sum *s) {
   b->row.shape = of;
   b->row.idx = ARENA_ARRAY(b->arena, MAX_RANK, const Ix *);
   ix_unflatten(b->arena, kb_find_role(b, "outer")->linear, s->kept.rank, s->kept.dim, kept);
-  ix_unflatten(b->arena, term_index(b, s), s->gone.rank, s->gone.dim, gone);
+  ix_unflatten(b->arena, kb_term(b, s), s->gone.rank, s->gone.dim, gone);
   for (int i = 0, k = 0, g = 0; i < of->rank; i++)
     b->row.idx[i] = n->at.axes >> i & 1 ? gone[g++] : kept[k++];
   b->row.linear = ix_flatten(b->arena, of->rank, of->dim, b->row.idx);

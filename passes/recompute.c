@@ -5,8 +5,12 @@
 /* Work on an element above which a value is kept: that of a GELU and its argument. */
 static const double most_ops = 40;
 
-static bool is_backward(const Lower *l, const Group *g) {
-  return !site_of(l, g->ncore ? g->core[0] : g->root[0])->forward;
+/* A kernel is of one pass, that of what it began with, even where values of the other have joined it. */
+static void mark_backward(Lower *l) {
+  for (int i = 0; i < l->ngroup; i++) {
+    Group *g = l->group[i];
+    g->backward = !g->merged && !site_of(l, g->ncore ? g->core[0] : g->root[0])->forward;
+  }
 }
 
 /* Visits what a group's values read. */
@@ -38,13 +42,14 @@ static void choose(Lower *l, const Node *n) {
 }
 
 void lower_recompute(Lower *l) {
+  mark_backward(l);
   for (int i = 0; i < l->ngroup; i++)
-    if (!l->group[i]->merged && is_backward(l, l->group[i])) group_visit(l, l->group[i], late_visit, NULL);
+    if (l->group[i]->backward) group_visit(l, l->group[i], late_visit, NULL);
   for (int i = 0; i < l->graph->nnode; i++)
     if (l->site[i].where == W_BUFFER) choose(l, l->graph->node[i]);
   for (int i = 0; i < l->ngroup; i++) {
     Group *g = l->group[i];
-    if (g->merged || !is_backward(l, g)) continue;
+    if (!g->backward) continue;
     for (int r = 0; r < g->nroot; r++) group_depend(l, g, g->root[r]);
     for (int c = 0; c < g->ncore; c++) group_depend(l, g, g->core[c]);
   }

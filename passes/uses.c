@@ -1,6 +1,6 @@
 /* What an entry needs: live nodes, how many consumers compute from each, at how many points they read it, and
  * which nodes must have memory. */
-#include "passes/lower.h"
+#include "passes/kbuild.h"
 
 bool node_is_view(const Node *n) {
   switch (n->op) {
@@ -70,12 +70,21 @@ Node *lower_index_base(const Node *gather) {
   return n;
 }
 
-/* Outside a padded value's extent nothing is read, but the index of a gather is part of an address and has no
- * such guard: a gather below a pad gets memory. */
+/* Whether the operands of n are asked for beyond their extents, under a condition: below a pad, and in the
+ * last partial of a long reduction. */
+static bool reads_beyond(const Node *n) {
+  if (n->op == O_PAD) return true;
+  if (n->op != O_REDUCE && n->op != O_SCATTER) return false;
+  Sum s = kb_sum(n);
+  return s.parts * s.chunk > s.terms;
+}
+
+/* Beyond an extent nothing is read, but the index of a gather is part of an address and has no such guard: a
+ * gather that is asked for there gets memory. */
 static void push_padded(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
   if (s->padded && n->op == O_GATHER) s->forced = true;
-  bool below = n->op == O_PAD || (s->padded && (node_is_view(n) || n->op == O_ELT || n->op == O_CAST));
+  bool below = reads_beyond(n) || (s->padded && (node_is_view(n) || n->op == O_ELT || n->op == O_CAST));
   for (int i = 0; below && i < n->nin; i++) site_of(l, n->in[i])->padded = true;
 }
 
