@@ -38,8 +38,16 @@ void kb_axes(KBuild *b) {
   for (int i = 0; i < b->nrole; i++) role_axes(b, &b->role[i]);
 }
 
+/* A value has so many axes at most; what a contraction sums over is not among its result's. */
+static bool has_room(const KBuild *b, const Role *r) {
+  int n = 0;
+  for (int i = 0; i < b->nrole; i++)
+    if (b->role[i].extent > 1 && strcmp(b->role[i].name, "k")) n += b->role[i].ncut + 1;
+  return r->ncut < MOST_CUTS && (n < KERN_MAX_DOMAIN || !strcmp(r->name, "k"));
+}
+
 void kb_cut(KBuild *b, Role *r, int64_t at) {
-  if (at <= 1 || at >= r->extent || r->extent % at || r->ncut == MOST_CUTS) return;
+  if (at <= 1 || at >= r->extent || r->extent % at || !has_room(b, r)) return;
   int i = 0;
   for (; i < r->ncut && r->cut[i] < at; i++)
     if (at % r->cut[i]) return;

@@ -152,6 +152,8 @@ void lower_copies(Lower *l);
 /* passes/tables.c: the program's states and values; memory of each state by its id; where the values are. */
 /* Whether two states have memory in common. */
 bool states_overlap(const State *a, const State *b);
+/* States' first values are assigned in entry init, where nothing else is. */
+void prog_first_values(Graph *g);
 /* Old values of states that are assigned to others, or named while the state gets a new value, become nodes
  * of their own, with memory of their own. */
 void prog_keep_old(Graph *g);

@@ -35,6 +35,7 @@ static void open_entry(Ctx *c, EntryKind e, PBuf **states) {
 /* The world's tables: states with their memory, named values. */
 static void pass_tables(Ctx *c) {
   Prog *p = c->prog = ARENA_NEW(c->arena, Prog);
+  prog_first_values(c->graph);
   prog_keep_old(c->graph);
   p->arena = c->arena;
   p->graph = c->graph;

@@ -48,6 +48,14 @@ static bool is_assigned(const Entry *e, const State *s) {
   return false;
 }
 
+void prog_first_values(Graph *g) {
+  for (int i = 0; i < g->nstate; i++) {
+    const State *s = g->state[i];
+    g->loc = s->loc;
+    if (s->init && !is_assigned(&g->entry[EN_INIT], s)) graph_assign(g, EN_INIT, s, s->init);
+  }
+}
+
 static Node *kept_apart(Graph *g, Node *n) {
   g->loc = n->loc;
   g->path = n->path;

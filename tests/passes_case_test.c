@@ -277,6 +277,19 @@ START_TEST(supplied_contraction_beside_a_sum) {
 }
 END_TEST
 
+START_TEST(first_value_is_assigned) {
+  check_supplied("graph \"t\"\n"
+                 "state s0 param \"a\" : f32[8] init %0\n"
+                 "state s1 group \"g\" : f32[16]\n"
+                 "state s2 param \"b\" : f32[8] group s1 at 0 init %0\n"
+                 "state s3 param \"c\" : f32[8] group s1 at 8\n"
+                 "%0 = random 0x1 : f32[8]\n"
+                 "entry init\n"
+                 "assign s3 = %0\n",
+                 EN_INIT, NULL);
+}
+END_TEST
+
 /* Sums. */
 
 START_TEST(sum_beside_a_contraction_that_permutes_its_rows) {
@@ -323,13 +336,36 @@ END_TEST
 START_TEST(greatest_integer_in_uneven_partials) {
   check("graph \"t\"\n"
         "%0 = random 0x1 : f32[65539]\n"
-        "%1 = const 1000 : f32[65539]\n"
+        "%1 = const -1000 : f32[65539]\n"
         "%2 = elt * %0, %1 : f32[65539]\n"
-        "%3 = cast %2 : i32[65539]\n"
-        "%4 = elt neg %3 : i32[65539]\n"
+        "%3 = elt + %2, %1 : f32[65539]\n"
+        "%4 = cast %3 : i32[65539]\n"
         "%5 = reduce %4 max 0 : i32[]\n"
         "entry eval\n"
         "value \"y\" = %5 report\n");
+}
+END_TEST
+
+/* A value has a dozen axes at most; what would cut them further is left as quotients and remainders. */
+
+START_TEST(two_orders_of_many_dimensions_meet_in_a_contraction) {
+  check("graph \"t\"\n"
+        "state s0 temp \"a\" : f32[2, 2, 2, 2, 2, 2, 2, 128]\n"
+        "state s1 temp \"b\" : f32[128, 2, 2, 2, 2, 2, 2, 2]\n"
+        "%0 = random 0x1 : f32[128, 8]\n"
+        "%1 = random 0x2 : f32[128, 8]\n"
+        "%2 = contract %0, %1 \"ab,cb->ac\" : f32[128, 128]\n"
+        "%3 = state s0 : f32[2, 2, 2, 2, 2, 2, 2, 128]\n"
+        "%4 = permute %3 perm 6 5 4 3 2 1 0 7 : f32[2, 2, 2, 2, 2, 2, 2, 128]\n"
+        "%5 = reshape %4 : f32[128, 128]\n"
+        "%6 = state s1 : f32[128, 2, 2, 2, 2, 2, 2, 2]\n"
+        "%7 = permute %6 perm 0 7 6 5 4 3 2 1 : f32[128, 2, 2, 2, 2, 2, 2, 2]\n"
+        "%8 = reshape %7 : f32[128, 128]\n"
+        "%9 = elt + %2, %5 : f32[128, 128]\n"
+        "%10 = elt + %9, %8 : f32[128, 128]\n"
+        "%11 = elt tanh %10 : f32[128, 128]\n"
+        "entry eval\n"
+        "value \"y\" = %11 report\n");
 }
 END_TEST
 
@@ -383,10 +419,12 @@ int main(void) {
   tcase_add_test(t, supplied_value_beside_a_needed_sum);
   tcase_add_test(t, supplied_sum_beside_a_contraction);
   tcase_add_test(t, supplied_contraction_beside_a_sum);
+  tcase_add_test(t, first_value_is_assigned);
   tcase_add_test(t, sum_beside_a_contraction_that_permutes_its_rows);
   tcase_add_test(t, scatter_in_partials);
   tcase_add_test(t, gather_summed_in_uneven_partials);
   tcase_add_test(t, greatest_integer_in_uneven_partials);
+  tcase_add_test(t, two_orders_of_many_dimensions_meet_in_a_contraction);
   tcase_add_test(t, index_is_a_view_that_another_kernel_stores);
   tcase_add_test(t, backward_concatenation_of_a_forward_value);
   suite_add_tcase(s, t);
