@@ -8,3 +8,4 @@ foreach(name golden sizes eps bits memory artifact finite errors)
   set_tests_properties(e2e_${name} PROPERTIES LABELS e2e TIMEOUT 600 SKIP_RETURN_CODE 77
                        ENVIRONMENT SANITIZED=$<BOOL:${TESSERA_SANITIZE}>)
 endforeach()
+tessera_test(mlp_test passes codegen)

@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "codegen/cpu.h"
 #include "passes/passes.h"
-#include "runtime/program.h"
-#include "tests/prog_interp.h"
+#include "tests/prog_native.h"
 #include "tests/random_graph.h"
 
 enum { SEED = 7, STEP = 3, MICRO = 1 };
@@ -40,27 +38,10 @@ static void by_interpreter(Arena *a, const Prog *p, char *arena) {
   prog_interp(p, arena, EN_EVAL, &env, 0);
 }
 
-static void launch_native(CpuModule *m, const CpuTarget *t, const PLaunch *l, char *arena) {
-  TessStep step = {.seed = SEED, .step = STEP, .micro = MICRO};
-  void *buf[256], *f = cpu_module_jit(m, l->kernel->name);
-  const KPlan *plan = kern_plan_for(l->kernel, "cpu");
-  ck_assert_ptr_nonnull(f);
-  char *scratch = aligned_alloc(64, (size_t)(cpu_scratch(l->kernel, plan, t) + 64) / 64 * 64);
-  for (int b = 0; b < l->kernel->nbuf; b++) buf[b] = arena + l->buf[b]->offset + l->at[b];
-  TessKernel *run;
-  memcpy(&run, &f, sizeof run);
-  run(buf, &step, scratch, 0, cpu_tasks(l->kernel, plan));
-  free(scratch);
-}
-
 static void by_machine(Arena *a, const Prog *p, char *arena) {
-  const CpuTarget *t = cpu_target("native");
-  CpuModule *m = cpu_module_new(a, t, "random");
-  for (int i = 0; i < p->nkernel; i++) cpu_module_add(m, p->kernel[i], p->kernel[i]->name, true);
-  prog_interp_poison(p, arena, EN_EVAL);
-  for (int i = 0; i < p->entry[EN_EVAL].nlaunch; i++)
-    launch_native(m, t, &p->entry[EN_EVAL].launch[i], arena);
-  cpu_module_free(m);
+  Native n = native_open(a, p);
+  native_entry(&n, arena, EN_EVAL, &(TessStep){.seed = SEED, .step = STEP, .micro = MICRO});
+  native_close(&n);
 }
 
 static void check_graph(uint64_t seed, Execute *execute) {
