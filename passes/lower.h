@@ -119,7 +119,7 @@ void group_merge(Lower *l, Group *into, Group *from);
 bool group_before(Lower *l, Group *from, Group *to);
 
 /* passes/assign.c: stores results straight into the states they are assigned to where every other reader of
- * the old value can run before; the others are left to lower_copy after everything. */
+ * the old value can run before; the others are left to lower_copies after everything. */
 void lower_assign(Lower *l);
 /* Visits every stored or given node that the inline expression of n reads; `aligned` says whether at n's own
  * point. Stops and returns false when the visitor does. */
@@ -140,7 +140,7 @@ void lower_layout(Lower *l);
 PBuf *lower_buf(Lower *l, const char *name, DType t, int64_t count, Loc loc);
 /* The memory of a state that is nobody's member. */
 PBuf *prog_state_buf(Prog *p, const State *s);
-/* passes/order.c: edges from readers of an old state to its writer, then launch order. */
+/* passes/order.c: launch order. */
 Group **lower_order(Lower *l, int *n);
 /* passes/lower.c: the group's kernels and launches appended to the entry. */
 void lower_group(Lower *l, Group *g);

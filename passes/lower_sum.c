@@ -18,14 +18,19 @@ static const KExpr *scatter_term(KBuild *b, const Node *n, const Ix *term) {
   return kexpr_elt(a, E_SELECT, hit, kb_expr(b, n->in[0], idx), kexpr_const(a, n->dtype, 0));
 }
 
+/* What a maximum or sum of nothing is. */
+static double neutral(const Node *n) {
+  if (kind_of(n) == KR_SUM) return 0;
+  return n->dtype == DT_I32 ? INT32_MIN : -__builtin_inf();
+}
+
 /* The last partial may be short: what is beyond the terms counts as nothing. */
 static const KExpr *inside(KBuild *b, const Node *n, const Sum *s, const Ix *term, const KExpr *e) {
   Arena *a = b->arena;
   if (s->parts * s->chunk == s->terms) return e;
   const KExpr *in =
       kexpr_elt(a, E_LT, kexpr_index(a, DT_I32, term), kexpr_const(a, DT_I32, (double)s->terms), NULL);
-  double neutral = kind_of(n) == KR_MAX ? -__builtin_inf() : 0;
-  return kexpr_elt(a, E_SELECT, in, e, kexpr_const(a, n->dtype, neutral));
+  return kexpr_elt(a, E_SELECT, in, e, kexpr_const(a, n->dtype, neutral(n)));
 }
 
 static const KExpr *term(KBuild *b, const Node *n) {

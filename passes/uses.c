@@ -33,8 +33,8 @@ static void force(Lower *l, Node *n) {
   site_of(l, n)->uses++;
 }
 
-/* The program's bit of a supplied value: those values come first in prog->value, in one order for all
- * entries, so a name has one bit. */
+/* The program's bit of a supplied value: those values come first in prog->value. A name has a bit in each
+ * entry that has it. */
 static uint64_t supply_bit(const Lower *l, const Value *v) {
   for (int i = 0; i < l->prog->nvalue && i < 64; i++)
     if (l->prog->value[i].value == v) return (uint64_t)1 << i;

@@ -107,6 +107,17 @@ static uint64_t supply_program(const Case *c, const char *name) {
   ck_abort_msg("no value is named %s", name);
 }
 
+/* Emitters need not hold a constant to its type's range. */
+static void constants_fit(const KExpr *e) {
+  if (e->kind == KE_CONST && e->dtype == DT_I32) ck_assert(e->value >= INT32_MIN && e->value <= INT32_MAX);
+  for (int i = 0; i < 3 && e->arg[i]; i++) constants_fit(e->arg[i]);
+}
+
+static void check_constants(const Prog *p) {
+  for (int k = 0; k < p->nkernel; k++)
+    for (int i = 0; i < p->kernel[k]->nval; i++) constants_fit(p->kernel[k]->val[i].expr);
+}
+
 /* Runs one entry of the graph both ways, with the value `supplied` given from outside (NULL: none). */
 static void check_supplied(const char *text, EntryKind entry, const char *supplied) {
   Case c = {.arena = arena_new(), .entry = entry};
@@ -121,6 +132,7 @@ static void check_supplied(const char *text, EntryKind entry, const char *suppli
   if (supplied) supply_run(&c, supplied);
   ck_assert(graph_run_entry(c.run, entry, &genv));
   c.prog = passes_run(c.arena, c.graph, &o);
+  check_constants(c.prog);
   size_t size = (size_t)(c.prog->arena_bytes + 63) / 64 * 64;
   c.memory = aligned_alloc(64, size);
   memset(c.memory, 0, size);
