@@ -130,7 +130,7 @@ static void add_micro(Mlp *m, Node *x, Node *y) {
   graph_value(g, EN_MICRO, "z", z, V_REPORT);
 }
 
-/* The state takes the now value if the gradient is finite. */
+/* The state takes the new value if the gradient is finite. */
 static void update(Mlp *m, const State *s, Node *value, Node *ok) {
   Graph *g = m->g;
   graph_assign(g, EN_UPDATE, s,
