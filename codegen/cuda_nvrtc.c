@@ -17,18 +17,17 @@ typedef struct Nvrtc {
   const char *(*error)(int status);
 } Nvrtc;
 
-static const char *const libraries[] = {"libnvrtc.so.13", "libnvrtc.so.12",
-                                        "/usr/local/cuda/lib64/libnvrtc.so.13",
-                                        "/usr/local/cuda/lib64/libnvrtc.so.12"};
+static const char *const names[] = {"libnvrtc.so.13", "libnvrtc.so.12"};
 
+/* In the loader's path, then in the toolkit's folder. */
 static void *open_library(void) {
   const char *home = getenv("CUDA_HOME");
-  void *lib = NULL;
-  for (size_t i = 0; i < sizeof libraries / sizeof *libraries && !lib; i++)
-    lib = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
-  if (lib || !home) return lib;
   Arena *a = arena_new();
-  lib = dlopen(arena_printf(a, "%s/lib64/libnvrtc.so", home), RTLD_NOW | RTLD_LOCAL);
+  void *lib = NULL;
+  for (int i = 0; i < 2 && !lib; i++) lib = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  for (int i = 0; i < 2 && !lib; i++)
+    lib = dlopen(arena_printf(a, "%s/lib64/%s", home ? home : "/usr/local/cuda", names[i]),
+                 RTLD_NOW | RTLD_LOCAL);
   arena_free(a);
   return lib;
 }

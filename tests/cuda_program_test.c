@@ -109,8 +109,8 @@ START_TEST(failing_calls_are_reported) {
     SAYS("CUDA_ERROR_UNKNOWN (999)");
     ck_assert_msg(!strstr(run_err, "standin:"), "call %d: %s", call, run_err);
   }
-  for (int call = 150; call < 300; call += 70) {
-    ENDS(1, "STANDIN_FAIL=%d " RUN "./p bench --steps 1", call);
+  for (int call = 130; call < 300; call += 70) {
+    ENDS(1, "STANDIN_FAIL=%d " RUN "./p bench --steps 6", call);
     SAYS("CUDA_ERROR_UNKNOWN (999)");
   }
 }
@@ -123,7 +123,22 @@ START_TEST(wrong_targets_are_refused) {
   SAYS("unknown CUDA architecture \"hopper\"");
   ENDS(1, SMALL_VIT " --target cuda:sm_80 --debug-poison");
   SAYS("--debug-poison is for programs that run on a CPU");
+  ENDS(1, SMALL_VIT " --target cpu:native --emit=cuda stage");
+  SAYS("--emit=cuda wants --target cuda:ARCH,..");
+  ENDS(1, SMALL_VIT " --target cuda:sm_10");
+  SAYS("sm_10");
   ENDS(1, "ls p 2>/dev/null | grep .");
+}
+END_TEST
+
+/* Files that are no libraries stand where the loader looks first. */
+START_TEST(missing_nvrtc_is_named) {
+  OK("mkdir empty && echo > empty/libnvrtc.so.13 && echo > empty/libnvrtc.so.12");
+  ENDS(1,
+       "CUDA_HOME=/nowhere LD_LIBRARY_PATH=$PWD/empty " SMALL_VIT " --target cuda:sm_80 --emit=cuda stage");
+  SAYS("a CUDA program needs NVRTC (libnvrtc.so.13), which was not found");
+  ENDS(1, "ls p 2>/dev/null | grep .");
+  OK("grep -q __global__ stage/p.cu");
 }
 END_TEST
 
@@ -158,6 +173,7 @@ int main(void) {
   tcase_add_test(t, other_devices_are_refused);
   tcase_add_test(t, failing_calls_are_reported);
   tcase_add_test(t, wrong_targets_are_refused);
+  tcase_add_test(t, missing_nvrtc_is_named);
   tcase_add_test(t, two_builds_give_the_same_bytes);
   tcase_add_test(t, kernels_name_their_lines);
   SRunner *r = srunner_create(s);

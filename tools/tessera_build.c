@@ -46,6 +46,10 @@ static bool unknown_target(Build *b) {
 static bool find_target(Build *b) {
   const char *t = b->o->target;
   if (strncmp(t, "cuda:", 5) == 0) return find_cuda_target(b, t + 5);
+  if (b->o->emit.folder[EMIT_CUDA]) {
+    diag_error((Loc){0}, "--emit=cuda wants --target cuda:ARCH,..; found \"%s\"", t);
+    return false;
+  }
   if (strncmp(t, "cpu:", 4) == 0) b->cpu = cpu_target(t + 4);
   if (!b->cpu) return unknown_target(b);
   b->target = arena_printf(b->arena, "cpu:%s", b->cpu->name);
