@@ -2,7 +2,6 @@
 add_library(cuda_side STATIC cuda/side.c cuda/data.c cuda/files.c cuda/compare.c)
 target_link_libraries(cuda_side PUBLIC codegen)
 target_compile_definitions(cuda_side PRIVATE HOST_CXX="${CMAKE_CXX_COMPILER}" TESTS_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
-# (cuda_kernels_test asks the driver for the kernels of a whole step)
 foreach(name cuda_kernels_test cuda_cubin_test cuda_shim_test)
   tessera_test(${name} cuda_side codegen)
 endforeach()
