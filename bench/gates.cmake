@@ -1,3 +1,7 @@
-# Contractions against the peak: see bench/README.md.
+# Contractions and attention against the peak: see bench/README.md.
+add_library(measure STATIC measure.c)
+target_link_libraries(measure PUBLIC codegen peak)
 add_executable(gates gates.c)
-target_link_libraries(gates PRIVATE codegen peak)
+target_link_libraries(gates PRIVATE measure)
+add_executable(attention attention.c)
+target_link_libraries(attention PRIVATE measure)
