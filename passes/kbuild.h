@@ -100,7 +100,10 @@ void kb_cut(KBuild *b, Role *r, int64_t at);
 /* Looks at an index expression that the kernel uses, for cuts. */
 void kb_note(KBuild *b, const Ix *x);
 
-/* passes/lower_expr.c: the value of n at idx (one expression a dimension). */
+/* passes/lower_expr.c: n's rule at idx (one expression a dimension), and a read of its memory there. */
+const KExpr *kb_rule(KBuild *b, const Node *n, const Ix *const *idx);
+const KExpr *kb_read(KBuild *b, const Node *n, const Ix *const *idx);
+/* passes/lower_value.c: the value of n at idx, wherever placement put it. */
 const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx);
 /* One index a dimension, from a linear index. */
 const Ix **kb_unflatten(KBuild *b, const Shape *s, const Ix *linear);

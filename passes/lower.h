@@ -45,7 +45,7 @@ typedef struct Site {
   bool padded;          /* read beyond its extent, under a condition */
   bool pinned;          /* its memory lives for the whole entry */
   bool row;             /* a root at the row's elements, not at the results' points */
-  int shared;           /* the look for shared reads that met it last */
+  int64_t shared;       /* the look for shared reads that met it last */
   bool outside;         /* another kernel reads it */
   int uses;             /* consumers that compute, counted through views */
   double spread;        /* points at which consumers read it, over its own count */
@@ -94,6 +94,9 @@ void lower_place(Lower *l);
 static inline bool site_is_read(const Site *s, bool backward) {
   return s->where != W_INLINE && !(s->recompute && backward);
 }
+/* passes/place_reduce.c */
+void lower_place_reduce(Lower *l, const Node *n);
+void lower_place_contract(Lower *l, const Node *n);
 /* passes/recompute.c: which stored values the backward pass makes again. */
 void lower_recompute(Lower *l);
 /* passes/groups.c */
@@ -131,7 +134,9 @@ bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx);
 bool group_may_take(Lower *l, Group *g, const Node *n, bool row);
 /* The same for another reduction n of g's rows. */
 bool group_may_reduce(Lower *l, Group *g, const Node *n);
-/* Whether n sums the rows of the contraction's left side over what is contracted, in the result's order. */
+
+/* passes/points.c: whether n sums the rows of the contraction's left side over what is contracted, in the
+ * result's order. */
 bool group_sums_beside(const Node *contract, const Node *n);
 
 /* passes/layout.c: memory order of every stored node, buffers made. */
@@ -149,7 +154,7 @@ void lower_sum(Lower *l, Group *g);
 /* Launches that copy what could not be stored straight into its state. */
 void lower_copies(Lower *l);
 
-/* passes/tables.c: the program's states and values; memory of each state by its id; where the values are. */
+/* passes/states.c */
 /* Whether two states have memory in common. */
 bool states_overlap(const State *a, const State *b);
 /* States' first values are assigned in entry init, where nothing else is. */
@@ -157,6 +162,8 @@ void prog_first_values(Graph *g);
 /* Old values of states that are assigned to others, or named while the state gets a new value, become nodes
  * of their own, with memory of their own. */
 void prog_keep_old(Graph *g);
+
+/* passes/tables.c: the program's states and values; memory of each state by its id; where the values are. */
 PBuf **prog_states(Prog *p);
 void prog_values(Prog *p);
 void prog_bind_values(Lower *l);

@@ -44,7 +44,7 @@ int kb_buf(KBuild *b, PBuf *buf, int64_t at, DType t, int64_t count, bool out) {
   return kern_buf(b->k, name, out ? KB_OUT : KB_IN, t, 1, &count, NULL);
 }
 
-static const KExpr *read(KBuild *b, const Node *n, const Ix *const *idx) {
+const KExpr *kb_read(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
   if (b->dry) return kexpr_const(mem(b), n->dtype, 0);
   const Ix **at = ARENA_NEW(mem(b), const Ix *);
@@ -83,11 +83,11 @@ static const KExpr *lower_RANDOM(KBuild *b, const Node *n, const Ix *const *idx)
 }
 
 static const KExpr *lower_INPUT(KBuild *b, const Node *n, const Ix *const *idx) {
-  return read(b, n, idx);
+  return kb_read(b, n, idx);
 }
 
 static const KExpr *lower_STATE(KBuild *b, const Node *n, const Ix *const *idx) {
-  return read(b, n, idx);
+  return kb_read(b, n, idx);
 }
 
 static const KExpr *lower_ELT(KBuild *b, const Node *n, const Ix *const *idx) {
@@ -225,158 +225,6 @@ static LowerRule *const rules[OP_COUNT] = {
 #undef OP
 };
 
-static bool same_indices(const Node *n, const Ix *const *x, const Ix *const *y) {
-  for (int i = 0; i < n->shape.rank; i++)
-    if (!ix_same(x[i], y[i])) return false;
-  return true;
-}
-
-static const KExpr *recall(KBuild *b, const Node *n, const Ix *const *idx) {
-  for (int i = 0; i < b->nmemo; i++)
-    if (b->memo[i].node == n && same_indices(n, b->memo[i].idx, idx)) return b->memo[i].expr;
-  return NULL;
-}
-
-static const KExpr *remember(KBuild *b, const Node *n, const Ix *const *idx, const KExpr *e) {
-  ARENA_GROW(mem(b), b->memo, b->nmemo, b->cap_memo);
-  KMemo *m = &b->memo[b->nmemo++];
-  m->node = n;
-  m->idx = arena_copy(mem(b), idx, sizeof *idx * (size_t)n->shape.rank);
-  m->expr = e;
-  return e;
-}
-
-/* A name that no other value of the kernel has. */
-static const char *value_name(KBuild *b, const char *base) {
-  const char *name = base;
-  for (int again = 2;; again++) {
-    bool taken = false;
-    for (int i = 0; i < b->k->nval && !taken; i++) taken = !strcmp(b->k->val[i].name, name);
-    if (!taken) return name;
-    name = arena_printf(mem(b), "%s_%d", base, again);
-  }
-}
-
-static int define(KBuild *b, const char *base, DType t, int naxes, const int *axis, KReduce reduce, int nred,
-                  const KRed *red, const KExpr *e) {
-  if (!nred) reduce = KR_NONE; /* all reduced extents are 1 */
-  return kern_val(b->k, value_name(b, base), t, naxes, axis, reduce, nred, red, e);
-}
-
-int kb_value(KBuild *b, const char *name, DType t, const char *const *roles, KReduce reduce, const char *over,
-             const KExpr *e) {
-  int axis[KERN_MAX_AXES], n = 0, nred = 0;
-  KRed red[KERN_MAX_AXES];
-  for (; *roles; roles++) {
-    const Role *r = kb_find_role(b, *roles);
-    for (int i = 0; r && i < r->naxes; i++) axis[n++] = r->axis[i];
-  }
-  const Role *r = over ? kb_find_role(b, over) : NULL;
-  for (; r && nred < r->naxes; nred++) red[nred] = (KRed){.axis = r->axis[nred]};
-  return define(b, name, t, n, axis, reduce, nred, red, e);
-}
-
-/* An inline value over the axes that the indices use, so that shared work is written once. */
-static const KExpr *share(KBuild *b, const Node *n, const Ix *const *idx, const KExpr *e) {
-  int axis[KERN_MAX_AXES], naxes = 0;
-  for (int a = 0; a < b->k->naxes; a++) {
-    bool used = false;
-    for (int i = 0; i < n->shape.rank && !used; i++) used = ix_uses_axis(idx[i], a);
-    if (used) axis[naxes++] = a;
-  }
-  if (naxes > KERN_MAX_DOMAIN) return e;
-  return kb_ref(b, define(b, n->name ? n->name : "v", n->dtype, naxes, axis, KR_NONE, 0, NULL, e));
-}
-
-static bool inside(const Node *n, const Ix *const *idx) {
-  for (int i = 0; i < n->shape.rank; i++) {
-    int64_t lo, hi;
-    ix_range(idx[i], &lo, &hi);
-    if (lo < 0 || hi >= n->shape.dim[i]) return false;
-  }
-  return true;
-}
-
-/* A value that stands alone is evaluated without the conditions around its uses, so its indices have to be
- * inside whatever they are. */
-static bool worth_sharing(const KBuild *b, const Node *n, const Ix *const *idx) {
-  if (n->op != O_ELT && n->op != O_CAST && n->op != O_RANDOM) return false;
-  return site_of(b->l, n)->uses > 1 && inside(n, idx);
-}
-
-static bool in_group(const KBuild *b, const Site *s) {
-  return (s->where == W_HELD || s->where == W_BUFFER) && group_of(s) == b->group;
-}
-
-static bool is_core(const KBuild *b, const Node *n) {
-  for (int i = 0; i < b->group->ncore; i++)
-    if (b->group->core[i] == n) return true;
-  return false;
-}
-
-/* A sum beside a contraction: its point is the contraction's row. */
-static bool is_beside(const KBuild *b, const Node *n) {
-  return is_core(b, n) && b->group->core[0]->op == O_CONTRACT && n != b->group->core[0];
-}
-
-/* The index of a value of the group at the current point. */
-static const Ix *const *own_index(KBuild *b, const Node *n) {
-  if (is_beside(b, n)) return kb_unflatten(b, &n->shape, kb_find_role(b, "m")->linear);
-  const Space *at = site_of(b->l, n)->row ? &b->row : &b->points;
-  return shape_same(&n->shape, at->shape) ? at->idx : kb_unflatten(b, &n->shape, at->linear);
-}
-
-static const KExpr *evaluate(KBuild *b, const Node *n, const Ix *const *idx) {
-  const KExpr *e = recall(b, n, idx);
-  if (e) return e;
-  e = is_core(b, n) ? kb_ref(b, b->define(b, n)) : share(b, n, idx, rules[n->op](b, n, idx));
-  return remember(b, n, idx, e);
-}
-
-static const KExpr *at_point(KBuild *b, const Node *n, const Ix *const *idx) {
-  bool here = same_indices(n, own_index(b, n), idx) && !is_beside(b, n);
-  if (b->dry) {
-    b->misfit |= !here;
-    return kexpr_const(mem(b), n->dtype, 0);
-  }
-  if (!here)
-    ice("node %d (%s) is read away from its point inside its own kernel", n->id, op_rows[n->op].text);
-  return evaluate(b, n, idx);
-}
-
-const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
-  const Site *s = site_of(b->l, n);
-  if (in_group(b, s)) return at_point(b, n, idx);
-  if (s->where != W_INLINE && site_is_read(s, b->group->backward)) return read(b, n, idx);
-  if (!worth_sharing(b, n, idx)) return rules[n->op](b, n, idx);
-  const KExpr *e = recall(b, n, idx);
-  if (e) return e;
-  return remember(b, n, idx, share(b, n, idx, rules[n->op](b, n, idx)));
-}
-
-bool kb_dry_fits(KBuild *b, const Node *n, const Space *at) {
-  const Ix *const *idx = shape_same(&n->shape, at->shape) ? at->idx : kb_unflatten(b, &n->shape, at->linear);
-  b->misfit = false;
-  kb_expr(b, n, idx);
-  return !b->misfit;
-}
-
-/* The value to store has to be a value of the kernel over all its points. */
-static int whole_value(KBuild *b, const Node *n, const Ix *const *idx) {
-  static const char *const points[] = {"points", "outer", "batch", "m", "n", NULL};
-  static const char *const row[] = {"outer", "row", NULL};
-  const KExpr *e = evaluate(b, n, idx);
-  if (is_core(b, n)) return e->ref;
-  return kb_value(b, n->name ? n->name : "out", n->dtype, site_of(b->l, n)->row ? row : points, KR_NONE, NULL,
-                  e);
-}
-
-void kb_store_root(KBuild *b, const Node *n) {
-  const Site *s = site_of(b->l, n);
-  const Ix *const *idx = own_index(b, n);
-  int v = whole_value(b, n, idx);
-  const Ix **at = ARENA_NEW(mem(b), const Ix *);
-  *at = kb_address(b, n, idx);
-  kb_note(b, *at);
-  kern_store(b->k, v, kb_buf(b, s->buf, s->at, n->dtype, shape_count(&n->shape), true), at);
+const KExpr *kb_rule(KBuild *b, const Node *n, const Ix *const *idx) {
+  return rules[n->op](b, n, idx);
 }

@@ -1,5 +1,5 @@
 /* The memory plan: every buffer of the program gets an offset in one arena. States come first and live
- * always; the rest of an entry's buffers share what follows, largest first, each at the lowest offset that is
+ * always; the rest of an entry's buffers share what follows, largest first, each in the smallest gap that is
  * free for the whole of its life. Entries never run at the same time, so they overlap. */
 #include "passes/lower.h"
 

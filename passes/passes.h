@@ -8,7 +8,6 @@
 
 typedef struct PassOptions {
   const char *target;     /* "cpu", or a CUDA one: which plans the kernels get */
-  int lanes;              /* f32 lanes of the target's vectors */
   const char *dump_after; /* print the program after this pass, or NULL */
   FILE *dump;             /* where to */
 } PassOptions;

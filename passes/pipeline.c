@@ -32,11 +32,14 @@ static void open_entry(Ctx *c, EntryKind e, PBuf **states) {
   c->entry[e] = l;
 }
 
+static void pass_states(Ctx *c) {
+  prog_first_values(c->graph);
+  prog_keep_old(c->graph);
+}
+
 /* The world's tables: states with their memory, named values. */
 static void pass_tables(Ctx *c) {
   Prog *p = c->prog = ARENA_NEW(c->arena, Prog);
-  prog_first_values(c->graph);
-  prog_keep_old(c->graph);
   p->arena = c->arena;
   p->graph = c->graph;
   PBuf **states = prog_states(p);
@@ -87,6 +90,7 @@ static const struct {
   Stage leaves;
 } pipeline[] = {
     {"simplify", pass_simplify, GRAPH}, /* local rewrites, pruning */
+    {"states", pass_states, GRAPH},     /* first values assigned; old values that are kept apart */
     {"tables", pass_tables, GRAPH},     /* states and named values of the program */
     {"uses", pass_uses, PLACES},        /* live nodes, consumers, what must have memory */
     {"place", pass_place, PLACES},      /* where each value lives; which nodes one kernel computes */

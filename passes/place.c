@@ -148,77 +148,13 @@ static void place_map(Lower *l, const Node *n) {
   store(l, n, host, row);
 }
 
-/* How far back a reduction looks for others of the same rows: the neighbours that one formula makes. */
-enum { LOOK_BACK = 64 };
-
-/* The largest operand of an expression that is read by two reductions makes sharing their pass worthwhile. */
-typedef struct Shared {
-  Group *with;
-  int64_t least; /* elements of an operand that counts */
-  bool found;
-  int mark;
-} Shared;
-
-static bool mark_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
-  Shared *s = ctx;
-  (void)aligned;
-  if (shape_count(&read->shape) >= s->least) site_of(l, read)->shared = s->mark;
-  return true;
-}
-
-static bool meet_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
-  Shared *s = ctx;
-  (void)aligned;
-  s->found |= site_of(l, read)->shared == s->mark || group_of(site_of(l, read)) == s->with;
-  return true;
-}
-
-static bool share_reads(Lower *l, Group *g, const Node *n) {
-  Shared s = {.with = g, .least = shape_count(&n->in[0]->shape) / 2, .mark = n->id + 1};
-  for (int i = 0; i < g->ncore; i++) {
-    s.mark = l->graph->nnode * (g->id + 1) + n->id + 1;
-    lower_reads(l, g->core[i], mark_visit, &s);
-  }
-  lower_reads(l, n, meet_visit, &s);
-  return s.found;
-}
-
-static void place_reduce(Lower *l, const Node *n) {
-  int last = l->ngroup - LOOK_BACK < 0 ? 0 : l->ngroup - LOOK_BACK;
-  for (int i = l->ngroup - 1; i >= last; i--) {
-    Group *g = l->group[i];
-    if (g->merged || !g->ncore || g->alone) continue;
-    bool beside = !site_of(l, n)->supply && g->core[0]->op == O_CONTRACT && g->ncore == 1 &&
-                  group_sums_beside(g->core[0], n);
-    if (!beside && !(group_may_reduce(l, g, n) && share_reads(l, g, n))) continue;
-    group_add_core(l, g, n);
-    group_add_root(l, g, n);
-    return;
-  }
-  group_new(l, n, n);
-}
-
-/* A sum of the contraction's left rows that came before joins it, when nothing in between needs it. */
-static void place_contract(Lower *l, const Node *n) {
-  Group *g = group_new(l, n, n);
-  int last = g->id - LOOK_BACK < 0 ? 0 : g->id - LOOK_BACK;
-  for (int i = g->id - 1; i >= last && !g->alone; i--) {
-    Group *o = l->group[i];
-    if (o->merged || o->alone || o->ncore != 1 || o->nroot != 1 || o->root[0] != o->core[0]) continue;
-    if (!group_sums_beside(n, o->core[0]) || !group_direct(l, o, g)) continue;
-    group_add_core(l, g, o->core[0]);
-    group_merge(l, g, o);
-    return;
-  }
-}
-
 static void place(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
   switch (n->op) {
   case O_STATE:
   case O_INPUT: s->where = W_GIVEN; return;
-  case O_CONTRACT: place_contract(l, n); return;
-  case O_REDUCE: place_reduce(l, n); return;
+  case O_CONTRACT: lower_place_contract(l, n); return;
+  case O_REDUCE: lower_place_reduce(l, n); return;
   case O_SCATTER: group_new(l, n, n); return;
   case O_CONCAT: group_new(l, NULL, n)->alone = true; return;
   case O_ELT:

@@ -47,7 +47,7 @@ static void by_machine(Arena *a, const Prog *p, char *arena) {
 static void check_graph(uint64_t seed, Execute *execute) {
   Arena *a = arena_new();
   Graph *g = random_graph(a, seed);
-  PassOptions o = {.target = "cpu", .lanes = 16};
+  PassOptions o = {.target = "cpu"};
   GraphEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
   GraphRun *run = graph_run_new(g, false);
   ck_assert(graph_run_entry(run, EN_EVAL, &env));

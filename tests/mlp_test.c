@@ -217,7 +217,7 @@ static const char *const side[2] = {"interpreted", "native"};
 
 static Trial open_trial(void) {
   Trial t = {.arena = arena_new()};
-  PassOptions o = {.target = "cpu", .lanes = 16};
+  PassOptions o = {.target = "cpu"};
   t.run = graph_run_new(build(t.arena), true);
   t.prog = passes_run(t.arena, build(t.arena), &o);
   ck_assert_ptr_nonnull(t.prog);

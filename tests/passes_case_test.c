@@ -126,7 +126,7 @@ static void check_supplied(const char *text, EntryKind entry, const char *suppli
   ck_assert(graph_verify(c.graph));
   GraphEnv genv = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
   KStepEnv kenv = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
-  PassOptions o = {.target = "cpu", .lanes = 16};
+  PassOptions o = {.target = "cpu"};
   c.run = graph_run_new(c.graph, false);
   fill_run(&c);
   if (supplied) supply_run(&c, supplied);

@@ -96,8 +96,7 @@ static bool describe(Build *b) {
 
 /* Graph to kernels, launches and a memory plan. */
 static bool plan(Build *b) {
-  PassOptions options = {
-      .target = "cpu", .lanes = b->cpu->lanes, .dump_after = b->o->dump_after, .dump = stdout};
+  PassOptions options = {.target = "cpu", .dump_after = b->o->dump_after, .dump = stdout};
   b->prog = passes_run(b->arena, b->graph, &options);
   if (!b->prog) return false;
   host_count_tasks(b->prog);
