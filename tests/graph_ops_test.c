@@ -87,8 +87,8 @@ REF(contract_turned) {
   FOR(k, 3)
   FOR(h, 2)
   FOR(i, 5)
-  FOR(j, 3) y[((j * 2 + b) * 5 + i) * 2 + h] +=
-      x[0][((b * 3 + k) * 2 + h) * 5 + i] * x[1][(h * 3 + k) * 3 + j];
+  FOR(j, 3)
+  y[((j * 2 + b) * 5 + i) * 2 + h] += x[0][((b * 3 + k) * 2 + h) * 5 + i] * x[1][(h * 3 + k) * 3 + j];
 }
 BUILD(contract_two) {
   return graph_contract(g, "iab,abj->ij", x[0], x[1]);
