@@ -7,10 +7,7 @@ add_dependencies(host_test host_reader)
 target_compile_definitions(host_test PRIVATE HOST_READER="$<TARGET_FILE:host_reader>"
                            SANITIZED=$<BOOL:${TESSERA_SANITIZE}>)
 
-# The driver and the programs that it builds, as users see them.
-foreach(name driver_test spine_test)
-  tessera_test(${name} ir_graph ir_kern)
-  add_dependencies(${name} tessera)
-  target_compile_definitions(${name} PRIVATE SANITIZED=$<BOOL:${TESSERA_SANITIZE}>)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
-endforeach()
+# The driver, as users see it; the programs that it builds are tests/e2e's.
+tessera_test(driver_test ir_graph ir_kern)
+add_dependencies(driver_test tessera)
+set_tests_properties(driver_test PROPERTIES TIMEOUT 900)

@@ -3,14 +3,11 @@
  * clipping by the global norm, momentum, averaged weights, an update that is refused when a number is not
  * finite), and it runs for many steps three times: by the graph interpreter in f64, as kernels by the kernel
  * interpreter, and as machine code. All states and reported values must agree after every entry. */
-#include <check.h>
-#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "passes/autodiff.h"
-#include "passes/passes.h"
-#include "tests/prog_native.h"
+#include "tests/trial.h"
 
 enum {
   BATCH = 6,
@@ -195,106 +192,24 @@ static Graph *build(Arena *a) {
   return m.g;
 }
 
-/* The same step block for all three. */
-static TessStep step = {.seed = 3, .setting = {0.1f}};
-
-static double scalar(void *ctx, const char *field) {
-  (void)ctx;
-  if (!strcmp(field, "micro")) return (double)step.micro;
-  ck_assert_str_eq(field, "lr");
-  return (double)step.setting[0];
-}
-
-typedef struct Trial {
-  Arena *arena;
-  const Prog *prog;
-  Native native;
-  GraphRun *run;
-  char *memory[2]; /* of the interpreted program and of the native one */
-} Trial;
-
-static const char *const side[2] = {"interpreted", "native"};
-
 static Trial open_trial(void) {
-  Trial t = {.arena = arena_new()};
-  PassOptions o = {.target = "cpu"};
-  t.run = graph_run_new(build(t.arena), true);
-  t.prog = passes_run(t.arena, build(t.arena), &o);
-  ck_assert_ptr_nonnull(t.prog);
-  t.native = native_open(t.arena, t.prog);
-  size_t bytes = (size_t)(t.prog->arena_bytes + 63) / 64 * 64;
-  for (int i = 0; i < 2; i++) {
-    t.memory[i] = aligned_alloc(64, bytes);
-    memset(t.memory[i], 0, bytes);
-  }
+  Arena *a = arena_new();
+  Graph *reference = build(a), *lowered = build(a);
+  Trial t = trial_open(a, reference, lowered);
+  t.step.seed = (uint64_t)rand();
+  trial_enter(&t, EN_INIT);
   return t;
 }
 
-static void close_trial(Trial *t) {
-  native_close(&t->native);
-  graph_run_free(t->run);
-  free(t->memory[0]);
-  free(t->memory[1]);
-  arena_free(t->arena);
+static bool outlives_steps(StateKind kind) {
+  return kind == ST_PARAM || kind == ST_SLOT;
 }
 
-static void compare(const char *what, int which, const float *found, const double *wanted, int64_t n) {
-  double scale = 1e-3;
-  for (int64_t i = 0; i < n; i++) scale = fmax(scale, fabs(wanted[i]));
-  for (int64_t i = 0; i < n; i++)
-    ck_assert_msg(fabs((double)found[i] - wanted[i]) <= 2e-5 * scale,
-                  "step %d, micro %d, %s, %s[%lld]: %.9g, expected %.9g", (int)step.step, (int)step.micro,
-                  side[which], what, (long long)i, (double)found[i], wanted[i]);
-}
-
-static void compare_state(const Trial *t, const PState *s) {
-  const State *own = s->state;
-  const double *wanted = graph_run_state(t->run, own) + (own->group ? 0 : s->at / dtype_size(own->dtype));
-  for (int i = 0; i < 2; i++) {
-    const char *found = t->memory[i] + s->buf->offset + s->at;
-    if (own->dtype == DT_BOOL)
-      ck_assert_int_eq(*found, (int)*wanted);
-    else
-      compare(arena_printf(t->arena, "%s %s", s->name, s->slot), i, (const float *)(const void *)found,
-              wanted, shape_count(&s->shape));
-  }
-}
-
-/* States, and what the entry reports. In the bad step gradients and losses are whatever they are. */
-static void compare_all(const Trial *t, EntryKind e) {
-  bool bad = step.step == BAD_STEP;
-  for (int i = 0; i < t->prog->nstate; i++) {
-    StateKind kind = t->prog->state[i].state->kind;
-    if (!bad || kind == ST_PARAM || kind == ST_SLOT) compare_state(t, &t->prog->state[i]);
-  }
-  for (int i = 0; i < t->prog->nvalue && !bad; i++) {
-    const PValue *v = &t->prog->value[i];
-    if (v->entry != e || !(v->value->flags & V_REPORT)) continue;
-    for (int k = 0; k < 2; k++)
-      compare(v->value->name, k, (const float *)(const void *)(t->memory[k] + v->buf->offset + v->at),
-              graph_run_value(t->run, v->value->name), shape_count(&v->value->node->shape));
-  }
-}
-
+/* In the bad step gradients and losses are whatever they are. */
 static void enter(Trial *t, EntryKind e) {
-  GraphEnv graph = {.seed = step.seed, .step = step.step, .micro = step.micro, .scalar = scalar};
-  KStepEnv kernel = {.seed = step.seed, .step = step.step, .micro = step.micro, .scalar = scalar};
-  step.micro_f = (float)step.micro;
-  ck_assert(graph_run_entry(t->run, e, &graph));
-  prog_interp(t->prog, t->memory[0], e, &kernel, step.supplied);
-  native_entry(&t->native, t->memory[1], e, &step);
-  compare_all(t, e);
-}
-
-/* Gives a value to all three; its producing kernels are skipped. */
-static void supply(Trial *t, EntryKind e, const char *name, const double *x, int64_t n) {
-  const PValue *v = prog_value(t->prog, e, name);
-  ck_assert_ptr_nonnull(v);
-  graph_run_supply(t->run, name, x);
-  for (int k = 0; k < 2; k++)
-    for (int64_t i = 0; i < n; i++)
-      ((float *)(void *)(t->memory[k] + v->buf->offset + v->at))[i] = (float)x[i];
-  step.supplied |= 1ull << (v - t->prog->value);
+  trial_run(t, e);
+  trial_states(t, t->step.step == BAD_STEP ? outlives_steps : NULL);
+  if (t->step.step != BAD_STEP) trial_reports(t, e);
 }
 
 static double draw(void) {
@@ -309,55 +224,51 @@ static void supply_data(Trial *t, EntryKind e) {
     for (int o = 0; o < OUTPUTS; o++)
       y[b * OUTPUTS + o] = (double)(float)sin(x[b * INPUTS + o] + 0.5 * x[b * INPUTS + o + 1] + o);
   }
-  if (step.step == BAD_STEP && step.micro == 1) x[3] = INFINITY;
-  step.supplied = 0;
-  supply(t, e, "x", x, BATCH * INPUTS);
-  supply(t, e, "y", y, BATCH * OUTPUTS);
+  if (t->step.step == BAD_STEP && t->step.micro == 1) x[3] = INFINITY;
+  t->step.supplied = 0;
+  trial_supply(t, e, "x", x);
+  trial_supply(t, e, "y", y);
 }
 
+/* In one step the test says what is dropped. */
 static void supply_kept(Trial *t) {
   double kept[BATCH * HIDDEN];
   for (int i = 0; i < BATCH * HIDDEN; i++) kept[i] = draw();
   graph_run_supply(t->run, "kept", NULL);
-  if (step.step == GIVEN_STEP) supply(t, EN_MICRO, "kept", kept, BATCH * HIDDEN);
+  if (t->step.step == GIVEN_STEP) trial_supply(t, EN_MICRO, "kept", kept);
 }
 
 /* The native program's number. */
 static double reported(const Trial *t, EntryKind e, const char *name) {
-  const PValue *v = prog_value(t->prog, e, name);
-  return (double)*(const float *)(const void *)(t->memory[1] + v->buf->offset + v->at);
+  return (double)*trial_native(t, e, name);
 }
 
 /* The mean of the micro-batches' errors. */
 static double run_step(Trial *t) {
   double error = 0;
-  for (step.micro = 0; step.micro < MICROS; step.micro++) {
+  for (t->step.micro = 0; t->step.micro < MICROS; t->step.micro++) {
     supply_data(t, EN_MICRO);
     supply_kept(t);
     enter(t, EN_MICRO);
     error += reported(t, EN_MICRO, "error") / MICROS;
   }
-  step.micro = MICROS - 1;
-  step.supplied = 0;
+  t->step.micro = MICROS - 1;
+  t->step.supplied = 0;
   enter(t, EN_UPDATE);
-  ck_assert_int_eq(t->memory[1][t->prog->finite->offset], step.step != BAD_STEP);
+  ck_assert_int_eq(t->memory[TRIAL_NATIVE][t->prog->finite->offset], t->step.step != BAD_STEP);
   return error;
 }
 
 START_TEST(trains_natively) {
   Trial t = open_trial();
   double first = 0, last = 0, averaged = 0, clipped = 0;
-  srand((unsigned)time(NULL));
-  step.seed = (uint64_t)rand();
-  step.micro = step.step = 0;
-  enter(&t, EN_INIT);
-  for (step.step = 0; step.step < STEPS; step.step++) {
+  for (t.step.step = 0; t.step.step < STEPS; t.step.step++) {
     double error = run_step(&t);
-    if (step.step < BAD_STEP) first += error / BAD_STEP;
-    if (step.step >= STEPS - BAD_STEP) last += error / BAD_STEP;
-    if (step.step != BAD_STEP) clipped += reported(&t, EN_UPDATE, "norm") > 0.5;
-    step.micro = 0;
-    if (step.step == BAD_STEP) continue;
+    if (t.step.step < BAD_STEP) first += error / BAD_STEP;
+    if (t.step.step >= STEPS - BAD_STEP) last += error / BAD_STEP;
+    if (t.step.step != BAD_STEP) clipped += reported(&t, EN_UPDATE, "norm") > 0.5;
+    t.step.micro = 0;
+    if (t.step.step == BAD_STEP) continue;
     supply_data(&t, EN_EVAL);
     enter(&t, EN_EVAL);
     averaged = reported(&t, EN_EVAL, "averaged");
@@ -366,7 +277,7 @@ START_TEST(trains_natively) {
          clipped, STEPS);
   ck_assert_msg(last < first / 2 && averaged < first / 2, "%g, then %g; averaged %g", first, last, averaged);
   ck_assert(clipped > 0 && clipped < STEPS - 1);
-  close_trial(&t);
+  trial_close(&t);
 }
 END_TEST
 
@@ -376,7 +287,7 @@ static float *flat(const Trial *t, const char *name, const char *slot) {
     const PState *s = &t->prog->state[i];
     StateKind kind = s->state->kind;
     if (kind == ST_GRAD ? strcmp(slot, "grad") : strcmp(slot, s->slot)) continue;
-    if (!strcmp(s->name, name)) return (float *)(void *)(t->memory[1] + s->buf->offset + s->at);
+    if (!strcmp(s->name, name)) return (float *)(void *)(t->memory[TRIAL_NATIVE] + s->buf->offset + s->at);
   }
   ck_abort_msg("no state %s %s", name, slot);
   return NULL;
@@ -408,7 +319,7 @@ static void check_formula(const Trial *t, const Numbers *old, const float *grad)
     double average = old->updates > 0 ? 0.7 * (double)old->average[i] + 0.3 * p : p;
     ck_assert_msg(fabs((double)now.m[i] - m) < 1e-6 && fabs((double)now.p[i] - p) < 1e-6 &&
                       fabs((double)now.average[i] - average) < 1e-6,
-                  "step %d, [%d]: %g %g %g, expected %g %g %g", (int)step.step, i, (double)now.m[i],
+                  "step %d, [%d]: %g %g %g, expected %g %g %g", (int)t->step.step, i, (double)now.m[i],
                   (double)now.p[i], (double)now.average[i], m, p, average);
   }
   ck_assert(now.updates == old->updates + 1);
@@ -416,8 +327,7 @@ static void check_formula(const Trial *t, const Numbers *old, const float *grad)
 
 /* The loss of a micro-batch by its formula, from what it reports. */
 static double loss_of(const Trial *t) {
-  const PValue *v = prog_value(t->prog, EN_MICRO, "z");
-  const float *z = (const float *)(const void *)(t->memory[1] + v->buf->offset + v->at);
+  const float *z = trial_native(t, EN_MICRO, "z");
   double square = 0;
   for (int i = 0; i < BATCH * OUTPUTS; i++) square += (double)z[i] * (double)z[i];
   return (reported(t, EN_MICRO, "error") + 1e-4 * square) / MICROS;
@@ -425,33 +335,32 @@ static double loss_of(const Trial *t) {
 
 START_TEST(updates_follow_their_formulas) {
   Trial t = open_trial();
-  step.step = step.micro = 0;
-  enter(&t, EN_INIT);
-  for (step.step = 0; step.step <= BAD_STEP + 1; step.step++) {
+  for (t.step.step = 0; t.step.step <= BAD_STEP + 1; t.step.step++) {
     Numbers old = numbers_of(&t);
     double loss = 0;
-    for (step.micro = 0; step.micro < MICROS; step.micro++) {
+    for (t.step.micro = 0; t.step.micro < MICROS; t.step.micro++) {
       supply_data(&t, EN_MICRO);
       enter(&t, EN_MICRO);
       loss += loss_of(&t);
     }
     float grad[FLAT];
     memcpy(grad, flat(&t, "fc1.weight", "grad"), sizeof grad);
-    step.micro = MICROS - 1;
+    t.step.micro = MICROS - 1;
     enter(&t, EN_UPDATE);
     Numbers now = numbers_of(&t);
-    if (step.step == BAD_STEP) {
+    if (t.step.step == BAD_STEP) {
       ck_assert(!memcmp(&old, &now, sizeof old));
     } else {
       ck_assert(fabs((double)*flat(&t, "loss", "") - loss) < 1e-5 * loss);
       check_formula(&t, &old, grad);
     }
   }
-  close_trial(&t);
+  trial_close(&t);
 }
 END_TEST
 
 int main(void) {
+  srand((unsigned)time(NULL));
   Suite *s = suite_create("mlp");
   TCase *t = tcase_create("mlp");
   tcase_set_timeout(t, 300);

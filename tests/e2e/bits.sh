@@ -67,4 +67,5 @@ cp -r "$models" two/elsewhere
 compile two/elsewhere/vit_classify.tess -D depth=1 -D img=14 -o two/other
 cmp one/program two/other || fail "two folders give two programs"
 ! grep -qaF "$work" one/program || fail "the program holds the path of the folder that it was built in"
-! grep -qaF "$source_dir" one/program || fail "the program holds the path of the compiler's tree"
+[ "${SANITIZED:-0}" = 1 ] || ! grep -qaF "$source_dir" one/program ||
+  fail "the program holds the path of the compiler's tree"
