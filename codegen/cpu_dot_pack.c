@@ -60,16 +60,20 @@ static void keep_row_sums(Dot *d, const Sums *s, LLVMValueRef p, LLVMValueRef i)
   }
 }
 
+static void clear_sums(Dot *d, const Sums *s) {
+  LLVMTypeRef vec = cpu_vec(d->f, DT_F32, (int)d->g->lanes);
+  for (int n = 0; n < d->s->nsum; n++) LLVMBuildStore(d->f->b, LLVMConstNull(vec), s->slot[n]);
+}
+
 static void pack_a_along_k(Dot *d) {
   CpuFn *f = d->f;
   Sums sums = sum_slots(d, true);
-  LLVMTypeRef vec = cpu_vec(f, DT_F32, (int)d->g->lanes);
   LLVMValueRef block = dot_panel_start(d, d->mp0);
   CpuLoop p = cpu_loop(f, d->mp0, d->mp1, 1, "pack_a");
   LLVMValueRef start = dot_panel_start(d, p.i);
   CpuLoop i = cpu_loop(f, cpu_i64(f, 0), dot_panel_rows(d, p.i), 1, "row");
   LLVMValueRef row = dot_add(d, start, i.i);
-  for (int n = 0; n < d->s->nsum; n++) LLVMBuildStore(f->b, LLVMConstNull(vec), sums.slot[n]);
+  clear_sums(d, &sums);
   LLVMValueRef at = dot_mul(d, dot_sub(d, row, block), d->g->a_row);
   dot_pack_row(d, row, dot_scratch(d, d->g->a_at, at), sums.slot);
   keep_row_sums(d, &sums, p.i, i.i);
@@ -77,18 +81,20 @@ static void pack_a_along_k(Dot *d) {
   cpu_loop_end(f, &p);
 }
 
-/* Loads (or stores) the sums of panel p around a run of k. */
-static void carry_sums(Dot *d, const Sums *s, LLVMValueRef p, LLVMValueRef fresh, bool store) {
-  CpuFn *f = d->f;
-  LLVMTypeRef vec = cpu_vec(f, DT_F32, (int)d->g->lanes);
+/* Adds a run's sums to those of panel p, with what the additions before lost (Kahan 1965): k may be very
+ * long, and equal terms lose in one direction. What is lost is kept behind all sums. */
+static void keep_run_sums(Dot *d, const Sums *s, LLVMValueRef p, LLVMValueRef fresh) {
+  LLVMBuilderRef b = d->f->b;
+  LLVMTypeRef vec = cpu_vec(d->f, DT_F32, (int)d->g->lanes);
+  LLVMValueRef zero = LLVMConstNull(vec);
   for (int n = 0; n < d->s->nsum; n++) {
-    LLVMValueRef at = sum_at(d, n, p);
-    if (store) {
-      dot_store(d, LLVMBuildLoad2(f->b, vec, s->slot[n], ""), at);
-    } else {
-      LLVMValueRef before = LLVMBuildSelect(f->b, fresh, LLVMConstNull(vec), dot_load(d, vec, at), "");
-      LLVMBuildStore(f->b, before, s->slot[n]);
-    }
+    LLVMValueRef at = sum_at(d, n, p), lost_at = sum_at(d, d->s->nsum + n, p);
+    LLVMValueRef sum = LLVMBuildSelect(b, fresh, zero, dot_load(d, vec, at), "");
+    LLVMValueRef lost = LLVMBuildSelect(b, fresh, zero, dot_load(d, vec, lost_at), "");
+    LLVMValueRef more = LLVMBuildFSub(b, LLVMBuildLoad2(b, vec, s->slot[n], ""), lost, "");
+    LLVMValueRef whole = LLVMBuildFAdd(b, sum, more, "");
+    dot_store(d, LLVMBuildFSub(b, LLVMBuildFSub(b, whole, sum, ""), more, ""), lost_at);
+    dot_store(d, whole, at);
   }
 }
 
@@ -106,13 +112,13 @@ static void pack_a_along_rows(Dot *d) {
   LLVMValueRef mask =
       g->mr == g->lanes && g->tall == g->mpanels ? NULL : cpu_tail_mask(f, cpu_i64(f, 0), rows);
   LLVMValueRef panel = dot_mul(d, dot_sub(d, p.i, d->mp0), g->a_panel);
-  carry_sums(d, &sums, p.i, fresh, false);
+  clear_sums(d, &sums);
   CpuLoop u = cpu_loop(f, run.i, end, 1, "k");
   dot_prefetch(d, &d->s->a, false, start, dot_add(d, d->kbase, dot_add(d, u.i, cpu_i64(f, RUN))));
   LLVMValueRef v = dot_along_rows(d, &d->s->a, start, dot_add(d, d->kbase, u.i), mask, sums.slot);
   dot_store(d, v, dot_scratch(d, g->a_at, dot_add(d, panel, dot_mul(d, u.i, g->a_k))));
   cpu_loop_end(f, &u);
-  carry_sums(d, &sums, p.i, fresh, true);
+  keep_run_sums(d, &sums, p.i, fresh);
   cpu_loop_end(f, &p);
   cpu_loop_end(f, &run);
 }

@@ -110,7 +110,7 @@ static void lay_out(DotBlocks *g, const DotShape *s) {
   g->b_at = round_up(a_bytes + 64, 64);
   g->tile_at = g->b_at + round_up(g->max_np * g->b_panel * 4 + 64, 64);
   g->sum_at = g->tile_at + round_up(tiles * g->mr * g->nr * 4, 64);
-  g->bytes = g->sum_at + s->nsum * g->max_mp * g->lanes * 4;
+  g->bytes = g->sum_at + 2 * s->nsum * g->max_mp * g->lanes * 4; /* and what they lose */
 }
 
 DotBlocks dot_blocks(const DotShape *s, const CpuTarget *t) {
