@@ -42,7 +42,7 @@ void kb_axes(KBuild *b) {
 static bool has_room(const KBuild *b, const Role *r) {
   int n = 0;
   for (int i = 0; i < b->nrole; i++)
-    if (b->role[i].extent > 1 && strcmp(b->role[i].name, "k")) n += b->role[i].ncut + 1;
+    if (b->role[i].extent > 1 && strcmp(b->role[i].name, "k") != 0) n += b->role[i].ncut + 1;
   return r->ncut < MOST_CUTS && (n < KERN_MAX_DOMAIN || !strcmp(r->name, "k"));
 }
 

@@ -115,7 +115,7 @@ static bool verified(const Ctx *c, Stage s) {
 
 static void dump(const Ctx *c, int pass) {
   const PassOptions *o = c->options;
-  if (!o->dump_after || strcmp(o->dump_after, pipeline[pass].name)) return;
+  if (!o->dump_after || strcmp(o->dump_after, pipeline[pass].name) != 0) return;
   fprintf(o->dump, "# after %s\n", pipeline[pass].name);
   if (pipeline[pass].leaves == GRAPH) fputs(graph_print(c->arena, c->graph), o->dump);
   if (pipeline[pass].leaves == PROGRAM) fputs(prog_print(c->arena, c->prog), o->dump);

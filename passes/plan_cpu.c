@@ -19,7 +19,7 @@ static void plan_dot(KBuild *b, KPlan *p) {
 static void plan_rows(KBuild *b, KPlan *p) {
   int outer[KERN_MAX_AXES], n = 0;
   for (int i = 0; i < b->nrole; i++)
-    for (int j = 0; strcmp(b->role[i].name, "row") && j < b->role[i].naxes; j++)
+    for (int j = 0; strcmp(b->role[i].name, "row") != 0 && j < b->role[i].naxes; j++)
       outer[n++] = b->role[i].axis[j];
   if (n) kplan_role(p, "outer", n, outer);
   add_role(p, b, "row", "row");

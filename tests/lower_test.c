@@ -69,10 +69,10 @@ static void check_graph(uint64_t seed, Execute *execute) {
 static void check_many(int rounds, Execute *execute) {
   const char *from = getenv("LOWER_SEED"), *many = getenv("LOWER_ROUNDS");
   uint64_t seed = from ? strtoull(from, NULL, 0) : (uint64_t)time(NULL);
-  for (int i = 0; i < (many ? atoi(many) : rounds); i++) {
-    printf("seed %llu\n", (unsigned long long)(seed + (uint64_t)i));
+  for (int i = many ? atoi(many) : rounds; i > 0; i--, seed++) {
+    printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
-    check_graph(seed + (uint64_t)i, execute);
+    check_graph(seed, execute);
   }
 }
 

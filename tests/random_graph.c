@@ -150,13 +150,14 @@ static Node *make_broadcast(Pool *p) {
 static Node *make_contract(Pool *p) {
   static const int64_t extent[] = {2, 3, 4, 5, 7};
   char text[40], left[8] = "", right[8] = "", out[8] = "";
+  int kept = 0;
   Shape l = {0}, r = {0};
   for (int i = 0; i < 5; i++) {
     uint32_t where = random_draw(4);
-    char c[2] = {(char)('a' + i), 0};
-    if (where != 1) strcat(left, c), l.dim[l.rank++] = extent[i];
-    if (where != 0) strcat(right, c), r.dim[r.rank++] = extent[i];
-    if (where != 3) strcat(out, c);
+    char c = (char)('a' + i);
+    if (where != 1) left[l.rank] = c, l.dim[l.rank++] = extent[i];
+    if (where != 0) right[r.rank] = c, r.dim[r.rank++] = extent[i];
+    if (where != 3) out[kept++] = c;
   }
   if (!*left || !*right) return pick(p);
   snprintf(text, sizeof text, "%s,%s->%s", left, right, out);
