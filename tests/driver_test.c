@@ -114,7 +114,6 @@ END_TEST
 START_TEST(code_can_be_looked_at) {
   OK(VIT " -o p --emit=llvm stages --emit=asm stages --dump-after=kernels");
   OK("grep -q 'define void @dot_' stages/p.ll && grep -q 'vfmadd' stages/p.s");
-  OK(VIT " -o p --emit=cuda stages && grep -q '__global__ .* k_dot_' stages/p.cu");
 }
 END_TEST
 

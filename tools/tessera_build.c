@@ -103,15 +103,11 @@ static bool plan(Build *b) {
   return emit(b, EMIT_KERNELS, kernels_text);
 }
 
-/* Kernels to CUDA C, for a GPU or to look at. */
-static bool write_cuda(Build *b) {
-  if (!b->narch && !b->o->emit.folder[EMIT_CUDA]) return true;
-  return cuda_program_emit(b->prog, &b->cuda) && emit(b, EMIT_CUDA, cuda_text);
-}
-
-/* CUDA C to cubins, kept in the object. */
+/* Kernels to CUDA C to cubins, kept in the object. */
 static bool add_cuda_kernels(Build *b) {
-  if (!cuda_program_compile(b->prog, &b->cuda, b->arch, b->narch)) return false;
+  if (!cuda_program_emit(b->prog, &b->cuda) || !emit(b, EMIT_CUDA, cuda_text) ||
+      !cuda_program_compile(b->prog, &b->cuda, b->arch, b->narch))
+    return false;
   cuda_program_embed(b->module, b->prog, &b->cuda);
   return true;
 }
@@ -168,9 +164,8 @@ static bool generate(Build *b, const char *object) {
                    .poison = b->o->poison};
   manifest_fill(b->prog, b->narch ? NULL : t, defines(b), b->front.nparam, &info);
   b->module = cpu_module_new(b->arena, t, info.description);
-  bool ok = write_cuda(b) && add_kernels(b) && host_emit(b->module, b->prog, &info) &&
-            emit(b, EMIT_LLVM, llvm_text) && emit(b, EMIT_ASM, asm_text) &&
-            cpu_module_object(b->module, object);
+  bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
+            emit(b, EMIT_ASM, asm_text) && cpu_module_object(b->module, object);
   cpu_module_free(b->module);
   return ok;
 }
