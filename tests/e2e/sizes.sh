@@ -33,6 +33,9 @@ replays vit_classify -D lr=1e-3 -D batch=7 -D classes=101 -D img=42 -D patch=14 
   -D depth=3 -D heads=3 -D drop_path=0.4 -D label_smoothing=0.1 -D accumulate=3 --steps 3 --seed 8 --raw
 POISON=1 replays vit_classify -D lr=1e-3 -D batch=13 -D classes=3 -D img=20 -D patch=2 -D embed_dim=20 -D depth=2 \
   -D heads=5 -D layer_decay=0.5 --steps 2 --seed 9
+# Sums over 16,448 tokens, of which those of an image give equal terms.
+replays vit_classify -D lr=1e-3 -D batch=64 -D classes=3 -D img=32 -D patch=2 -D embed_dim=8 -D depth=1 -D heads=1 \
+  --seed 11 --raw
 replays rotary -D lr=1e-3 -D batch=9 -D img=30 -D patch=6 -D chans=3 -D dim=16 -D depth=2 -D heads=2 -D classes=11 \
   --seed 10
 
