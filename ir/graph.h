@@ -206,6 +206,12 @@ void graph_assign(Graph *g, EntryKind e, const State *s, Node *value);
 Value *graph_value(Graph *g, EntryKind e, const char *name, Node *n, unsigned flags);
 void graph_setting(Graph *g, const char *name, double value, const char *help);
 
+/* Classes (ir/graph_class.c): first[id] becomes the id of the first node of id's class; the number of
+ * classes. `first` has room for all nodes. */
+int graph_classes(const Graph *g, int *first);
+/* "blocks.*.attn" of "blocks.3.attn"; arena-owned. */
+char *graph_starred(Arena *a, const char *path);
+
 /* Text (ir/graph_text.c): print, parse, print gives the same bytes. */
 char *graph_print(Arena *a, const Graph *g);
 Graph *graph_parse(Arena *a, const Source *src);

@@ -11,21 +11,6 @@ KBuild kb_new(Lower *l, Group *g, Arena *a) {
   return b;
 }
 
-/* "blocks.*.attn": indices starred, so that equal layers share a name. */
-static const char *starred(Arena *a, const char *path) {
-  char *out = arena_alloc(a, strlen(path) + 1), *o = out;
-  for (const char *p = path; *p; p++) {
-    bool digit = *p >= '0' && *p <= '9', first = p == path || p[-1] == '.';
-    if (digit && first) {
-      while (p[1] >= '0' && p[1] <= '9') p++;
-      *o++ = '*';
-    } else {
-      *o++ = *p;
-    }
-  }
-  return out;
-}
-
 static const Node *lead(const Group *g) {
   return g->nroot ? g->root[g->nroot - 1] : g->core[0];
 }
@@ -47,7 +32,7 @@ static const char *symbol(Arena *a, const char *kind, const char *from) {
 
 static void start(KBuild *b, const char *kind) {
   Arena *a = b->arena;
-  const char *from = starred(a, kb_origin(b->l, b->group));
+  const char *from = graph_starred(a, kb_origin(b->l, b->group));
   const char **names = ARENA_ARRAY(a, 2, const char *);
   names[0] = from;
   b->k = kern_new(a, symbol(a, kind, from), lead(b->group)->loc);
