@@ -313,10 +313,6 @@ static bool unchanged(const Numbers *a, const Numbers *b) {
   return same;
 }
 
-static bool same_bits(const void *a, const void *b, size_t n) {
-  return memcmp(a, b, n) == 0;
-}
-
 /* Clipping, momentum and averages by plain C from the native program's own gradients. */
 static void check_formula(const Trial *t, const Numbers *old, const float *grad) {
   double norm = 0;
