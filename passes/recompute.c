@@ -2,7 +2,8 @@
  * not kept: the backward pass' kernels make it again where they use it. */
 #include "passes/lower.h"
 
-/* Work on an element above which a value is kept: that of a GELU and its argument. */
+/* Operations on an element above which a value is kept: about one transcendental function and what is around
+ * it. */
 static const double most_ops = 40;
 
 /* A kernel is of one pass, that of what it began with, even where values of the other have joined it. */
