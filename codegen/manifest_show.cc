@@ -1,5 +1,6 @@
 // Prints a manifest that may come from anywhere, once flatbuffers' verifier has accepted it.
 #include <cinttypes>
+#include <cstdint>
 
 #include "codegen/manifest.h"
 #include "manifest_generated.h"
@@ -80,11 +81,19 @@ static void show_json(FILE *out, const unsigned char *bytes) {
   fprintf(out, "%s\n", visitor.s.c_str());
 }
 
+// The verifier checks where a vector starts, not that elements wider than its length lie aligned.
+static bool elements_aligned(const fbs::Manifest *m) {
+  for (const auto *s : *m->states())
+    if (reinterpret_cast<uintptr_t>(s->dim()->Data()) % alignof(int64_t)) return false;
+  return true;
+}
+
 const char *manifest_show(FILE *out, const unsigned char *bytes, size_t size, bool json) {
   flatbuffers::Verifier verifier(bytes, size);
   if (size < 8 || !fbs::ManifestBufferHasIdentifier(bytes)) return "this is no manifest of Tessera";
   if (!fbs::VerifyManifestBuffer(verifier)) return "the manifest is damaged";
   const fbs::Manifest *m = fbs::GetManifest(bytes);
+  if (!elements_aligned(m)) return "the manifest is damaged";
   if (m->version() != MANIFEST_VERSION) return "the manifest is of another version of Tessera";
   if (json) {
     show_json(out, bytes);

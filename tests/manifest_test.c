@@ -75,7 +75,8 @@ START_TEST(json_is_json) {
 }
 END_TEST
 
-/* Truncated at every length, or with any one byte changed, it is refused or shown, never worse (the
+/* Truncated at every length, with any one byte changed, or with any one word 4 less or more (offsets that
+ * leave a vector of 8-byte elements misaligned), it is refused or shown, never worse (the
  * sanitizers watch); cut ones are always refused. */
 START_TEST(damaged_bytes_are_harmless) {
   size_t size;
@@ -93,6 +94,16 @@ START_TEST(damaged_bytes_are_harmless) {
     bytes[i] = (unsigned char)rand();
     free(shown(bytes, size, rand() % 2, &fault));
     bytes[i] = old;
+  }
+  for (size_t i = 0; i + 4 <= size; i += 4) {
+    uint32_t old, moved;
+    memcpy(&old, bytes + i, 4);
+    for (int by = -4; by <= 4; by += 8) {
+      moved = old + (uint32_t)by;
+      memcpy(bytes + i, &moved, 4);
+      free(shown(bytes, size, rand() % 2, &fault));
+    }
+    memcpy(bytes + i, &old, 4);
   }
   free(bytes);
 }
