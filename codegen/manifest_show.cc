@@ -81,10 +81,11 @@ static void show_json(FILE *out, const unsigned char *bytes) {
   fprintf(out, "%s\n", visitor.s.c_str());
 }
 
-// The verifier checks where a vector starts, not that elements wider than its length lie aligned.
+// The verifier checks where a vector starts, not that elements wider than its length lie aligned. (An empty
+// one has none to align.)
 static bool elements_aligned(const fbs::Manifest *m) {
   for (const auto *s : *m->states())
-    if (reinterpret_cast<uintptr_t>(s->dim()->Data()) % alignof(int64_t)) return false;
+    if (s->dim()->size() && reinterpret_cast<uintptr_t>(s->dim()->Data()) % alignof(int64_t)) return false;
   return true;
 }
 

@@ -13,6 +13,7 @@ static unsigned char *manifest(size_t *size) {
   Manifest *m = manifest_new();
   manifest_define(m, "dim", "128");
   manifest_state(m, &(ManifestState){"fc.weight", "student", "slot", "m", "f32", 2, (int64_t[]){3, 5}, 4096});
+  manifest_state(m, &(ManifestState){"count", "student", "slot", "", "u64", 0, NULL, 8192});
   manifest_kernel(m, &(ManifestKernel){"fc1_3", "digpt.tess:41", "compute \"x\" {\n}\n", origin, 1, 640});
   manifest_entry(m, "init");
   manifest_entry(m, "micro");
