@@ -13,13 +13,17 @@ static KBuild dry(Lower *l, Group *g, Arena *a) {
   return b;
 }
 
-static bool fits(Lower *l, Group *g, const Node *n, bool row) {
+static DReason fits(Lower *l, Group *g, const Node *n, bool row) {
   Arena *a = arena_new();
   KBuild b = dry(l, g, a);
   const Space *at = row ? &b.row : &b.points;
-  bool good = at->shape && shape_count(at->shape) == shape_count(&n->shape) && kb_dry_fits(&b, n, at);
+  DReason why = DR_NONE;
+  if (!at->shape || shape_count(at->shape) != shape_count(&n->shape))
+    why = DR_POINTS;
+  else if (!kb_dry_fits(&b, n, at))
+    why = DR_AWAY;
   arena_free(a);
-  return good;
+  return why;
 }
 
 /* A row's elements are only met again where the row is resident: not in partials. */
@@ -28,10 +32,13 @@ static bool has_row(const Group *g) {
          kb_sum(g->core[0]).terms > 1;
 }
 
-bool group_may_take(Lower *l, Group *g, const Node *n, bool row) {
-  if (g->alone || (site_of(l, n)->supply && (row || g->nroot > 1 || g->ncore > 1))) return false;
-  if (row && !has_row(g)) return false;
-  return group_allows(l, g, n) && fits(l, g, n, row);
+DReason group_may_take(Lower *l, Group *g, const Node *n, bool row) {
+  DReason parted = strategy_parts(l, g, n);
+  if (parted) return parted;
+  if (g->alone || (site_of(l, n)->supply && (row || g->nroot > 1 || g->ncore > 1))) return DR_ALONE;
+  if (row && !has_row(g)) return DR_FULL;
+  if (!group_allows(l, g, n)) return DR_CYCLE;
+  return fits(l, g, n, row);
 }
 
 static bool same_rows(const Node *a, const Node *b) {
@@ -39,12 +46,18 @@ static bool same_rows(const Node *a, const Node *b) {
          shape_same(&a->in[0]->shape, &b->in[0]->shape);
 }
 
-bool group_may_reduce(Lower *l, Group *g, const Node *n) {
-  if (g->alone || !g->ncore || g->ncore == MOST_CORES || !same_rows(g->core[0], n)) return false;
-  if (kb_sum(n).terms == 1 || site_of(l, n)->supply || !group_allows(l, g, n)) return false;
+DReason group_may_reduce(Lower *l, Group *g, const Node *n) {
+  DReason parted = strategy_parts(l, g, n);
+  if (parted) return parted;
+  if (g->alone || site_of(l, n)->supply) return DR_ALONE;
+  if (!g->ncore || !same_rows(g->core[0], n)) return DR_ROWS;
+  if (g->ncore == MOST_CORES) return DR_CORES;
+  if (kb_sum(n).terms == 1) return DR_ROWS;
+  if (!group_allows(l, g, n)) return DR_CYCLE;
   Arena *a = arena_new();
   KBuild b = dry(l, g, a);
   bool good = kb_dry_fits(&b, n->in[0], &b.row);
   arena_free(a);
-  return good && (has_row(g) || !group_reads(l, g, n));
+  if (!good) return DR_AWAY;
+  return has_row(g) || !group_reads(l, g, n) ? DR_NONE : DR_FULL;
 }

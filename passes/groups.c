@@ -51,6 +51,14 @@ static bool depend_visit(Lower *l, const Node *stored, bool aligned, void *ctx) 
   return true;
 }
 
+bool group_computes(const Lower *l, const Group *g, int class) {
+  for (int i = 0; i < g->ncore; i++)
+    if (l->classes->of[g->core[i]->id] == class) return true;
+  for (int i = 0; i < g->nroot; i++)
+    if (l->classes->of[g->root[i]->id] == class) return true;
+  return false;
+}
+
 void group_depend(Lower *l, Group *g, const Node *n) {
   lower_reads(l, n, depend_visit, g);
 }
@@ -146,11 +154,14 @@ bool group_direct(Lower *l, Group *a, Group *b) {
   return true;
 }
 
-bool group_may_merge(Lower *l, Group *a, Group *b) {
-  if (a->ncore || b->ncore || a->alone || b->alone) return false;
-  if (shape_count(&a->root[0]->shape) != shape_count(&b->root[0]->shape)) return false;
-  return group_direct(l, a, b) && group_direct(l, b, a) && group_reads_aligned(l, a, b) &&
-         group_reads_aligned(l, b, a);
+DReason group_may_merge(Lower *l, Group *a, Group *b) {
+  if (a->ncore || b->ncore) return DR_FULL;
+  DReason parted = strategy_parts_groups(l, a, b);
+  if (parted) return parted;
+  if (a->alone || b->alone) return DR_ALONE;
+  if (shape_count(&a->root[0]->shape) != shape_count(&b->root[0]->shape)) return DR_POINTS;
+  if (!group_direct(l, a, b) || !group_direct(l, b, a)) return DR_CYCLE;
+  return group_reads_aligned(l, a, b) && group_reads_aligned(l, b, a) ? DR_NONE : DR_AWAY;
 }
 
 void group_merge(Lower *l, Group *into, Group *from) {

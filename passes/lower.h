@@ -5,7 +5,9 @@
 #define PASSES_LOWER_H
 
 #include "ir/prog.h"
+#include "passes/decide.h"
 #include "passes/passes.h"
+#include "passes/strategy.h"
 
 typedef enum Where {
   W_DEAD,   /* not needed in this entry */
@@ -48,6 +50,7 @@ typedef struct Site {
   int64_t shared;       /* the look for shared reads that met it last */
   bool outside;         /* another kernel reads it */
   int uses;             /* consumers that compute, counted through views */
+  unsigned readers;     /* their kinds, bit k: some is of DKind k */
   double spread;        /* points at which consumers read it, over its own count */
   double ops, bytes;    /* an element of its inline expression: operations, bytes read */
   int size;             /* nodes of that expression */
@@ -71,7 +74,9 @@ typedef struct Lower {
   int ngroup, cap_group;
   Group **group;
   int mark;
-  bool backward;    /* the reads being looked at are of a backward value */
+  bool backward;     /* the reads being looked at are of a backward value */
+  DClasses *classes; /* of the graph */
+  DNotes *notes;
   PBuf **state_buf; /* by state id: owning group's memory */
 } Lower;
 
@@ -109,14 +114,16 @@ void group_add_dep(Lower *l, Group *g, Group *dep);
 void group_depend(Lower *l, Group *g, const Node *n);
 /* Whether nothing that n reads, other than g's results, needs g's results. */
 bool group_allows(Lower *l, Group *g, const Node *n);
+/* Whether g computes a value of the class. */
+bool group_computes(const Lower *l, const Group *g, int class);
 /* Whether n reads any of g's results. */
 bool group_reads(Lower *l, Group *g, const Node *n);
 /* Whether b may run together with a, where a came first: no third group stands between. */
 bool group_direct(Lower *l, Group *a, Group *b);
 /* Whether all that the reader's roots read of another group is read at their own points. */
 bool group_reads_aligned(Lower *l, Group *reader, Group *of);
-/* Whether two flat groups may become one. */
-bool group_may_merge(Lower *l, Group *a, Group *b);
+/* Why two flat groups may not become one, or DR_NONE. */
+DReason group_may_merge(Lower *l, Group *a, Group *b);
 void group_merge(Lower *l, Group *into, Group *from);
 /* Whether `from` must run before `to`. */
 bool group_before(Lower *l, Group *from, Group *to);
@@ -129,11 +136,11 @@ void lower_assign(Lower *l);
 typedef bool LowerVisit(Lower *l, const Node *read, bool aligned, void *ctx);
 bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx);
 
-/* passes/fit.c: whether g's kernel may also compute n: its other reads allow it, and what it reads of g is
- * there at its own point (`row`: at the row's elements). */
-bool group_may_take(Lower *l, Group *g, const Node *n, bool row);
+/* passes/fit.c: why g's kernel may not also compute n, or DR_NONE: its other reads have to allow it, and what
+ * it reads of g has to be there at its own point (`row`: at the row's elements). */
+DReason group_may_take(Lower *l, Group *g, const Node *n, bool row);
 /* The same for another reduction n of g's rows. */
-bool group_may_reduce(Lower *l, Group *g, const Node *n);
+DReason group_may_reduce(Lower *l, Group *g, const Node *n);
 
 /* passes/points.c: whether n sums the rows of the contraction's left side over what is contracted, in the
  * result's order. */

@@ -53,7 +53,14 @@ static void pass_uses(Ctx *c) {
 }
 
 static void pass_place(Ctx *c) {
-  each_entry(c, lower_place);
+  DClasses *classes = decide_classes(c->arena, c->graph);
+  if (c->options->strategy && !strategy_bind(c->options->strategy, classes)) return;
+  for (int e = 0; e < EN_COUNT; e++) {
+    if (!c->entry[e]) continue;
+    c->entry[e]->classes = classes;
+    lower_place(c->entry[e]);
+    if (c->options->decisions) c->options->decisions[e] = decisions_make(c->entry[e]);
+  }
 }
 
 static void pass_assign(Ctx *c) {
@@ -126,7 +133,9 @@ static void dump(const Ctx *c, int pass) {
 Prog *passes_run(Arena *a, Graph *g, const PassOptions *o) {
   Ctx c = {.arena = a, .graph = g, .options = o};
   for (int i = 0; i < PASSES; i++) {
+    int errors = diag_count();
     pipeline[i].run(&c);
+    if (diag_count() > errors) return NULL;
     if (!verified(&c, pipeline[i].leaves)) ice("the program is wrong after pass %s", pipeline[i].name);
     dump(&c, i);
   }

@@ -55,14 +55,26 @@ static void inline_cost(Lower *l, const Node *n) {
   }
 }
 
-static bool cheaper_inline(const Lower *l, const Node *n, bool free_read) {
+/* Why n cannot be inline. */
+static DReason no_inline(const Lower *l, const Node *n) {
+  const Site *s = site_of(l, n);
+  if (s->forced) return DR_MEMORY;
+  return s->size > MOST_INLINE_NODES ? DR_LARGE : DR_NONE;
+}
+
+/* Whether n is better inline; why not is noted. */
+static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   const Site *s = site_of(l, n);
   double e = count(n), size = dtype_size(n->dtype);
-  if (s->size > MOST_INLINE_NODES) return false;
+  if (no_inline(l, n)) {
+    decide_stored(l, n, no_inline(l, n), 0, 0);
+    return false;
+  }
   double once = s->bytes + op_bytes * s->ops;
   double inlined = e * s->uses * (s->bytes + op_bytes * s->ops * s->spread);
   double stored = e * ((free_read ? op_bytes * s->ops : once) + size + s->uses * size);
   if (!free_read) stored += launch_bytes;
+  decide_stored(l, n, inlined <= stored ? DR_NONE : DR_COST, inlined, stored);
   return inlined <= stored;
 }
 
@@ -78,7 +90,7 @@ static bool absorb(Lower *l, const Node *n) {
     const Site *s = site_of(l, under_order(n->in[i]));
     Group *g = s->where == W_BUFFER ? group_of(s) : NULL;
     if (!g || !g->ncore || s->uses != 1 || s->forced || s->row || (best && best->id > g->id)) continue;
-    if (group_may_take(l, g, n, false)) best = g;
+    if (!group_may_take(l, g, n, false)) best = g;
   }
   if (best) group_add_root(l, best, n);
   return best;
@@ -86,6 +98,7 @@ static bool absorb(Lower *l, const Node *n) {
 
 /* The groups that n's expression reads, latest first. */
 typedef struct Hosts {
+  int target; /* class that they have to compute, -1: any */
   int n;
   Group *group[4];
 } Hosts;
@@ -94,7 +107,7 @@ static bool host_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   Hosts *h = ctx;
   Group *g = group_of(site_of(l, read));
   (void)aligned;
-  if (!g) return true;
+  if (!g || (h->target >= 0 && !group_computes(l, g, h->target))) return true;
   int most = sizeof h->group / sizeof *h->group, i = 0;
   while (i < h->n && h->group[i]->id > g->id) i++;
   if (i < h->n && h->group[i] == g) return true;
@@ -104,19 +117,26 @@ static bool host_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   return true;
 }
 
+/* Whether g's kernel can compute n from what it has at hand, and whether at its row's elements. What is at
+ * neither needs the reduction whole. */
+static bool takes(Lower *l, Group *g, const Node *n, bool *row) {
+  DReason why = group_may_take(l, g, n, false);
+  *row = why && !group_may_take(l, g, n, true);
+  if (why && !*row) decide_refuse(l, n, g, why == DR_POINTS && g->ncore ? DR_FULL : why);
+  return !why || *row;
+}
+
 /* The latest group whose kernel can compute n from what it has at hand, and whether at its row's elements.
  * What may be supplied is computed apart: its kernel is skipped, and others may need what a host makes. */
 static Group *host_of(Lower *l, const Node *n, bool *row) {
-  Hosts h = {0};
+  Hosts h = {.target = strategy_target(l, n)};
   *row = false;
-  if (site_of(l, n)->supply) return NULL;
   lower_reads(l, n, host_visit, &h);
+  for (int i = 0; i < h.n && site_of(l, n)->supply; i++) decide_refuse(l, n, h.group[i], DR_ALONE);
+  if (site_of(l, n)->supply) return NULL;
   for (int i = 0; i < h.n; i++)
-    for (int at_row = 0; at_row < 2; at_row++) {
-      *row = at_row;
-      if (group_may_take(l, h.group[i], n, at_row)) return h.group[i];
-    }
-  *row = false;
+    if (takes(l, h.group[i], n, row)) return h.group[i];
+  if (h.target >= 0) strategy_no_host(l, n, h.n ? decide_refused(l, n, h.group[0]) : DR_NONE);
   return NULL;
 }
 
@@ -126,7 +146,12 @@ static void merge_flat_operands(Lower *l, const Node *n) {
   for (int i = 0; i < g->ndep; i++) {
     Group *o = g->dep[i];
     while (o->merged) o = o->merged;
-    if (o != g && group_may_merge(l, o, g)) group_merge(l, g, o);
+    if (o == g) continue;
+    DReason why = group_may_merge(l, o, g);
+    if (why)
+      decide_refuse(l, n, o, why);
+    else
+      group_merge(l, g, o);
   }
 }
 
@@ -141,15 +166,32 @@ static void store(Lower *l, const Node *n, Group *host, bool row) {
 
 static void place_map(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
-  if (absorb(l, n)) return;
-  bool row = false;
-  Group *host = cheaper_inline(l, n, false) && !s->forced ? NULL : host_of(l, n, &row);
-  if (!s->forced && cheaper_inline(l, n, host)) return;
+  if (strategy_must_inline(l, n, no_inline(l, n))) return;
+  if (strategy_target(l, n) < 0 && absorb(l, n)) return;
+  bool row = false, may = !s->forced && strategy_may_inline(l, n);
+  Group *host = may && cheaper_inline(l, n, false) ? NULL : host_of(l, n, &row);
+  if (may && cheaper_inline(l, n, host)) return;
+  if (!may) decide_stored(l, n, s->forced ? DR_MEMORY : DR_OVERRIDE, 0, 0);
   store(l, n, host, row);
+}
+
+/* Views and what is little to compute again; random numbers are more. */
+static void place_other(Lower *l, const Node *n) {
+  const Site *s = site_of(l, n);
+  bool computed = decide_can_inline(decide_kind(n));
+  if (computed && strategy_must_inline(l, n, no_inline(l, n))) return;
+  DReason why = s->forced                                ? DR_MEMORY
+                : computed && !strategy_may_inline(l, n) ? DR_OVERRIDE
+                : n->op == O_RANDOM && s->uses > 1       ? DR_COST
+                                                         : DR_NONE;
+  if (!why) return;
+  decide_stored(l, n, why, 0, 0);
+  group_new(l, NULL, n);
 }
 
 static void place(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
+  strategy_check(l, n);
   switch (n->op) {
   case O_STATE:
   case O_INPUT: s->where = W_GIVEN; return;
@@ -159,9 +201,7 @@ static void place(Lower *l, const Node *n) {
   case O_CONCAT: group_new(l, NULL, n)->alone = true; return;
   case O_ELT:
   case O_CAST: place_map(l, n); return;
-  default:
-    if (s->forced || (n->op == O_RANDOM && s->uses > 1)) group_new(l, NULL, n);
-    return;
+  default: place_other(l, n); return;
   }
 }
 
@@ -202,6 +242,7 @@ static void trim_all(Lower *l) {
 }
 
 void lower_place(Lower *l) {
+  l->notes = decide_notes(l->arena, l->graph);
   for (int i = 0; i < l->graph->nnode; i++) {
     if (l->site[i].where == W_DEAD) continue;
     inline_cost(l, l->graph->node[i]);

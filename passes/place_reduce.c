@@ -34,18 +34,32 @@ static bool share_reads(Lower *l, Group *g, const Node *n) {
   return s.found;
 }
 
+/* `asked`: somebody wants them together, though they share no reads. */
+static DReason why_apart(Lower *l, Group *g, const Node *n, bool asked) {
+  DReason why = group_may_reduce(l, g, n);
+  return why || asked || share_reads(l, g, n) ? why : DR_APART;
+}
+
 void lower_place_reduce(Lower *l, const Node *n) {
   int last = l->ngroup - LOOK_BACK < 0 ? 0 : l->ngroup - LOOK_BACK;
+  int target = strategy_target(l, n);
+  DReason latest = DR_NONE;
   for (int i = l->ngroup - 1; i >= last; i--) {
     Group *g = l->group[i];
-    if (g->merged || !g->ncore || g->alone) continue;
-    bool beside = !site_of(l, n)->supply && g->core[0]->op == O_CONTRACT && g->ncore == 1 &&
-                  group_sums_beside(g->core[0], n);
-    if (!beside && !(group_may_reduce(l, g, n) && share_reads(l, g, n))) continue;
+    if (g->merged || !g->ncore || (target >= 0 && !group_computes(l, g, target))) continue;
+    bool beside = !site_of(l, n)->supply && !g->alone && !strategy_parts(l, g, n) &&
+                  g->core[0]->op == O_CONTRACT && g->ncore == 1 && group_sums_beside(g->core[0], n);
+    DReason why = beside ? DR_NONE : why_apart(l, g, n, target >= 0);
+    if (why) {
+      decide_refuse(l, n, g, why);
+      latest = latest ? latest : why;
+      continue;
+    }
     group_add_core(l, g, n);
     group_add_root(l, g, n);
     return;
   }
+  if (target >= 0) strategy_no_host(l, n, latest);
   group_new(l, n, n);
 }
 
@@ -56,6 +70,7 @@ void lower_place_contract(Lower *l, const Node *n) {
   for (int i = g->id - 1; i >= last && !g->alone; i--) {
     Group *o = l->group[i];
     if (o->merged || o->alone || o->ncore != 1 || o->nroot != 1 || o->root[0] != o->core[0]) continue;
+    if (strategy_parts(l, g, o->core[0]) || strategy_parts(l, o, n)) continue;
     if (!group_sums_beside(n, o->core[0]) || !group_direct(l, o, g)) continue;
     group_add_core(l, g, o->core[0]);
     group_merge(l, g, o);

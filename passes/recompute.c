@@ -39,7 +39,7 @@ static void choose(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
   if (s->where != W_BUFFER || !s->forward || !s->late || s->forced) return;
   if ((n->op != O_ELT && n->op != O_CAST) || s->ops > most_ops) return;
-  s->recompute = lower_reads(l, n, kept_visit, NULL);
+  s->recompute = strategy_may_repeat(l, n) && lower_reads(l, n, kept_visit, NULL);
 }
 
 void lower_recompute(Lower *l) {

@@ -118,6 +118,7 @@ static void push_uses(Lower *l, Node *n) {
     if (repeats_operand(n, i)) continue;
     Site *o = site_of(l, n->in[i]);
     o->uses += through ? s->uses : 1;
+    o->readers |= through ? s->readers : 1u << decide_kind(n);
     double spread = through ? s->spread : 1;
     if (n->op == O_BROADCAST) spread *= (double)count(n) / (double)count(n->in[i]);
     if (spread > o->spread) o->spread = spread;

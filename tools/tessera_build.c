@@ -11,6 +11,7 @@
 #include "codegen/sha256.h"
 #include "frontend/frontend.h"
 #include "passes/passes.h"
+#include "passes/strategy.h"
 #include "tools/tessera_build.h"
 
 typedef struct Build {
@@ -94,9 +95,16 @@ static bool describe(Build *b) {
   return emit(b, EMIT_GRAPH, graph_text);
 }
 
+static bool read_strategy(Build *b, const Strategy **strategy) {
+  const Source *src = b->o->fusion ? diag_read(b->arena, b->o->fusion) : NULL;
+  if (src) *strategy = strategy_parse(b->arena, src);
+  return !b->o->fusion || *strategy;
+}
+
 /* Graph to kernels, launches and a memory plan. */
 static bool plan(Build *b) {
   PassOptions options = {.target = "cpu", .dump_after = b->o->dump_after, .dump = stdout};
+  if (!read_strategy(b, &options.strategy)) return false;
   b->prog = passes_run(b->arena, b->graph, &options);
   if (!b->prog) return false;
   host_count_tasks(b->prog);

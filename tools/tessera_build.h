@@ -10,6 +10,7 @@ typedef struct BuildOptions {
   const char *block;  /* NULL: the only one */
   const char *target; /* "cpu:native", "cuda:sm_80,sm_90a" */
   const char *dump_after;
+  const char *fusion; /* a strategy file, or NULL */
   bool poison;
   int threads;
   int ndefine;

@@ -34,7 +34,8 @@ static void read_one(Args *args, BuildOptions *o) {
   if (args_option(args, "-D", &text)) {
     if (!args->wrong) o->define[o->ndefine++] = text;
   } else if (args_option(args, "-o", &o->out) || args_option(args, "--block", &o->block) ||
-             args_option(args, "--target", &o->target) || args_option(args, "--dump-after", &o->dump_after)) {
+             args_option(args, "--target", &o->target) || args_option(args, "--dump-after", &o->dump_after) ||
+             args_option(args, "--fusion", &o->fusion)) {
     return;
   } else if (args_option(args, "--emit", &text)) {
     if (!args->wrong) add_emit(args, o, text);
