@@ -34,7 +34,7 @@ struct Group {
   bool alone;      /* stores a value that may be supplied: nothing else may join */
   Group *merged;   /* the group that took this one over, or NULL */
   int mark;        /* of the search that saw it last */
-  int first, last; /* its launches */
+  int first, last; /* its launches; last < first: none */
 };
 
 /* What is known of a node in this entry, by node id. */
@@ -63,7 +63,7 @@ typedef struct Site {
   int seen[2];          /* marks of searches, unaligned and aligned */
 } Site;
 
-typedef struct Lower {
+struct Lower {
   Arena *arena;
   const Graph *graph;
   const PassOptions *options;
@@ -78,7 +78,7 @@ typedef struct Lower {
   DClasses *classes; /* of the graph */
   DNotes *notes;
   PBuf **state_buf; /* by state id: owning group's memory */
-} Lower;
+};
 
 static inline Site *site_of(const Lower *l, const Node *n) {
   return &l->site[n->id];
@@ -95,6 +95,9 @@ Node *lower_index_base(const Node *gather);
 void lower_uses(Lower *l);
 /* passes/place.c: decides every Site's `where` and the groups. */
 void lower_place(Lower *l);
+/* What one elementwise operation costs, and one random number, in additions. */
+double elt_work(EltOp op);
+enum { RANDOM_WORK = 14 };
 /* Whether a consumer has n's value from memory; if not, its expression is written into the consumer. */
 static inline bool site_is_read(const Site *s, bool backward) {
   return s->where != W_INLINE && !(s->recompute && backward);

@@ -6,13 +6,17 @@
 
 #include "ir/prog.h"
 
+/* One entry being lowered: where its values live (passes/lower.h). */
+typedef struct Lower Lower;
+
 typedef struct PassOptions {
   const char *target;              /* "cpu", or a CUDA one: which plans the kernels get */
   const char *dump_after;          /* print the program after this pass, or NULL */
   FILE *dump;                      /* where to */
   const struct Strategy *strategy; /* what may be fused (passes/strategy.h); NULL: whatever is cheapest */
   const struct Decisions *
-      *decisions; /* room for EN_COUNT: what each entry decided (passes/decide.h); or NULL */
+      *decisions;  /* room for EN_COUNT: what each entry decided (passes/decide.h); or NULL */
+  Lower **lowered; /* room for EN_COUNT: each entry as it was placed (passes/lower.h); or NULL */
 } PassOptions;
 
 /* Runs the pipeline. Everything returned lives in the arena. NULL after reporting errors. */

@@ -74,8 +74,11 @@ static void pass_layout(Ctx *c) {
 static void write_kernels(Lower *l) {
   int n;
   Group **order = lower_order(l, &n);
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < n; i++) {
+    order[i]->first = l->prog->entry[l->kind].nlaunch;
     if (order[i]->nroot) lower_group(l, order[i]);
+    order[i]->last = l->prog->entry[l->kind].nlaunch - 1;
+  }
   lower_copies(l);
   prog_bind_values(l);
 }
@@ -139,5 +142,6 @@ Prog *passes_run(Arena *a, Graph *g, const PassOptions *o) {
     if (!verified(&c, pipeline[i].leaves)) ice("the program is wrong after pass %s", pipeline[i].name);
     dump(&c, i);
   }
+  for (int e = 0; o->lowered && e < EN_COUNT; e++) o->lowered[e] = c.entry[e];
   return c.prog;
 }

@@ -10,7 +10,7 @@ static const double op_bytes = 0.4;
 static const double launch_bytes = 20000;
 enum { MOST_INLINE_NODES = 160 };
 
-static double elt_ops(EltOp op) {
+double elt_work(EltOp op) {
   switch (op) {
   case E_ERF:
   case E_TANH:
@@ -27,8 +27,8 @@ static double elt_ops(EltOp op) {
 
 static double node_ops(const Node *n) {
   switch (n->op) {
-  case O_ELT: return elt_ops(n->at.elt);
-  case O_RANDOM: return 14;
+  case O_ELT: return elt_work(n->at.elt);
+  case O_RANDOM: return RANDOM_WORK;
   case O_PAD: return 4;
   case O_IOTA:
   case O_CAST: return 1;

@@ -155,11 +155,13 @@ static bool bench(Bench *b, RtOptions *o, double start) {
   draw_data(b);
   rt_session_step(&b->s, 0, fill, NULL, b);
   b->first_step = rt_now() - start;
-  if (o->value[RT_OPT_profile].flag) b->profile = rt_profile_new();
+  const char *out = RT_GIVEN(o, profile_out) ? RT_TEXT(o, profile_out) : NULL;
+  bool table = o->value[RT_OPT_profile].flag;
+  if (table || out) b->profile = rt_profile_new();
   time_steps(b);
   print_json(b);
-  if (b->profile) rt_profile_print(b->profile, b->steps, stderr);
-  return true;
+  if (table) rt_profile_print(b->profile, b->steps, stderr);
+  return !out || rt_profile_write(b->profile, b->s.run.threads, b->steps, out);
 }
 
 int rt_bench(RtOptions *o) {

@@ -7,7 +7,6 @@
 #include "runtime/rt_safetensors.h"
 #include "runtime/rt_verb.h"
 
-static const char *const entry_name[TESS_ENTRIES] = {"init", "prepare", "micro", "update", "eval"};
 static const char *const kind_name[] = {"parameter", "frozen", "gradient", "slot", "temporary"};
 
 static const char *kind_of(const TessState *s) {
@@ -46,7 +45,7 @@ static void print_tensors(void) {
   printf("\nValues (%" PRIu32 "):\n", tess_program.nvalue);
   for (uint32_t i = 0; i < tess_program.nvalue; i++) {
     const TessValue *v = &tess_program.value[i];
-    printf("  %-7s %s %s %s %s%s%s\n", v->entry < TESS_ENTRIES ? entry_name[v->entry] : "?", v->name,
+    printf("  %-7s %s %s %s %s%s%s\n", v->entry < TESS_ENTRIES ? rt_entry_name[v->entry] : "?", v->name,
            rt_type_name(v->t.dtype), rt_shape_text(v->t.rank, v->t.dim, shape), flags_text(v, flags),
            *v->data ? " " : "", v->data);
   }
@@ -75,7 +74,7 @@ static void print_text(const RtOptions *o) {
          count_elements(TESS_FROZEN));
   for (int e = 0; e < TESS_ENTRIES; e++)
     if (rt_has_entry((TessEntryKind)e))
-      printf("entry        %-7s %5" PRIu32 " launches, %.3f GFLOP\n", entry_name[e],
+      printf("entry        %-7s %5" PRIu32 " launches, %.3f GFLOP\n", rt_entry_name[e],
              tess_program.entry[e].nlaunch, entry_flop(e) * 1e-9);
   rt_memory_print(&m, threads, stdout);
   print_kernels();
@@ -118,7 +117,7 @@ static void json_values(void) {
     fputs(i ? ",{" : "{", stdout);
     put("name", v->name);
     putchar(',');
-    put("entry", v->entry < TESS_ENTRIES ? entry_name[v->entry] : "?");
+    put("entry", v->entry < TESS_ENTRIES ? rt_entry_name[v->entry] : "?");
     putchar(',');
     put("flags", flags_text(v, flags));
     putchar(',');
@@ -173,7 +172,7 @@ static void print_json(const RtOptions *o) {
   fputs(",\"gflop\":{", stdout);
   for (int e = 0, n = 0; e < TESS_ENTRIES; e++)
     if (rt_has_entry((TessEntryKind)e))
-      printf("%s\"%s\":%.6g", n++ ? "," : "", entry_name[e], entry_flop(e) * 1e-9);
+      printf("%s\"%s\":%.6g", n++ ? "," : "", rt_entry_name[e], entry_flop(e) * 1e-9);
   putchar('}');
   json_kernels();
   json_settings();

@@ -38,6 +38,8 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
   X(U64, print, "print", "N", RT_TRAIN, "a progress line every N updates where there is no terminal (100)")  \
   X(FLOAT, tolerance, "tolerance", "X", RT_REPLAY, "multiply the bounds of every comparison by X (1)")       \
   X(FLAG, profile, "profile", "", RT_BENCH, "also print the time of each kernel")                            \
+  X(TEXT, profile_out, "profile-out", "FILE", RT_BENCH,                                                      \
+    "write the time of each launch as JSON, for \"tessera explain --profile FILE\"")                         \
   X(FLAG, json, "json", "", RT_INFO | RT_EVAL, "print JSON")                                                 \
   X(FLAG, help, "help", "", RT_RUNS | RT_INFO, "print this")
 

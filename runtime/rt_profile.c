@@ -14,6 +14,8 @@ static void add(void *ctx, TessRun *run, uint32_t id, double seconds) {
   row->seconds += seconds;
   row->flop += l->flop;
   row->bytes += l->bytes;
+  p->launch[p->entry][id].runs++;
+  p->launch[p->entry][id].seconds += seconds;
 }
 
 static int find_row(RtProfile *p, const TessLaunch *l) {
@@ -30,6 +32,7 @@ RtProfile *rt_profile_new(void) {
   p->row = RT_NEW(all, RtProfileRow);
   for (int e = 0; e < TESS_ENTRIES; e++) {
     p->row_of[e] = RT_NEW(tess_program.entry[e].nlaunch, int);
+    p->launch[e] = RT_NEW(tess_program.entry[e].nlaunch, RtProfileLaunch);
     for (uint32_t i = 0; i < tess_program.entry[e].nlaunch; i++)
       p->row_of[e][i] = find_row(p, &tess_program.entry[e].launch[i]);
   }
@@ -39,7 +42,10 @@ RtProfile *rt_profile_new(void) {
 
 void rt_profile_free(RtProfile *p) {
   if (!p) return;
-  for (int e = 0; e < TESS_ENTRIES; e++) free(p->row_of[e]);
+  for (int e = 0; e < TESS_ENTRIES; e++) {
+    free(p->row_of[e]);
+    free(p->launch[e]);
+  }
   free(p->row);
   free(p);
 }

@@ -7,6 +7,8 @@
 
 #include "runtime/rt_base.h"
 
+const char *const rt_entry_name[TESS_ENTRIES] = {"init", "prepare", "micro", "update", "eval"};
+
 static const size_t page = 4096, huge = (size_t)2 << 20;
 
 static size_t round_up(size_t n, size_t to) {

@@ -18,6 +18,7 @@ bool rt_session_open(RtSession *s, int threads);
 void rt_session_close(RtSession *s);
 
 bool rt_has_entry(TessEntryKind e);
+extern const char *const rt_entry_name[TESS_ENTRIES];
 /* Runs an entry; one that the program lacks does nothing. */
 void rt_session_entry(RtSession *s, TessEntryKind e);
 /* Sets the step block's counters for micro-batch `micro` of update `step`. */

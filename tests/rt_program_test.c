@@ -304,6 +304,18 @@ START_TEST(benches) {
 }
 END_TEST
 
+START_TEST(writes_its_profile) {
+  OK(TOY " bench --steps 3 --threads 2 --profile-out p.json");
+  ck_assert(!strstr(run_err, "k_logits") && !run_exists("p.json.tmp"));
+  run_read("p.json", run_out, sizeof run_out);
+  PRINTS("{\"tessera_profile\":1,\"program\":\"toy\",\"source_hash\":\"");
+  PRINTS("\"threads\":2,\"steps\":3,\"entries\":[\n {\"name\":\"micro\",\"launches\":[\n");
+  PRINTS("{\"kernel\":\"k_logits\",\"runs\":6,\"ns\":");
+  FAILS(TOY " bench --steps 1 --profile-out missing/p.json");
+  SAYS("missing/p.json: cannot write the profile: No such file");
+}
+END_TEST
+
 START_TEST(explains) {
   OK(TOY);
   PRINTS("Examples:");
@@ -361,6 +373,7 @@ int main(void) {
   tcase_add_test(c, frozen_modules);
   tcase_add_test(c, evaluates);
   tcase_add_test(c, benches);
+  tcase_add_test(c, writes_its_profile);
   tcase_add_test(c, explains);
   suite_add_tcase(s, c);
   SRunner *r = srunner_create(s);
