@@ -73,6 +73,7 @@ static void add_row(Gather *x, const Node *n) {
   r->inlined += inlined;
   r->storing += storing;
   r->members++;
+  r->inlined_members += role_of(x->l, n) == DP_INLINE;
   r->mixed |= role_of(x->l, n) != r->role || (site_of(x->l, n)->where == W_BUFFER) != r->stored;
   x->d->row_of[n->id] = *at - 1;
 }

@@ -106,14 +106,15 @@ typedef struct DRow {
   const DClass *class;
   const Node *first; /* in this entry; its loc is the class' */
   int members;       /* in this entry */
-  DRole role;        /* of the first member */
-  bool stored;       /* in memory after its kernel; false: inline, or held in its kernel alone */
-  bool mixed;        /* some member has another role, or is stored where the first is not */
-  int kernel;        /* index of the first member's kernel class, -1: inline */
-  int64_t bytes;     /* of one member's value */
-  DReason inlining;  /* why it is not inline; DR_NONE where it is */
-  double inlined;    /* cost of writing it into its readers, and of storing it, where they were compared; */
-  double storing;    /* else 0 */
+  int inlined_members;
+  DRole role;       /* of the first member */
+  bool stored;      /* in memory after its kernel; false: inline, or held in its kernel alone */
+  bool mixed;       /* some member has another role, or is stored where the first is not */
+  int kernel;       /* index of the first member's kernel class, -1: inline */
+  int64_t bytes;    /* of one member's value */
+  DReason inlining; /* why it is not inline; DR_NONE where it is */
+  double inlined;   /* cost of writing it into its readers, and of storing it, where they were compared; */
+  double storing;   /* else 0 */
 } DRow;
 
 /* Groups that compute the same classes. */

@@ -65,17 +65,17 @@ char *prog_print(Arena *a, const Prog *p) {
 static void print_places(FILE *f, Arena *a, const void *of) {
   static const char *const where[] = {"dead", "inline", "held", "buffer", "given"};
   const Lower *l = of;
-  int *class = ARENA_ARRAY(a, l->graph->nnode + 1, int);
-  int classes = graph_classes(l->graph, class);
-  fprintf(f, "places %s # %d nodes in %d classes, each named by its first node\n", entry_names[l->kind],
-          l->graph->nnode, classes);
+  const DClasses *classes = decide_classes(a, l->graph);
+  fprintf(f, "places %s # %d nodes, %d classes of values\n", entry_names[l->kind], l->graph->nnode,
+          classes->n);
   for (int i = 0; i < l->graph->nnode; i++) {
     const Node *n = l->graph->node[i];
     const Site *s = &l->site[i];
     char shape[128];
     if (s->where == W_DEAD) continue;
-    fprintf(f, "  %%%d class %d %s %s%s %s uses %d", n->id, class[i], op_rows[n->op].text,
-            dtype_name(n->dtype), shape_text(&n->shape, shape, sizeof shape), where[s->where], s->uses);
+    fprintf(f, "  %%%d %s %s%s %s uses %d", n->id, op_rows[n->op].text, dtype_name(n->dtype),
+            shape_text(&n->shape, shape, sizeof shape), where[s->where], s->uses);
+    if (classes->of[i] >= 0) fprintf(f, " class %s", classes->class[classes->of[i]].name);
     if (group_of(s)) fprintf(f, " kernel %d", group_of(s)->id);
     if (s->assign) fprintf(f, " in %s", s->assign->state->name);
     fprintf(f, "  # %s%s%s\n", n->path ? n->path : "", n->name ? "." : "", n->name ? n->name : "");

@@ -5,17 +5,8 @@
 
 /* A class' rows of all entries as one. */
 typedef struct Sum {
-  int members;
-  DRole role;
-  bool mixed;
+  int members, inlined;
 } Sum;
-
-static void add(Sum *s, const DRow *r) {
-  bool in_kernel = r->role != DP_INLINE, was_in_kernel = s->role != DP_INLINE;
-  s->mixed |= r->mixed || (s->members && in_kernel != was_in_kernel);
-  s->role = r->role;
-  s->members += r->members;
-}
 
 static void print_kinds(FILE *f, const char *word, unsigned kinds) {
   const char *before = ":";
@@ -46,9 +37,8 @@ static void print_place(FILE *f, const DClass *c, const Sum *s) {
     fprintf(f, "join=%s", r.target);
     return;
   }
-  bool settled = !s->mixed && c->kind != DK_COPY;
-  if (settled && s->role == DP_INLINE) r.join = 0, r.inline_into = STRATEGY_ALL_KINDS;
-  if (settled && s->role != DP_INLINE) r.inline_into = 0;
+  if (s->inlined == s->members) r.join = 0, r.inline_into = STRATEGY_ALL_KINDS;
+  if (!s->inlined && c->kind != DK_COPY) r.inline_into = 0;
   print_row(f, &r);
 }
 
@@ -71,8 +61,11 @@ char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]) {
   const DClasses *classes = classes_of(of);
   Sum *sum = ARENA_ARRAY(a, classes ? classes->n + 1 : 1, Sum);
   for (int e = 0; e < EN_COUNT; e++)
-    for (int i = 0; of[e] && i < of[e]->nrow; i++)
-      add(&sum[of[e]->row[i].class - classes->class], &of[e]->row[i]);
+    for (int i = 0; of[e] && i < of[e]->nrow; i++) {
+      Sum *s = &sum[of[e]->row[i].class - classes->class];
+      s->members += of[e]->row[i].members;
+      s->inlined += of[e]->row[i].inlined_members;
+    }
   char *text = NULL;
   size_t size = 0;
   FILE *f = open_memstream(&text, &size);
