@@ -153,11 +153,15 @@ Node *graph_add(Graph *g, const Node *proto) {
 
 void graph_compact(Graph *g, const bool *keep) {
   int n = 0;
-  for (int i = 0; i < g->nnode; i++) {
-    if (!keep[i]) continue;
-    g->node[n] = g->node[i];
-    g->node[n]->id = n;
-    n++;
+  for (int i = 0; i < g->nnode; i++)
+    if (keep[i]) g->node[n++] = g->node[i];
+  graph_order(g, g->node, n);
+}
+
+void graph_order(Graph *g, Node *const *node, int n) {
+  for (int i = 0; i < n; i++) {
+    g->node[i] = node[i];
+    node[i]->id = i;
   }
   g->nnode = n;
   rehash(g, g->table->ncap);

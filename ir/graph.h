@@ -47,6 +47,7 @@ typedef struct Attr {
   const char *name;           /* STEP: field; INPUT: the value's name (interned) */
   const State *state;         /* STATE */
   uint8_t label[3][MAX_RANK]; /* CONTRACT: labels 0.. of left, right, result dimensions */
+  bool again;                 /* any op: made once more for the backward pass, apart from its equal */
 } Attr;
 
 struct Node {
@@ -190,6 +191,9 @@ enum { GRAPH_LABELS_TEXT = 3 * MAX_RANK + 4 };
 char *graph_labels(const Node *n, char buf[GRAPH_LABELS_TEXT]);
 /* The same node with other operands, at the same place of the description (passes use it). */
 Node *graph_rebuild(Graph *g, const Node *n, Node *const *in);
+/* The same, as a node that is never shared with an equal one of the forward pass: the backward pass makes the
+ * value again instead of keeping it. */
+Node *graph_again(Graph *g, const Node *n, Node *const *in);
 
 /* Broadcasting conveniences on top: numpy's rule, trailing dimensions aligned. */
 bool graph_broadcast_shape(const Shape *a, const Shape *b, Shape *out);
@@ -221,8 +225,15 @@ bool graph_verify(const Graph *g);
 
 /* Sets `supplied` of every node from the entries' values. */
 void graph_mark_supplied(Graph *g);
+/* Marks in need[id], zeroed before, what the nodes already marked are made of. */
+void graph_mark(const Graph *g, bool *need);
+/* Lets assignments, values and first values, which are all that names nodes from outside, name now[id] in
+ * place of node id. */
+void graph_redirect(Graph *g, Node *const *now);
 /* Keeps only what some entry or first value needs; ids change. */
 void graph_prune(Graph *g);
+/* Keeps exactly these nodes of the graph, in this order, operands first; ids change. */
+void graph_order(Graph *g, Node *const *node, int n);
 /* v as type t holds it: floats rounded to nearest unless f64; integers towards zero, held to their range, NaN
  * to 0; bool is v != 0. */
 double graph_convert(DType t, double v, bool f64);

@@ -242,18 +242,29 @@ Node *graph_stop(Graph *g, Node *x) {
   return build(g, O_STOP, DT_F32, NULL, &at, 1, &x);
 }
 
-Node *graph_rebuild(Graph *g, const Node *n, Node *const *in) {
+static Node *rebuild(Graph *g, const Node *n, const Attr *at, Node *const *in) {
   Loc loc = g->loc;
   const char *path = g->path, *name = g->name;
   g->loc = n->loc;
   g->path = n->path;
   g->name = n->name;
   Node **copy = arena_copy(g->arena, in, sizeof(Node *) * (size_t)n->nin);
-  Node *made = build(g, n->op, n->dtype, &n->shape, &n->at, n->nin, copy);
+  Node *made = build(g, n->op, n->dtype, &n->shape, at, n->nin, copy);
   g->loc = loc;
   g->path = path;
   g->name = name;
   return made;
+}
+
+Node *graph_rebuild(Graph *g, const Node *n, Node *const *in) {
+  return rebuild(g, n, &n->at, in);
+}
+
+Node *graph_again(Graph *g, const Node *n, Node *const *in) {
+  Attr at;
+  memcpy(&at, &n->at, sizeof at); /* with its padding: see graph_attr */
+  at.again = true;
+  return rebuild(g, n, &at, in);
 }
 
 static int64_t aligned_dim(const Shape *s, int i, int rank) {

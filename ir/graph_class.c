@@ -26,7 +26,7 @@ static char *kind_text(Arena *a, const Node *n) {
   const char *path = graph_starred(a, n->path ? n->path : "");
   const char *state = n->op == O_STATE ? graph_starred(a, n->at.state->name) : "";
   const char *what = n->op == O_ELT ? elt_rows[n->at.elt].text : op_rows[n->op].text;
-  return arena_printf(a, "%s %s %s%s %s %s", path, what, dtype_name(n->dtype),
+  return arena_printf(a, "%s %s%s %s%s %s %s", path, what, n->at.again ? " again" : "", dtype_name(n->dtype),
                       shape_text(&n->shape, shape, sizeof shape), state, n->name ? n->name : "");
 }
 

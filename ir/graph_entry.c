@@ -98,6 +98,16 @@ void graph_mark_supplied(Graph *g) {
     }
 }
 
+void graph_redirect(Graph *g, Node *const *now) {
+  for (int e = 0; e < EN_COUNT; e++) {
+    Entry *entry = &g->entry[e];
+    for (int i = 0; i < entry->nassign; i++) entry->assign[i].value = now[entry->assign[i].value->id];
+    for (int i = 0; i < entry->nvalue; i++) entry->value[i].node = now[entry->value[i].node->id];
+  }
+  for (int i = 0; i < g->nstate; i++)
+    if (g->state[i]->init) g->state[i]->init = now[g->state[i]->init->id];
+}
+
 void graph_prune(Graph *g) {
   bool *need = ARENA_ARRAY(g->arena, g->nnode, bool);
   for (int e = 0; e < EN_COUNT; e++) {

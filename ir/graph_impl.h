@@ -35,8 +35,6 @@ extern const GraphFlag graph_flags[]; /* ends with text NULL */
 extern const char *const graph_state_kinds[ST_GROUP + 1];
 extern const char *const graph_entry_names[EN_COUNT];
 
-/* Marks in need[id], zeroed before, what the nodes already marked are made of. */
-void graph_mark(const Graph *g, bool *need);
 /* Keeps only the nodes with keep[id], numbers them anew in order, and rebuilds the table. */
 void graph_compact(Graph *g, const bool *keep);
 

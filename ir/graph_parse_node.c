@@ -120,7 +120,9 @@ static bool parse_attrs(GraphParse *p, Node *n) {
 #include "ir/graph_ops.def"
 #undef OP
   };
-  return parse[n->op](p, n);
+  if (!parse[n->op](p, n)) return false;
+  n->at.again = graph_lex_is(&p->lex, "again");
+  return true;
 }
 
 static bool parse_op(GraphParse *p, Node *n) {

@@ -153,6 +153,7 @@ static void put_node(FILE *f, const Node *n) {
   if (n->op == O_ELT) fprintf(f, " %s", elt_rows[n->at.elt].text);
   for (int i = 0; i < n->nin; i++) fprintf(f, "%s %%%d", i ? "," : "", n->in[i]->id);
   attrs[n->op](f, n);
+  if (n->at.again) fputs(" again", f);
   put_type(f, n->dtype, &n->shape);
   put_loc(f, n->loc);
   put_word(f, "name", n->name);

@@ -40,6 +40,7 @@ extern const char *const decide_kinds[DK_COUNT];
   X(ROWS, "F15", "the kernel does not reduce the same rows")                                                 \
   X(CORES, "F16", "the kernel has as many reductions as one may have")                                       \
   X(SCRATCH, "F17", "the kernel's scratch does not fit the target")                                          \
+  X(PASSES, "F19", "one is of the forward pass, the other of the backward pass")                             \
   X(BEGINS, "F18", "this operation begins a kernel of its own")                                              \
   X(REDUCED, "F5", "a reduction, contraction, scatter or concatenation is computed once, never inlined")     \
   X(MEMORY, "F6", "it must have memory: it is reported, supplied, assigned to a state, or an index")         \

@@ -38,7 +38,7 @@ static void name_values(Facts *f, const FactEntry *e) {
     b->value = n->op == O_INPUT ? n->at.name : fact_class(f->arena, n);
     if (s->buf->pinned)
       b->kind = FM_NAMED;
-    else if (s->forward && s->late && !s->recompute)
+    else if (s->kept)
       b->kind = FM_KEPT;
   }
 }

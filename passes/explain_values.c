@@ -14,12 +14,12 @@ typedef struct Walk {
 } Walk;
 
 static bool is_kept(const Site *s) {
-  return s->where == W_BUFFER && s->forward && s->late && !s->recompute;
+  return s->where == W_BUFFER && s->kept;
 }
 
 static int new_value(Facts *f, FactEntry *e, const char *name, const Node *n) {
   ARENA_GROW(f->arena, e->value, e->nvalue, e->cap_value);
-  e->value[e->nvalue] = (FactValue){.name = name, .first = n, .backward = !site_of(e->lower, n)->forward};
+  e->value[e->nvalue] = (FactValue){.name = name, .first = n, .backward = site_of(e->lower, n)->backward};
   return e->nvalue++;
 }
 
@@ -31,7 +31,7 @@ static bool same_class(const FactValue *v, const char *name, const Node *n, bool
 static int find_value(Facts *f, FactEntry *e, const Node *n) {
   const char *name = fact_class(f->arena, n);
   for (int i = 0; i < e->nvalue; i++)
-    if (same_class(&e->value[i], name, n, !site_of(e->lower, n)->forward)) return i;
+    if (same_class(&e->value[i], name, n, site_of(e->lower, n)->backward)) return i;
   return new_value(f, e, name, n);
 }
 
@@ -44,7 +44,7 @@ static int value_of(Walk *w, const Node *n) {
   FactValue *v = &w->e->value[*of];
   v->count++;
   v->kept |= is_kept(s);
-  v->recomputed |= s->where == W_BUFFER && s->recompute;
+  v->recomputed |= n->at.again;
   return *of;
 }
 
@@ -82,12 +82,12 @@ static void walk(Walk *w, const Node *n) {
   if (w->seen[n->id] == w->mark) return;
   w->seen[n->id] = w->mark;
   Group *g = group_of(s);
-  bool own = g == w->group, read = site_is_read(s, w->group->backward);
+  bool own = g == w->group, read = s->where != W_INLINE;
   if (read && !own) {
     if (g && g->nroot) reads(w, n);
     return;
   }
-  if (!own && s->recompute)
+  if (!own && n->at.again)
     use(w, n, FP_RECOMPUTED);
   else if (!own && n->name && !node_is_view(n))
     use(w, n, FP_INLINE);

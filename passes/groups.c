@@ -26,7 +26,7 @@ static bool reads(Lower *l, const Node *n, bool aligned, LowerVisit *visit, void
   Site *s = site_of(l, n);
   if (s->seen[aligned] == l->mark) return true;
   s->seen[aligned] = l->mark;
-  if (site_is_read(s, l->backward)) return visit(l, n, aligned, ctx);
+  if (s->where != W_INLINE) return visit(l, n, aligned, ctx);
   bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
   for (int i = 0; i < n->nin; i++)
     if (!reads(l, n->in[i], aligned && keeps, visit, ctx)) return false;
@@ -36,8 +36,6 @@ static bool reads(Lower *l, const Node *n, bool aligned, LowerVisit *visit, void
 /* The same for the operands of n, whatever is decided for n itself. */
 bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx) {
   l->mark++;
-  const Group *g = group_of(site_of(l, n));
-  l->backward = g && g->backward;
   bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
   for (int i = 0; i < n->nin; i++)
     if (!reads(l, n->in[i], keeps, visit, ctx)) return false;
@@ -68,6 +66,7 @@ Group *group_new(Lower *l, const Node *core, const Node *root) {
   g->id = l->ngroup;
   ARENA_GROW(l->arena, l->group, l->ngroup, l->cap_group);
   l->group[l->ngroup++] = g;
+  g->backward = site_of(l, root)->backward;
   if (core) group_add_core(l, g, core);
   group_add_root(l, g, root);
   return g;
@@ -158,6 +157,7 @@ DReason group_may_merge(Lower *l, Group *a, Group *b) {
   if (a->ncore || b->ncore) return DR_FULL;
   DReason parted = strategy_parts_groups(l, a, b);
   if (parted) return parted;
+  if (a->backward != b->backward) return DR_PASSES;
   if (a->alone || b->alone) return DR_ALONE;
   if (shape_count(&a->root[0]->shape) != shape_count(&b->root[0]->shape)) return DR_POINTS;
   if (!group_direct(l, a, b) || !group_direct(l, b, a)) return DR_CYCLE;

@@ -2,6 +2,14 @@
  */
 #include "passes/kbuild.h"
 
+Lower *lower_open(Arena *a, Prog *p, const PassOptions *o, EntryKind e, PBuf **states) {
+  Lower *l = ARENA_NEW(a, Lower);
+  *l = (Lower){.arena = a, .graph = p->graph, .options = o, .prog = p, .kind = e, .state_buf = states};
+  l->entry = &p->graph->entry[e];
+  l->site = ARENA_ARRAY(a, p->graph->nnode + 1, Site);
+  return l;
+}
+
 static void lower_flat(Lower *l, Group *g) {
   KBuild b = kb_new(l, g, l->arena);
   kb_write(&b, "map", kb_store_roots);
@@ -15,7 +23,6 @@ typedef struct Copy {
   int64_t at;
   const Node *concat; /* or NULL */
   int64_t start;      /* of the part, along the concatenation's axis */
-  bool backward;      /* of the concatenation's group */
 } Copy;
 
 static const Ix *place(KBuild *b, const Copy *c, const Ix **idx) {
@@ -37,7 +44,7 @@ static void copy_body(KBuild *b) {
 }
 
 static void copy(Lower *l, Copy *c, const char *kind, uint64_t guard) {
-  Group alone = {.root = &c->from, .nroot = 1, .backward = c->backward};
+  Group alone = {.root = &c->from, .nroot = 1};
   KBuild b = kb_new(l, &alone, l->arena);
   b.ctx = c;
   kb_write(&b, kind, copy_body);
@@ -46,7 +53,7 @@ static void copy(Lower *l, Copy *c, const char *kind, uint64_t guard) {
 
 static void lower_concat(Lower *l, Group *g) {
   const Site *s = site_of(l, g->root[0]);
-  Copy c = {.to = s->buf, .at = s->at, .concat = g->root[0], .backward = g->backward};
+  Copy c = {.to = s->buf, .at = s->at, .concat = g->root[0]};
   for (int i = 0; i < c.concat->nin; i++) {
     c.from = c.concat->in[i];
     copy(l, &c, "concat", kb_guard(l, g));

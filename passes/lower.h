@@ -30,7 +30,7 @@ struct Group {
   const Node **held; /* what it computes for itself alone */
   int ndep, cap_dep;
   Group **dep;     /* groups whose results it reads, or which must run before it */
-  bool backward;   /* of the backward pass: makes again what is not kept */
+  bool backward;   /* of the backward pass, as are all its values */
   bool alone;      /* stores a value that may be supplied: nothing else may join */
   Group *merged;   /* the group that took this one over, or NULL */
   int mark;        /* of the search that saw it last */
@@ -41,14 +41,13 @@ struct Group {
 typedef struct Site {
   Where where;
   bool forced;          /* must have memory: assigned, reported, supplied, or an index of a gather */
-  bool forward;         /* the losses need it */
-  bool late;            /* read by a value that they do not need: kept for the backward pass */
-  bool recompute;       /* stored for the forward pass; written again into the backward pass' kernels */
+  bool backward;        /* of the backward pass: what is assigned needs it, the losses do not */
   bool padded;          /* read beyond its extent, under a condition */
   bool pinned;          /* its memory lives for the whole entry */
   bool row;             /* a root at the row's elements, not at the results' points */
   int64_t shared;       /* the look for shared reads that met it last */
   bool outside;         /* another kernel reads it */
+  bool kept;            /* of the forward pass, and a kernel of the backward pass reads it */
   int uses;             /* consumers that compute, counted through views */
   unsigned readers;     /* their kinds, bit k: some is of DKind k */
   double spread;        /* points at which consumers read it, over its own count */
@@ -74,7 +73,6 @@ struct Lower {
   int ngroup, cap_group;
   Group **group;
   int mark;
-  bool backward;     /* the reads being looked at are of a backward value */
   DClasses *classes; /* of the graph */
   DNotes *notes;
   PBuf **state_buf; /* by state id: owning group's memory */
@@ -91,22 +89,21 @@ bool node_keeps_order(const Node *n);
 
 /* The node whose memory a gather's (or scatter's) index comes from: it is read inside an address. */
 Node *lower_index_base(const Node *gather);
-/* passes/uses.c: liveness, uses, spread, forced. */
+/* An entry of the program's graph, with nothing known yet. `states`: memory by state id, or NULL for a look
+ * at placement alone. */
+Lower *lower_open(Arena *a, Prog *p, const PassOptions *o, EntryKind e, PBuf **states);
+/* passes/uses.c: liveness, uses, spread, forced, backward. */
 void lower_uses(Lower *l);
 /* passes/place.c: decides every Site's `where` and the groups. */
 void lower_place(Lower *l);
 /* What one elementwise operation costs, and one random number, in additions. */
 double elt_work(EltOp op);
 enum { RANDOM_WORK = 14 };
-/* Whether a consumer has n's value from memory; if not, its expression is written into the consumer. */
-static inline bool site_is_read(const Site *s, bool backward) {
-  return s->where != W_INLINE && !(s->recompute && backward);
-}
+/* Operations on an element that n's own rule takes. */
+double node_ops(const Node *n);
 /* passes/place_reduce.c */
 void lower_place_reduce(Lower *l, const Node *n);
 void lower_place_contract(Lower *l, const Node *n);
-/* passes/recompute.c: which stored values the backward pass makes again. */
-void lower_recompute(Lower *l);
 /* passes/groups.c */
 Group *group_new(Lower *l, const Node *core, const Node *root);
 void group_add_core(Lower *l, Group *g, const Node *n);

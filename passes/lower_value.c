@@ -126,7 +126,7 @@ static const KExpr *at_point(KBuild *b, const Node *n, const Ix *const *idx) {
 const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
   if (in_group(b, s)) return at_point(b, n, idx);
-  if (s->where != W_INLINE && site_is_read(s, b->group->backward)) return kb_read(b, n, idx);
+  if (s->where != W_INLINE) return kb_read(b, n, idx);
   return worth_sharing(b, n, idx) ? evaluate(b, n, idx) : kb_rule(b, n, idx);
 }
 

@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include "passes/lower.h"
+#include "passes/save.h"
 #include "passes/simplify.h"
 
 typedef struct Ctx {
   Arena *arena;
   Graph *graph;
   const PassOptions *options;
+  Save *saved;
   Prog *prog;
   Lower *entry[EN_COUNT];
 } Ctx;
@@ -21,20 +23,14 @@ static void pass_simplify(Ctx *c) {
   simplify(c->graph, SL_ALL);
 }
 
-static void open_entry(Ctx *c, EntryKind e, PBuf **states) {
-  Lower *l = ARENA_NEW(c->arena, Lower);
-  *l = (Lower){.arena = c->arena, .graph = c->graph, .options = c->options, .prog = c->prog};
-  l->kind = e;
-  l->entry = &c->graph->entry[e];
-  l->site = ARENA_ARRAY(c->arena, c->graph->nnode + 1, Site);
-  l->state_buf = states;
-  c->prog->entry[e].present = true;
-  c->entry[e] = l;
-}
-
 static void pass_states(Ctx *c) {
   prog_first_values(c->graph);
   prog_keep_old(c->graph);
+}
+
+static void pass_save(Ctx *c) {
+  c->saved = save_choose(c->arena, c->graph, c->options);
+  save_clone(c->graph, c->saved);
 }
 
 /* The world's tables: states with their memory, named values. */
@@ -45,7 +41,10 @@ static void pass_tables(Ctx *c) {
   PBuf **states = prog_states(p);
   prog_values(p);
   for (int e = 0; e < EN_COUNT; e++)
-    if (c->graph->entry[e].present) open_entry(c, (EntryKind)e, states);
+    if (c->graph->entry[e].present) {
+      p->entry[e].present = true;
+      c->entry[e] = lower_open(c->arena, p, c->options, (EntryKind)e, states);
+    }
 }
 
 static void pass_uses(Ctx *c) {
@@ -101,11 +100,12 @@ static const struct {
 } pipeline[] = {
     {"simplify", pass_simplify, GRAPH}, /* local rewrites, pruning */
     {"states", pass_states, GRAPH},     /* first values assigned; old values that are kept apart */
-    {"tables", pass_tables, GRAPH},     /* states and named values of the program */
-    {"uses", pass_uses, PLACES},        /* live nodes, consumers, what must have memory */
-    {"place", pass_place, PLACES},      /* where each value lives; which nodes one kernel computes */
-    {"assign", pass_assign, PLACES},    /* which results go straight into their states */
-    {"layout", pass_layout, PLACES},    /* order of dimensions in memory; buffers */
+    {"save", pass_save, GRAPH},      /* which forward values the backward pass keeps; the others made again */
+    {"tables", pass_tables, GRAPH},  /* states and named values of the program */
+    {"uses", pass_uses, PLACES},     /* live nodes, consumers, what must have memory */
+    {"place", pass_place, PLACES},   /* where each value lives; which nodes one kernel computes */
+    {"assign", pass_assign, PLACES}, /* which results go straight into their states */
+    {"layout", pass_layout, PLACES}, /* order of dimensions in memory; buffers */
     {"kernels", pass_kernels, PROGRAM}, /* launch order, kernels and their plans */
     {"memory", pass_memory, PROGRAM},   /* offsets in the arena */
 };

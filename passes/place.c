@@ -25,7 +25,7 @@ double elt_work(EltOp op) {
   }
 }
 
-static double node_ops(const Node *n) {
+double node_ops(const Node *n) {
   switch (n->op) {
   case O_ELT: return elt_work(n->at.elt);
   case O_RANDOM: return RANDOM_WORK;
@@ -47,7 +47,7 @@ static void inline_cost(Lower *l, const Node *n) {
   s->size = 1;
   for (int i = 0; i < n->nin; i++) {
     const Site *o = site_of(l, n->in[i]);
-    bool stored = site_is_read(o, !s->forward);
+    bool stored = o->where != W_INLINE;
     double ratio = count(n->in[i]) / count(n);
     s->ops += stored ? 0 : o->ops;
     s->bytes += (stored ? dtype_size(n->in[i]->dtype) : o->bytes) * (ratio < 1 ? ratio : 1);
@@ -62,6 +62,12 @@ static DReason no_inline(const Lower *l, const Node *n) {
   return s->size > MOST_INLINE_NODES ? DR_LARGE : DR_NONE;
 }
 
+/* What the backward pass makes again it makes where it is read: that is what was weighed against keeping it.
+ */
+static bool is_repeated(const Lower *l, const Node *n) {
+  return n->at.again && site_of(l, n)->spread <= 1;
+}
+
 /* Whether n is better inline; why not is noted. */
 static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   const Site *s = site_of(l, n);
@@ -74,8 +80,9 @@ static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   double inlined = e * s->uses * (s->bytes + op_bytes * s->ops * s->spread);
   double stored = e * ((free_read ? op_bytes * s->ops : once) + size + s->uses * size);
   if (!free_read) stored += launch_bytes;
-  decide_stored(l, n, inlined <= stored ? DR_NONE : DR_COST, inlined, stored);
-  return inlined <= stored;
+  bool better = inlined <= stored || is_repeated(l, n);
+  decide_stored(l, n, better ? DR_NONE : DR_COST, inlined, stored);
+  return better;
 }
 
 static const Node *under_order(const Node *n) {
@@ -207,8 +214,10 @@ static void place(Lower *l, const Node *n) {
 
 static bool outside_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   (void)aligned;
+  const Group *reader = ctx;
   Site *s = site_of(l, read);
-  if (group_of(s) != ctx) s->outside = true;
+  if (group_of(s) != reader) s->outside = true;
+  if (reader->backward && !s->backward) s->kept = true;
   return true;
 }
 
@@ -248,6 +257,5 @@ void lower_place(Lower *l) {
     inline_cost(l, l->graph->node[i]);
     place(l, l->graph->node[i]);
   }
-  lower_recompute(l);
   trim_all(l);
 }

@@ -48,7 +48,8 @@ void lower_place_reduce(Lower *l, const Node *n) {
     Group *g = l->group[i];
     if (g->merged || !g->ncore || (target >= 0 && !group_computes(l, g, target))) continue;
     bool beside = !site_of(l, n)->supply && !g->alone && !strategy_parts(l, g, n) &&
-                  g->core[0]->op == O_CONTRACT && g->ncore == 1 && group_sums_beside(g->core[0], n);
+                  g->backward == site_of(l, n)->backward && g->core[0]->op == O_CONTRACT && g->ncore == 1 &&
+                  group_sums_beside(g->core[0], n);
     DReason why = beside ? DR_NONE : why_apart(l, g, n, target >= 0);
     if (why) {
       decide_refuse(l, n, g, why);
@@ -70,7 +71,7 @@ void lower_place_contract(Lower *l, const Node *n) {
   for (int i = g->id - 1; i >= last && !g->alone; i--) {
     Group *o = l->group[i];
     if (o->merged || o->alone || o->ncore != 1 || o->nroot != 1 || o->root[0] != o->core[0]) continue;
-    if (strategy_parts(l, g, o->core[0]) || strategy_parts(l, o, n)) continue;
+    if (o->backward != g->backward || strategy_parts(l, g, o->core[0]) || strategy_parts(l, o, n)) continue;
     if (!group_sums_beside(n, o->core[0]) || !group_direct(l, o, g)) continue;
     group_add_core(l, g, o->core[0]);
     group_merge(l, g, o);

@@ -21,9 +21,10 @@ static Node *rewrite_once(Graph *g, Node *n, unsigned licences) {
   return made;
 }
 
-/* What may be given from outside must go on deciding what is made from it. */
+/* What may be given from outside must go on deciding what is made from it; what is made again must not become
+ * what it is made apart from. */
 static bool may_rewrite(const Node *n) {
-  if (n->supplied) return false;
+  if (n->supplied || n->at.again) return false;
   for (int i = 0; i < n->nin; i++)
     if (n->in[i]->supplied) return false;
   return true;
@@ -55,17 +56,6 @@ static Node *sweep_node(Graph *g, Node *const *now, Node *n, unsigned licences) 
   return same;
 }
 
-/* Lets everything outside the nodes point to what now stands for them. */
-static void redirect(Graph *g, Node *const *now) {
-  for (int e = 0; e < EN_COUNT; e++) {
-    Entry *entry = &g->entry[e];
-    for (int i = 0; i < entry->nassign; i++) entry->assign[i].value = now[entry->assign[i].value->id];
-    for (int i = 0; i < entry->nvalue; i++) entry->value[i].node = now[entry->value[i].node->id];
-  }
-  for (int i = 0; i < g->nstate; i++)
-    if (g->state[i]->init) g->state[i]->init = now[g->state[i]->init->id];
-}
-
 static bool sweep(Graph *g, unsigned licences) {
   int n = g->nnode;
   Node **now = ARENA_ARRAY(g->arena, n, Node *);
@@ -75,7 +65,7 @@ static bool sweep(Graph *g, unsigned licences) {
     if (!now[i]) ice("simplify: a rewrite of a %s broke a shape rule", op_rows[g->node[i]->op].text);
     changed = changed || now[i] != g->node[i];
   }
-  redirect(g, now);
+  graph_redirect(g, now);
   graph_prune(g);
   return changed;
 }

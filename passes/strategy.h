@@ -46,8 +46,6 @@ char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]);
 bool strategy_may_inline(const struct Lower *l, const Node *n);
 /* Whether n must be inline; reports when it cannot, for the reason given, DR_NONE: it can. */
 bool strategy_must_inline(struct Lower *l, const Node *n, DReason cannot);
-/* Whether n may be written again into the backward pass' kernels. */
-bool strategy_may_repeat(const struct Lower *l, const Node *n);
 /* DR_OVERRIDE where n, or a value of g, may not share a kernel with the other; else DR_NONE. */
 DReason strategy_parts(const struct Lower *l, const struct Group *g, const Node *n);
 /* The same for two groups. */

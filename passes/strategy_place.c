@@ -19,11 +19,6 @@ bool strategy_may_inline(const Lower *l, const Node *n) {
   return !r || (site_of(l, n)->readers & ~r->inline_into) == 0;
 }
 
-bool strategy_may_repeat(const Lower *l, const Node *n) {
-  const StrategyRow *r = row_of(l, n);
-  return !r || r->join == STRATEGY_ALL_KINDS || strategy_may_inline(l, n);
-}
-
 /* Once a class, however many of its members break the rule. */
 static bool first_refusal(DClass *c) {
   bool first = !c->refused;

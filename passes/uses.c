@@ -88,26 +88,19 @@ static void push_padded(Lower *l, const Node *n) {
   for (int i = 0; below && i < n->nin; i++) site_of(l, n->in[i])->padded = true;
 }
 
-static void mark_forward(Lower *l, Node *n) {
-  Site *s = site_of(l, n);
-  if (s->forward) return;
-  s->forward = true;
-  for (int i = 0; i < n->nin; i++) mark_forward(l, n->in[i]);
-}
-
-static bool is_loss(const Value *v) {
-  return v->flags & V_LOSS;
-}
-
-/* Without losses everything is forward. */
-static void mark_losses(Lower *l) {
-  bool any = false;
+/* What the losses need is of the forward pass, and what else is assigned of the backward pass; so are values
+ * that the world sees on the way there. */
+static void mark_backward(Lower *l) {
+  bool *loss = ARENA_ARRAY(l->arena, l->graph->nnode + 1, bool), any = false;
+  bool *assigned = ARENA_ARRAY(l->arena, l->graph->nnode + 1, bool);
   for (int i = 0; i < l->entry->nvalue; i++) {
-    if (!is_loss(&l->entry->value[i])) continue;
-    mark_forward(l, l->entry->value[i].node);
-    any = true;
+    const Value *v = &l->entry->value[i];
+    if (v->flags & V_LOSS) any = loss[v->node->id] = true;
   }
-  for (int i = 0; !any && i < l->graph->nnode; i++) l->site[i].forward = true;
+  for (int i = 0; i < l->entry->nassign; i++) assigned[l->entry->assign[i].value->id] = true;
+  graph_mark(l->graph, loss);
+  graph_mark(l->graph, assigned);
+  for (int i = 0; any && i < l->graph->nnode; i++) l->site[i].backward = assigned[i] && !loss[i];
 }
 
 static void push_uses(Lower *l, Node *n) {
@@ -131,7 +124,7 @@ static void push_uses(Lower *l, Node *n) {
 
 void lower_uses(Lower *l) {
   roots(l);
-  mark_losses(l);
+  mark_backward(l);
   for (int i = l->graph->nnode - 1; i >= 0; i--)
     if (l->site[i].where != W_DEAD) push_uses(l, l->graph->node[i]);
 }

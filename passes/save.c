@@ -1,0 +1,87 @@
+/* The saved set: a trial placement tells which values of the forward pass have memory and which the backward
+ * pass reads; classes of them are then kept or made again, whichever costs less. */
+#include "passes/save.h"
+
+/* Placement with everything kept, for a look at it. A strategy file speaks of the graph as it becomes: it has
+ * no say here. */
+static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o) {
+  PassOptions *free = ARENA_NEW(a, PassOptions);
+  *free = (PassOptions){.target = o->target};
+  Prog *p = ARENA_NEW(a, Prog);
+  p->arena = a;
+  p->graph = g;
+  prog_values(p);
+  Lower *l = lower_open(a, p, free, EN_MICRO, NULL);
+  l->classes = decide_classes(a, g);
+  lower_uses(l);
+  lower_place(l);
+  return l;
+}
+
+static bool is_candidate(const Save *s, const Node *n) {
+  const Site *site = site_of(s->trial, n);
+  return site->where != W_DEAD && !site->backward && !save_is_free(n);
+}
+
+static int new_class(Save *s, const Node *n) {
+  s->class[s->nclass] = (SaveClass){.first = n, .keepable = true};
+  return s->nclass++;
+}
+
+static void add_member(Save *s, const Node *n, int class) {
+  const Site *site = site_of(s->trial, n);
+  SaveClass *c = &s->class[class];
+  s->class_of[n->id] = class;
+  c->members++;
+  c->bytes += shape_count(&n->shape) * dtype_size(n->dtype);
+  c->keepable = c->keepable && (site->where == W_BUFFER || site->where == W_HELD);
+  c->keep += save_keep_cost(s->trial, n);
+  c->again += save_again_cost(s->trial, n);
+}
+
+/* A value that has memory of its own anyway is no member of its class: it costs nothing to keep. */
+static void collect(Save *s) {
+  const Graph *g = s->graph;
+  int *first = ARENA_ARRAY(s->arena, g->nnode + 1, int), *number = ARENA_ARRAY(s->arena, g->nnode + 1, int);
+  graph_classes(g, first);
+  for (int i = 0; i < g->nnode; i++) number[i] = s->class_of[i] = -1;
+  for (int i = 0; i < g->nnode; i++) {
+    const Node *n = g->node[i];
+    if (!is_candidate(s, n)) continue;
+    bool alone = site_of(s->trial, n)->forced;
+    int class = alone ? -1 : number[first[i]];
+    if (class < 0) class = new_class(s, n);
+    if (!alone) number[first[i]] = class;
+    add_member(s, n, class);
+  }
+}
+
+static void add_need(Save *s, int class, int needs) {
+  SaveClass *c = &s->class[class];
+  for (int i = 0; i < c->ndep; i++)
+    if (c->dep[i] == needs) return;
+  ARENA_GROW(s->arena, c->dep, c->ndep, c->cap_dep);
+  c->dep[c->ndep++] = needs;
+}
+
+static void connect(Save *s, const Node *n) {
+  for (int i = 0; i < n->nin; i++) {
+    int needs = s->class_of[n->in[i]->id];
+    if (needs < 0) continue;
+    if (s->class_of[n->id] >= 0) add_need(s, s->class_of[n->id], needs);
+    if (site_of(s->trial, n)->backward) s->class[needs].required = true;
+  }
+}
+
+Save *save_choose(Arena *a, Graph *g, const PassOptions *o) {
+  Save *s = ARENA_NEW(a, Save);
+  *s = (Save){.arena = a, .graph = g, .class_of = ARENA_ARRAY(a, g->nnode + 1, int)};
+  if (!g->entry[EN_MICRO].present) return s;
+  s->class = ARENA_ARRAY(a, g->nnode, SaveClass);
+  s->trial = try_placement(a, g, o);
+  collect(s);
+  for (int i = 0; i < g->nnode; i++) connect(s, g->node[i]);
+  do save_cut(s);
+  while (save_break_circle(s));
+  return s;
+}
