@@ -14,7 +14,7 @@ typedef struct BuildOptions {
   const char *description, *out;
   const char *block;  /* NULL: the only one */
   const char *target; /* "cpu:native", "cuda:sm_80,sm_90a" */
-  const char *dump_after;
+  const char *dump_after, *dump_diff;
   const char *fusion; /* a strategy file, or NULL */
   bool poison;
   int threads;

@@ -79,6 +79,7 @@ bool build_options(Arena *a, Args *args, BuildOptions *o) {
   if (!args->wrong && !o->description) args_fail(args, "which description?");
   if (!args->wrong && !o->out) args_fail(args, "-o says where the program goes");
   if (!args->wrong && o->dump_after) check_pass(args, o->dump_after);
+  if (!args->wrong && o->dump_diff) check_pass(args, o->dump_diff);
   if (o->out) o->emit.name = file_name(o->out);
   return !args->wrong;
 }

@@ -11,8 +11,6 @@ static void add_word(Args *args, CompareOptions *o, const char *word) {
   if (args->wrong) return;
   if (!o->build.description)
     o->build.description = word;
-  else if (strcmp(word, "auto") != 0)
-    args_fail(args, "no strategy is called \"%s\"; expected auto", word);
   else if (o->nstrategy == COMPARE_MOST)
     args_fail(args, "at most %d strategies at a time", COMPARE_MOST);
   else
@@ -43,6 +41,7 @@ static bool read_options(Arena *a, Args *args, CompareOptions *o) {
   *o = (CompareOptions){.build = build_defaults(a, args), .steps = STEPS, .rounds = ROUNDS};
   while (args_more(args)) read_one(args, o);
   if (!args->wrong && !o->build.description) args_fail(args, "which description?");
+  if (!args->wrong && o->build.fusion) args_fail(args, "strategies follow the description, without --fusion");
   if (!args->wrong && !o->nstrategy)
     args_fail(args, "which strategies? Files, or \"auto\" for the compiler's own");
   return !args->wrong;

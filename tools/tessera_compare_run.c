@@ -42,6 +42,7 @@ void compare_build(Comparison *c, int i) {
   Arena *a = arena_new();
   BuildOptions o = c->o->build;
   *s = (Side){.name = c->o->strategy[i], .seconds = ARENA_ARRAY(c->arena, c->o->rounds, double)};
+  o.fusion = strcmp(s->name, "auto") == 0 ? NULL : s->name;
   s->program = o.out = arena_printf(c->arena, "%s/%d", c->folder, i);
   Build b = {.arena = a, .o = &o};
   bool ok = build_target(&b) && build_describe(&b) && build_plan(&b) && build_program(&b);

@@ -31,13 +31,27 @@ ratios = sorted(b / a for a, b in zip(first["seconds"], second["seconds"]))
 assert first["ratio"] == 1 and abs(second["ratio"] - ratios[1]) < 1e-12, r
 PY
 
+# Strategies make different programs of one description.
+ok "$tessera" compare "${small_vit[@]}" "$models/fusion/none.fuse" auto --rounds 1 --steps 1 --json
+python3 - out <<'PY' || fail "fusion does not show"
+import json, sys
+none, auto = json.load(open(sys.argv[1]))["strategies"]
+for what in "launches", "bytes", "bytes_outside_contractions", "memory_announced":
+    assert none[what] > auto[what], (what, none[what], auto[what])
+assert none["gflop"] == auto["gflop"]
+PY
+
 ok "$tessera" compare "${small_vit[@]}" auto --rounds 1 --steps 1
 says out "1 round of 1 step each"
 says out "auto "
 empty
 
-ends 2 "$tessera" compare "${small_vit[@]}" auto other
-says err "no strategy is called \"other\""
+# One that fails is named, and the others have their rows.
+ends 1 "$tessera" compare "${small_vit[@]}" auto missing.fuse auto --rounds 1 --steps 1
+says out "missing.fuse  failed: it does not build"
+says err "missing.fuse: error: "
+[ "$(grep -c '^auto  ' out)" = 2 ] || fail "not two rows of auto"
+empty
 
 ends 1 "$tessera" compare "${small_vit[@]}" auto -D img=15 --rounds 1
 says out "failed: it does not build"
@@ -65,6 +79,8 @@ ends 2 "$tessera" compare
 says err "which description?"
 ends 2 "$tessera" compare "${small_vit[@]}"
 says err "which strategies?"
+ends 2 "$tessera" compare "${small_vit[@]}" auto --fusion missing.fuse
+says err "strategies follow the description, without --fusion"
 ends 2 "$tessera" compare "${small_vit[@]}" auto --rounds 0
 says err "--rounds wants a whole number of at least 1, found \"0\""
 ends 2 "$tessera" compare "${small_vit[@]}" auto --rounds 100000
