@@ -115,7 +115,7 @@ static void number_lines(const DiffLines *before, const DiffLines *after, int *a
 
 void diff_match(const DiffLines *before, const DiffLines *after, int *pair) {
   int n = before->n, m = after->n, middle_at = n + m + 2;
-  int *room = calloc((size_t)(5 * (n + m) + 10), sizeof *room);
+  int *room = calloc(5 * ((size_t)n + (size_t)m) + 10, sizeof *room);
   if (!room) ice("out of memory comparing %d lines", n + m);
   int *a = room, *b = a + n, *down = b + m, *up = down + 2 * (n + m) + 5;
   number_lines(before, after, a, b);
