@@ -16,5 +16,8 @@ void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx);
 bool ix_reads(const Ix *x);
 /* For each buffer the bound that indexed reads of it promise (values are below it), 0 where none is read. */
 int64_t *kern_read_bounds(Arena *a, const Kernel *k);
+/* Elements of a buffer that the kernel reads plus those that it writes, each counted once however often it is
+ * accessed: the traffic of a launch whose working set fits. */
+int64_t kern_touched(const Kernel *k, int buf);
 
 #endif

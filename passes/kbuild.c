@@ -1,6 +1,7 @@
 /* A kernel's making around its body: names, recutting, sharing of equal kernels, and the launch. */
 #include <string.h>
 
+#include "ir/kern_walk.h"
 #include "passes/kbuild.h"
 
 enum { MOST_RECUTS = 8 };
@@ -87,7 +88,7 @@ void kb_launch(KBuild *b, double flop, uint64_t guard) {
   for (int i = 0; i < b->nbuf; i++) {
     x->buf[i] = b->bound[i].buf;
     x->at[i] = b->bound[i].at;
-    x->bytes += (double)b->k->buf[i].dim[0] * dtype_size(b->k->buf[i].dtype);
+    x->bytes += (double)kern_touched(b->k, i) * dtype_size(b->k->buf[i].dtype);
     touch(x->buf[i], e->nlaunch);
   }
   x->guard = guard;
