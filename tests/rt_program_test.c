@@ -126,7 +126,8 @@ END_TEST
 START_TEST(ends_by_a_signal) {
   OK(TRAIN "--steps 3000 --checkpoint whole");
   for (int i = 0; i < 2; i++) {
-    OK("timeout -s %s 0.1 " TRAIN "--steps 100000000 --checkpoint c; test $? = 124", i ? "INT" : "TERM");
+    OK("timeout -s %s 0.1 " TRAIN "--steps 100000000 --print 10000000 --checkpoint c; test $? = 124",
+       i ? "INT" : "TERM");
     PRINTS("ended by a signal at update ");
     RtFile *f = open_file("c");
     ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
