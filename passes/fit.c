@@ -16,7 +16,7 @@ static KBuild dry(Lower *l, Group *g, Arena *a) {
 static DReason fits(Lower *l, Group *g, const Node *n, bool row) {
   Arena *a = arena_new();
   KBuild b = dry(l, g, a);
-  const Space *at = row ? &b.row : &b.points;
+  const Space *at = row ? &kb_at(&b)->row : &kb_at(&b)->result;
   DReason why = DR_NONE;
   if (!at->shape || shape_count(at->shape) != shape_count(&n->shape))
     why = DR_POINTS;
@@ -58,7 +58,7 @@ DReason group_may_reduce(Lower *l, Group *g, const Node *n) {
   if (!group_allows(l, g, n)) return DR_CYCLE;
   Arena *a = arena_new();
   KBuild b = dry(l, g, a);
-  bool good = kb_dry_fits(&b, n->in[0], &b.row);
+  bool good = kb_dry_fits(&b, n->in[0], &kb_at(&b)->row);
   arena_free(a);
   if (!good) return DR_AWAY;
   return has_row(g) || !group_reads(l, g, n) ? DR_NONE : DR_FULL;

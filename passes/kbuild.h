@@ -7,7 +7,7 @@
 
 #include "passes/lower.h"
 
-enum { MOST_CUTS = 10, MOST_ROLES = 4 };
+enum { MOST_CUTS = 10, MOST_ROLES = 5 };
 
 typedef struct Role {
   const char *name;
@@ -32,6 +32,11 @@ typedef struct Space {
   const Ix *linear;
 } Space;
 
+/* Where a group computes its values: results, and elements of the rows reduced (shape NULL: none). */
+typedef struct Points {
+  Space result, row;
+} Points;
+
 typedef struct KBuild KBuild;
 struct KBuild {
   Lower *l;
@@ -40,8 +45,8 @@ struct KBuild {
   int nrole;
   Role role[MOST_ROLES];
   Arena *arena;                               /* of the kernel's parts */
-  Space points;                               /* results */
-  Space row;                                  /* elements of the rows reduced; shape NULL: none */
+  int part;                                   /* of a chain: whose roles are meant; else 0 */
+  Points *points;                             /* by part */
   int (*define)(KBuild *b, const Node *core); /* makes the value of a reduction of the group */
   void *ctx;                                  /* the body's own */
   int acc;                                    /* the contraction's value */
@@ -73,6 +78,16 @@ void kb_store_roots(KBuild *b);
 /* passes/points.c: the roles of the group's kernel, and, once they have axes, its points. */
 void kb_roles(KBuild *b);
 void kb_points(KBuild *b);
+/* The points of the part at hand. */
+static inline const Points *kb_at(const KBuild *b) {
+  return &b->points[b->part];
+}
+/* The flat index of one of the group's own roles, whatever roles of the kernel it is. */
+extern const char *const chain_role[CHAIN_ROLES];
+const Ix *kb_own(KBuild *b, const char *role);
+/* The roles of the kernel that a value of the group's own roles (NULL-ended) is over, in the kernel's order;
+ * `out` holds MOST_ROLES + 1. */
+void kb_domain(const KBuild *b, const char *const *own, const char **out);
 /* How a reduction (or scatter) is cut: its results and terms; parts 1: not at all, else partials of `chunk`
  * terms. */
 typedef struct Sum {
@@ -87,6 +102,12 @@ const Ix *kb_term(KBuild *b, const Sum *s);
 void kb_combine_roles(KBuild *b, const Sum *s);
 /* A contraction's operand on side 0 (m) or 1 (n), and the index into it at the current point. */
 const Node *kb_side(KBuild *b, const Node *contract, int side, const Ix **idx);
+/* A contraction's operand at the current point. */
+const KExpr *kb_factor(KBuild *b, const Node *contract, int side);
+/* What a reduction does. */
+KReduce kb_reduce(const Node *n);
+/* Extents of a contraction's roles batch, m, n and k. */
+void kb_extents(const Node *contract, int64_t extent[4]);
 /* Multiplications and additions of a contraction. */
 double kb_flop(const Node *contract);
 
@@ -111,6 +132,10 @@ const Ix **kb_unflatten(KBuild *b, const Shape *s, const Ix *linear);
 int kb_buf(KBuild *b, PBuf *buf, int64_t at, DType t, int64_t count, bool out);
 /* The linear position in its memory of the element of n at idx. */
 const Ix *kb_address(KBuild *b, const Node *n, const Ix *const *idx);
+/* Elements of the memory that n is stored in: its own, or the concatenation's that it is a part of. */
+int64_t kb_count(const KBuild *b, const Node *n);
+/* The index into a concatenation where its operand `part` has idx, which is changed. */
+const Ix **kb_slice_index(KBuild *b, const Node *concat, int part, const Ix **idx);
 /* A value over all axes of the given roles (NULL-ended); reduced over the axes of role `over`, if not NULL.
  */
 int kb_value(KBuild *b, const char *name, DType t, const char *const *roles, KReduce reduce, const char *over,
@@ -119,6 +144,8 @@ int kb_value(KBuild *b, const char *name, DType t, const char *const *roles, KRe
 const KExpr *kb_ref(KBuild *b, int v);
 /* Whether n's expression at those points reads the group's values at their own points; nothing is built. */
 bool kb_dry_fits(KBuild *b, const Node *n, const Space *at);
+/* The same for all that the group computes. */
+bool kb_dry_group(KBuild *b);
 /* Stores node n (of the group) at the current point into its site's memory. */
 void kb_store_root(KBuild *b, const Node *n);
 

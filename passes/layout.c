@@ -51,6 +51,11 @@ static void given(Lower *l, const Node *n, Site *s) {
 }
 
 static void stored(Lower *l, const Node *n, Site *s) {
+  if (s->within) {
+    s->buf = site_of(l, s->within)->buf;
+    s->at = site_of(l, s->within)->at;
+    return;
+  }
   if (s->assign) {
     const State *st = s->assign->state;
     s->buf = l->state_buf[st->id];
@@ -72,7 +77,8 @@ static void choose_order(Lower *l, const Node *user) {
 void lower_layout(Lower *l) {
   for (int i = 0; i < l->graph->nnode; i++) l->site[i].order[0] = -1;
   for (int i = 0; i < l->graph->nnode; i++) choose_order(l, l->graph->node[i]);
-  for (int i = 0; i < l->graph->nnode; i++) {
+  lower_slices(l);
+  for (int i = l->graph->nnode - 1; i >= 0; i--) { /* concatenations before their operands */
     const Node *n = l->graph->node[i];
     Site *s = site_of(l, n);
     if (s->order[0] < 0) identity(s, n->shape.rank);

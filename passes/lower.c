@@ -22,24 +22,23 @@ typedef struct Copy {
   PBuf *to;
   int64_t at;
   const Node *concat; /* or NULL */
-  int64_t start;      /* of the part, along the concatenation's axis */
+  int part;
 } Copy;
 
 static const Ix *place(KBuild *b, const Copy *c, const Ix **idx) {
-  if (!c->concat) return b->points.linear;
-  int axis = c->concat->at.axis;
-  idx[axis] = ix_add(b->arena, idx[axis], ix_const(b->arena, c->start));
-  return kb_address(b, c->concat, idx);
+  if (!c->concat) return kb_at(b)->result.linear;
+  return kb_address(b, c->concat, kb_slice_index(b, c->concat, c->part, idx));
 }
 
 static void copy_body(KBuild *b) {
   static const char *const domain[] = {"points", NULL};
   const Copy *c = b->ctx;
-  const Ix **idx = kb_unflatten(b, &c->from->shape, b->points.linear), **at = ARENA_NEW(b->arena, const Ix *);
+  const Ix **idx = kb_unflatten(b, &c->from->shape, kb_at(b)->result.linear),
+           **at = ARENA_NEW(b->arena, const Ix *);
   int v = kb_value(b, "copy", c->from->dtype, domain, KR_NONE, NULL, kb_expr(b, c->from, idx));
   *at = place(b, c, idx);
   kb_note(b, *at);
-  int64_t count = shape_count(c->concat ? &c->concat->shape : &c->from->shape);
+  int64_t count = c->concat ? kb_count(b, c->concat) : shape_count(&c->from->shape);
   kern_store(b->k, v, kb_buf(b, c->to, c->at, c->from->dtype, count, true), at);
 }
 
@@ -54,14 +53,17 @@ static void copy(Lower *l, Copy *c, const char *kind, uint64_t guard) {
 static void lower_concat(Lower *l, Group *g) {
   const Site *s = site_of(l, g->root[0]);
   Copy c = {.to = s->buf, .at = s->at, .concat = g->root[0]};
-  for (int i = 0; i < c.concat->nin; i++) {
-    c.from = c.concat->in[i];
-    copy(l, &c, "concat", kb_guard(l, g));
-    c.start += c.from->shape.dim[c.concat->at.axis];
+  for (c.part = 0; c.part < c.concat->nin; c.part++) {
+    c.from = c.concat->in[c.part];
+    if (!lower_is_slice(l, c.concat, c.part)) copy(l, &c, "concat", kb_guard(l, g));
   }
 }
 
 void lower_group(Lower *l, Group *g) {
+  if (g->chain) {
+    lower_chain(l, g);
+    return;
+  }
   const Node *core = g->ncore ? g->core[0] : g->root[0];
   switch (core->op) {
   case O_CONTRACT: lower_contract(l, g); return;

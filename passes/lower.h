@@ -18,6 +18,27 @@ typedef enum Where {
 } Where;
 
 typedef struct Group Group;
+
+/* A role of a group's own kernel as roles of the chain that took the group over, outermost first. */
+typedef struct Renamed {
+  const char *own;
+  const char *as[4]; /* NULL-ended */
+} Renamed;
+
+typedef struct Part {
+  Group *of; /* its reductions and what it stores at which points */
+  Renamed role[4];
+} Part;
+
+/* A kernel of groups that follow each other through resident blocks of rows: roles batch, m (rows), n (a
+ * row's elements), k and d (features). Part 0 contracts to (m, n). */
+enum { CHAIN_ROLES = 5, MOST_PARTS = 16 };
+typedef struct Chain {
+  int64_t extent[CHAIN_ROLES]; /* of batch, m, n, k, d; 0: not there */
+  int npart;
+  Part part[MOST_PARTS];
+} Chain;
+
 struct Group {
   int id;
   int ncore, cap_core;
@@ -32,6 +53,7 @@ struct Group {
   Group **dep;     /* groups whose results it reads, or which must run before it */
   bool backward;   /* of the backward pass, as are all its values */
   bool alone;      /* stores a value that may be supplied: nothing else may join */
+  Chain *chain;    /* or NULL */
   Group *merged;   /* the group that took this one over, or NULL */
   int mark;        /* of the search that saw it last */
   int first, last; /* its launches; last < first: none */
@@ -57,6 +79,8 @@ typedef struct Site {
   PBuf *buf;            /* BUFFER, GIVEN */
   int64_t at;           /* first byte in buf */
   int order[MAX_RANK];  /* its dimensions in memory, outermost first */
+  const Node *within;   /* stored in its slice of this concatenation, as operand `part` */
+  int part;
   uint64_t supply;      /* its bit in the step block's `supplied`, or 0 */
   const Assign *assign; /* stored straight into this state */
   int seen[2];          /* marks of searches, unaligned and aligned */
@@ -128,6 +152,9 @@ void group_merge(Lower *l, Group *into, Group *from);
 /* Whether `from` must run before `to`. */
 bool group_before(Lower *l, Group *from, Group *to);
 
+/* passes/chain.c: groups that follow each other through rows of a contraction's result become one kernel. */
+void lower_chains(Lower *l);
+
 /* passes/assign.c: stores results straight into the states they are assigned to where every other reader of
  * the old value can run before; the others are left to lower_copies after everything. */
 void lower_assign(Lower *l);
@@ -146,6 +173,10 @@ DReason group_may_reduce(Lower *l, Group *g, const Node *n);
  * result's order. */
 bool group_sums_beside(const Node *contract, const Node *n);
 
+/* passes/slices.c: which operands of concatenations are stored straight into their slices. */
+void lower_slices(Lower *l);
+/* Whether the operand is there already. */
+bool lower_is_slice(const Lower *l, const Node *concat, int part);
 /* passes/layout.c: memory order of every stored node, buffers made. */
 void lower_layout(Lower *l);
 /* A buffer of this entry. */
@@ -158,6 +189,7 @@ Group **lower_order(Lower *l, int *n);
 void lower_group(Lower *l, Group *g);
 void lower_contract(Lower *l, Group *g);
 void lower_sum(Lower *l, Group *g);
+void lower_chain(Lower *l, Group *g);
 /* Launches that copy what could not be stored straight into its state. */
 void lower_copies(Lower *l);
 

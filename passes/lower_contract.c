@@ -1,7 +1,7 @@
 /* Contractions, with sums of their left side's rows beside them. */
 #include "passes/kbuild.h"
 
-static const KExpr *factor(KBuild *b, const Node *n, int side) {
+const KExpr *kb_factor(KBuild *b, const Node *n, int side) {
   const Ix *idx[MAX_RANK] = {0};
   const Node *of = kb_side(b, n, side, idx);
   return kb_expr(b, of, idx);
@@ -10,8 +10,8 @@ static const KExpr *factor(KBuild *b, const Node *n, int side) {
 static int define(KBuild *b, const Node *core) {
   static const char *const result[] = {"batch", "m", "n", NULL}, *const row[] = {"m", NULL};
   const Node *n = b->group->core[0];
-  if (core != n) return kb_value(b, "beside", core->dtype, row, KR_SUM, "k", factor(b, n, 0));
-  const KExpr *e = kexpr_elt(b->arena, E_MUL, factor(b, n, 0), factor(b, n, 1), NULL);
+  if (core != n) return kb_value(b, "beside", core->dtype, row, KR_SUM, "k", kb_factor(b, n, 0));
+  const KExpr *e = kexpr_elt(b->arena, E_MUL, kb_factor(b, n, 0), kb_factor(b, n, 1), NULL);
   return b->acc = kb_value(b, n->name ? n->name : "dot", n->dtype, result, KR_SUM, "k", e);
 }
 

@@ -20,8 +20,38 @@ static const Ix *flat(KBuild *b, const Node *n, const Ix *const *idx) {
   return ix_flatten(mem(b), n->shape.rank, n->shape.dim, idx);
 }
 
+/* The index into a view `top` of n where n has idx. */
+static const Ix **view_index(KBuild *b, const Node *top, const Node *n, const Ix *const *idx) {
+  const Ix **at = ARENA_ARRAY(mem(b), MAX_RANK, const Ix *);
+  if (top == n) {
+    for (int i = 0; i < n->shape.rank; i++) at[i] = idx[i];
+    return at;
+  }
+  const Ix **below = view_index(b, top->in[0], n, idx);
+  if (top->op != O_PERMUTE) return kb_unflatten(b, &top->shape, flat(b, top->in[0], below));
+  for (int i = 0; i < top->shape.rank; i++) at[i] = below[top->at.map[i]];
+  return at;
+}
+
+const Ix **kb_slice_index(KBuild *b, const Node *concat, int part, const Ix **idx) {
+  int axis = concat->at.axis;
+  int64_t start = 0;
+  for (int i = 0; i < part; i++) start += concat->in[i]->shape.dim[axis];
+  idx[axis] = ix_add(mem(b), idx[axis], ix_const(mem(b), start));
+  return idx;
+}
+
+int64_t kb_count(const KBuild *b, const Node *n) {
+  while (site_of(b->l, n)->within) n = site_of(b->l, n)->within;
+  return shape_count(&n->shape);
+}
+
 const Ix *kb_address(KBuild *b, const Node *n, const Ix *const *idx) {
   const Site *s = site_of(b->l, n);
+  if (s->within) {
+    const Ix **at = view_index(b, s->within->in[s->part], n, idx);
+    return kb_address(b, s->within, kb_slice_index(b, s->within, s->part, at));
+  }
   int64_t dim[MAX_RANK];
   const Ix *in_memory[MAX_RANK] = {0};
   for (int i = 0; i < n->shape.rank; i++) {
@@ -50,7 +80,7 @@ const KExpr *kb_read(KBuild *b, const Node *n, const Ix *const *idx) {
   const Ix **at = ARENA_NEW(mem(b), const Ix *);
   *at = kb_address(b, n, idx);
   kb_note(b, *at);
-  return kexpr_read(b->k, kb_buf(b, s->buf, s->at, n->dtype, shape_count(&n->shape), false), at);
+  return kexpr_read(b->k, kb_buf(b, s->buf, s->at, n->dtype, kb_count(b, n), false), at);
 }
 
 const KExpr *kb_ref(KBuild *b, int v) {

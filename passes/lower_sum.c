@@ -3,7 +3,7 @@
 
 static const char *const outer[] = {"outer", NULL}, *const part[] = {"part", "outer", NULL};
 
-static KReduce kind_of(const Node *n) {
+KReduce kb_reduce(const Node *n) {
   return n->op == O_REDUCE && n->at.reduce == GR_MAX ? KR_MAX : KR_SUM;
 }
 
@@ -11,7 +11,7 @@ static KReduce kind_of(const Node *n) {
 static const KExpr *scatter_term(KBuild *b, const Node *n, const Ix *term) {
   Arena *a = b->arena;
   int nbatch = n->in[1]->shape.rank - 1;
-  const Ix **idx = kb_unflatten(b, &n->shape, b->points.linear);
+  const Ix **idx = kb_unflatten(b, &n->shape, kb_at(b)->result.linear);
   const KExpr *place = kexpr_index(a, DT_I32, idx[nbatch]);
   idx[nbatch] = term;
   const KExpr *hit = kexpr_elt(a, E_EQ, kb_expr(b, n->in[1], idx), place, NULL);
@@ -20,7 +20,7 @@ static const KExpr *scatter_term(KBuild *b, const Node *n, const Ix *term) {
 
 /* What a maximum or sum of nothing is. */
 static double neutral(const Node *n) {
-  if (kind_of(n) == KR_SUM) return 0;
+  if (kb_reduce(n) == KR_SUM) return 0;
   return n->dtype == DT_I32 ? INT32_MIN : -__builtin_inf();
 }
 
@@ -36,12 +36,12 @@ static const KExpr *inside(KBuild *b, const Node *n, const Sum *s, const Ix *ter
 static const KExpr *term(KBuild *b, const Node *n) {
   Sum s = kb_sum(n);
   const Ix *at = kb_term(b, &s);
-  const KExpr *e = n->op == O_SCATTER ? scatter_term(b, n, at) : kb_expr(b, n->in[0], b->row.idx);
+  const KExpr *e = n->op == O_SCATTER ? scatter_term(b, n, at) : kb_expr(b, n->in[0], kb_at(b)->row.idx);
   return inside(b, n, &s, at, e);
 }
 
 static int define_whole(KBuild *b, const Node *n) {
-  return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kind_of(n), "row", term(b, n));
+  return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kb_reduce(n), "row", term(b, n));
 }
 
 /* Where the partials of each of the group's reductions are. */
@@ -72,7 +72,7 @@ static void partial_body(KBuild *b) {
   const Partials *p = b->ctx;
   for (int i = 0; i < b->group->ncore; i++) {
     const Node *n = b->group->core[i];
-    int v = kb_value(b, "partial", n->dtype, part, kind_of(n), "row", term(b, n));
+    int v = kb_value(b, "partial", n->dtype, part, kb_reduce(n), "row", term(b, n));
     kern_store(b->k, v, partial_buf(b, n, true), place(b, &p->sum, "part"));
   }
 }
@@ -80,7 +80,7 @@ static void partial_body(KBuild *b) {
 static int define_combined(KBuild *b, const Node *n) {
   const Partials *p = b->ctx;
   const KExpr *e = kexpr_read(b->k, partial_buf(b, n, false), place(b, &p->sum, "row"));
-  return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kind_of(n), "row", e);
+  return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kb_reduce(n), "row", e);
 }
 
 static Partials new_partials(Lower *l, const Group *g) {

@@ -95,20 +95,34 @@ static bool is_core(const KBuild *b, const Node *n) {
 
 /* A sum beside a contraction: its point is the contraction's row. */
 static bool is_beside(const KBuild *b, const Node *n) {
-  return is_core(b, n) && b->group->core[0]->op == O_CONTRACT && n != b->group->core[0];
+  const Group *g = b->group;
+  return !g->chain && is_core(b, n) && g->core[0]->op == O_CONTRACT && n != g->core[0];
+}
+
+/* The part of a chain that makes n. */
+static int part_of(const KBuild *b, const Node *n) {
+  const Chain *c = b->group->chain;
+  for (const Group *g = site_of(b->l, n)->group; c && g; g = g->merged)
+    for (int i = 0; i < c->npart; i++)
+      if (c->part[i].of == g) return i;
+  return 0;
 }
 
 /* The index of a value of the group at the current point. */
 static const Ix *const *own_index(KBuild *b, const Node *n) {
   if (is_beside(b, n)) return kb_unflatten(b, &n->shape, kb_find_role(b, "m")->linear);
-  const Space *at = site_of(b->l, n)->row ? &b->row : &b->points;
+  const Points *p = &b->points[part_of(b, n)];
+  const Space *at = site_of(b->l, n)->row ? &p->row : &p->result;
   return shape_same(&n->shape, at->shape) ? at->idx : kb_unflatten(b, &n->shape, at->linear);
 }
 
 static const KExpr *evaluate(KBuild *b, const Node *n, const Ix *const *idx) {
   const KExpr *e = recall(b, n, idx);
   if (e) return e;
+  int part = b->part;
+  if (in_group(b, site_of(b->l, n))) b->part = part_of(b, n);
   e = is_core(b, n) ? kb_ref(b, b->define(b, n)) : share(b, n, idx, kb_rule(b, n, idx));
+  b->part = part;
   return remember(b, n, idx, e);
 }
 
@@ -130,6 +144,26 @@ const KExpr *kb_expr(KBuild *b, const Node *n, const Ix *const *idx) {
   return worth_sharing(b, n, idx) ? evaluate(b, n, idx) : kb_rule(b, n, idx);
 }
 
+/* Whether a reduction's or contraction's operands read the group's values at their points. */
+static void dry_core(KBuild *b, const Node *n) {
+  const Ix *idx[MAX_RANK] = {0};
+  b->part = part_of(b, n);
+  if (n->op == O_REDUCE) kb_expr(b, n->in[0], kb_at(b)->row.idx);
+  for (int side = 0; n->op == O_CONTRACT && side < 2; side++) {
+    const Node *of = kb_side(b, n, side, idx);
+    kb_expr(b, of, idx);
+  }
+}
+
+bool kb_dry_group(KBuild *b) {
+  const Group *g = b->group;
+  b->misfit = false;
+  for (int i = 0; i < g->ncore; i++) dry_core(b, g->core[i]);
+  for (int i = 0; i < g->nroot; i++)
+    if (!is_core(b, g->root[i])) kb_rule(b, g->root[i], own_index(b, g->root[i]));
+  return !b->misfit;
+}
+
 bool kb_dry_fits(KBuild *b, const Node *n, const Space *at) {
   const Ix *const *idx = shape_same(&n->shape, at->shape) ? at->idx : kb_unflatten(b, &n->shape, at->linear);
   b->misfit = false;
@@ -141,18 +175,20 @@ bool kb_dry_fits(KBuild *b, const Node *n, const Space *at) {
 static int whole_value(KBuild *b, const Node *n, const Ix *const *idx) {
   static const char *const points[] = {"points", "outer", "batch", "m", "n", NULL};
   static const char *const row[] = {"outer", "row", NULL};
+  const char *domain[MOST_ROLES + 1];
   const KExpr *e = evaluate(b, n, idx);
   if (is_core(b, n)) return e->ref;
-  return kb_value(b, n->name ? n->name : "out", n->dtype, site_of(b->l, n)->row ? row : points, KR_NONE, NULL,
-                  e);
+  kb_domain(b, site_of(b->l, n)->row ? row : points, domain);
+  return kb_value(b, n->name ? n->name : "out", n->dtype, domain, KR_NONE, NULL, e);
 }
 
 void kb_store_root(KBuild *b, const Node *n) {
   const Site *s = site_of(b->l, n);
   const Ix *const *idx = own_index(b, n);
+  b->part = part_of(b, n);
   int v = whole_value(b, n, idx);
   const Ix **at = ARENA_NEW(b->arena, const Ix *);
   *at = kb_address(b, n, idx);
   kb_note(b, *at);
-  kern_store(b->k, v, kb_buf(b, s->buf, s->at, n->dtype, shape_count(&n->shape), true), at);
+  kern_store(b->k, v, kb_buf(b, s->buf, s->at, n->dtype, kb_count(b, n), true), at);
 }

@@ -99,11 +99,8 @@ static bool absorb(Lower *l, const Node *n) {
     if (!g || !g->ncore || s->uses != 1 || s->forced || s->row || (best && best->id > g->id)) continue;
     if (!group_may_take(l, g, n, false)) best = g;
   }
-  if (!best) return false;
-  cheaper_inline(l, n, true); /* for its costs */
-  decide_taken(l, n);
-  group_add_root(l, best, n);
-  return true;
+  if (best) group_add_root(l, best, n);
+  return best;
 }
 
 /* The groups that n's expression reads, latest first. */
@@ -260,5 +257,6 @@ void lower_place(Lower *l) {
     inline_cost(l, l->graph->node[i]);
     place(l, l->graph->node[i]);
   }
+  lower_chains(l);
   trim_all(l);
 }

@@ -25,7 +25,40 @@ static void plan_rows(KBuild *b, KPlan *p) {
   add_role(p, b, "row", "row");
 }
 
+static bool over(const KVal *v, const Role *r) {
+  for (int i = 0; i < v->naxes; i++)
+    for (int j = 0; r && j < r->naxes; j++)
+      if (r->axis[j] == v->axis[i]) return true;
+  return false;
+}
+
+static int uses_in(const KExpr *e, int val) {
+  if (!e) return 0;
+  int n = e->kind == KE_VALUE && e->ref == val;
+  for (int i = 0; i < 3; i++) n += uses_in(e->arg[i], val);
+  return n;
+}
+
+static int uses_of(const Kernel *k, int val) {
+  int n = 0;
+  for (int v = val + 1; v < k->nval; v++) n += uses_in(k->val[v].expr, val);
+  for (int i = 0; i < k->nstore; i++) n += k->store[i].val == val;
+  return n;
+}
+
+/* What is made of a block of rows and read more than once stays resident. */
+static void plan_attn(KBuild *b, KPlan *p) {
+  for (int i = 0; i < CHAIN_ROLES; i++) add_role(p, b, chain_role[i], chain_role[i]);
+  for (int v = 0; v < b->k->nval; v++) {
+    const KVal *val = &b->k->val[v];
+    if (val->reduce == KR_NONE && over(val, kb_find_role(b, "m")) && over(val, kb_find_role(b, "n")) &&
+        uses_of(b->k, v) > 1)
+      p->place[v] = KP_ROW;
+  }
+}
+
 static KSkeleton skeleton_of(const KBuild *b) {
+  if (b->group->chain) return SK_ATTN;
   for (int i = 0; i < b->nrole; i++) {
     if (!b->role[i].naxes) continue;
     if (!strcmp(b->role[i].name, "k")) return SK_DOT;
@@ -41,4 +74,6 @@ void kb_plan(KBuild *b) {
     plan_dot(b, p);
   else if (s == SK_ROWS)
     plan_rows(b, p);
+  else if (s == SK_ATTN)
+    plan_attn(b, p);
 }

@@ -1,4 +1,6 @@
 /* The points of a group's kernel: the roles that its axes play, and the index of each of its values. */
+#include <string.h>
+
 #include "passes/kbuild.h"
 
 /* A reduction with few results and many terms is cut into partials, so that threads can share it. How many
@@ -52,6 +54,60 @@ typedef struct Labels {
 enum { BATCH, M, N, K };
 static const char *const role_names[] = {"batch", "m", "n", "k"};
 
+const char *const chain_role[CHAIN_ROLES] = {"batch", "m", "n", "k", "d"};
+
+/* The kernel's roles that one of the group's own is, outermost first. */
+static const char *const *roles_as(const KBuild *b, const char *own, const char **one) {
+  const Chain *c = b->group->chain;
+  one[0] = c ? NULL : own, one[1] = NULL;
+  for (int i = 0; c && i < 4; i++) {
+    const Renamed *r = &c->part[b->part].role[i];
+    if (r->own && !strcmp(r->own, own)) return r->as;
+  }
+  return one;
+}
+
+const Ix *kb_own(KBuild *b, const char *own) {
+  const char *one[2], *const *as = roles_as(b, own, one);
+  const Ix *flat = ix_const(b->arena, 0);
+  for (; *as; as++) {
+    const Role *r = kb_find_role(b, *as);
+    flat = ix_add(b->arena, ix_scale(b->arena, flat, r->extent), r->linear);
+  }
+  return flat;
+}
+
+/* Cuts one of the group's own roles at a divisor of its extent. */
+static void cut_own(KBuild *b, const char *own, int64_t at) {
+  const char *one[2], *const *as = roles_as(b, own, one);
+  int n = 0;
+  while (as[n]) n++;
+  for (int i = n - 1; i >= 0; i--) {
+    Role *r = kb_find_role(b, as[i]);
+    if (at < r->extent || i == 0) {
+      kb_cut(b, r, at);
+      return;
+    }
+    if (at % r->extent) return;
+    at /= r->extent;
+  }
+}
+
+void kb_domain(const KBuild *b, const char *const *own, const char **out) {
+  bool is[CHAIN_ROLES] = {false};
+  int n = 0;
+  for (; *own; own++) {
+    const char *one[2], *const *as = roles_as(b, *own, one);
+    for (; *as; as++) {
+      if (!b->group->chain) out[n++] = *as;
+      for (int i = 0; i < CHAIN_ROLES; i++) is[i] |= !strcmp(*as, chain_role[i]);
+    }
+  }
+  for (int i = 0; b->group->chain && i < CHAIN_ROLES; i++)
+    if (is[i]) out[n++] = chain_role[i];
+  out[n] = NULL;
+}
+
 static int find_label(const uint8_t *labels, int rank, uint8_t x) {
   for (int i = 0; i < rank; i++)
     if (labels[i] == x) return i;
@@ -92,6 +148,11 @@ static int64_t extent_of(const Labels *x, int role) {
   return n;
 }
 
+void kb_extents(const Node *contract, int64_t extent[4]) {
+  Labels x = labels_of(contract);
+  for (int r = 0; r < 4; r++) extent[r] = extent_of(&x, r);
+}
+
 double kb_flop(const Node *contract) {
   Labels x = labels_of(contract);
   double flop = 2;
@@ -106,7 +167,7 @@ static void cut_labels(KBuild *b, const Node *n, const Labels *x, int role) {
     below /= x->extent[role][i];
     int here = find_label(n->at.label[2], n->shape.rank, x->label[role][i]);
     int next = find_label(n->at.label[2], n->shape.rank, x->label[role][i + 1]);
-    if (next != here + 1 || b->dry) kb_cut(b, kb_find_role(b, role_names[role]), below);
+    if (next != here + 1 || b->dry) cut_own(b, role_names[role], below);
   }
 }
 
@@ -115,7 +176,7 @@ static const Ix *label_index(KBuild *b, const Labels *x, uint8_t label) {
   for (int r = 0; r < 4; r++) {
     int i = find_label(x->label[r], x->n[r], label);
     if (i < 0) continue;
-    ix_unflatten(b->arena, kb_find_role(b, role_names[r])->linear, x->n[r], x->extent[r], idx);
+    ix_unflatten(b->arena, kb_own(b, role_names[r]), x->n[r], x->extent[r], idx);
     return idx[i];
   }
   ice("a label of a contraction has no role");
@@ -142,27 +203,37 @@ bool group_sums_beside(const Node *contract, const Node *n) {
   return x.n[BATCH] == 0;
 }
 
-static void contract_roles(KBuild *b, const Node *n) {
+static void cut_contract(KBuild *b, const Node *n) {
   Labels x = labels_of(n);
-  for (int r = 0; r < 4; r++) {
-    kb_role(b, role_names[r], extent_of(&x, r));
+  for (int r = 0; r < 4; r++)
     if (r != K) cut_labels(b, n, &x, r);
-  }
 }
 
-static void contract_points(KBuild *b, const Node *n) {
+static void contract_roles(KBuild *b, const Node *n) {
   Labels x = labels_of(n);
-  b->points.shape = &n->shape;
-  b->points.idx = ARENA_ARRAY(b->arena, MAX_RANK, const Ix *);
-  for (int i = 0; i < n->shape.rank; i++) b->points.idx[i] = label_index(b, &x, n->at.label[2][i]);
-  b->points.linear = ix_flatten(b->arena, n->shape.rank, n->shape.dim, b->points.idx);
+  for (int r = 0; r < 4; r++) kb_role(b, role_names[r], extent_of(&x, r));
+  cut_contract(b, n);
+}
+
+static Space contract_points(KBuild *b, const Node *n) {
+  Labels x = labels_of(n);
+  Space s = {.shape = &n->shape, .idx = ARENA_ARRAY(b->arena, MAX_RANK, const Ix *)};
+  for (int i = 0; i < n->shape.rank; i++) s.idx[i] = label_index(b, &x, n->at.label[2][i]);
+  s.linear = ix_flatten(b->arena, n->shape.rank, n->shape.dim, s.idx);
+  return s;
 }
 
 /* Reductions. */
 
 static void cut_shape(KBuild *b, const char *role, const Shape *s) {
   int64_t below = 1;
-  for (int i = s->rank - 1; i > 0; i--) kb_cut(b, kb_find_role(b, role), below *= s->dim[i]);
+  for (int i = s->rank - 1; i > 0; i--) cut_own(b, role, below *= s->dim[i]);
+}
+
+static void cut_sum(KBuild *b, const Node *n) {
+  Sum s = kb_sum(n);
+  cut_shape(b, "outer", &n->shape);
+  if (s.parts == 1) cut_shape(b, "row", &s.gone);
 }
 
 static void sum_roles(KBuild *b, const Node *n) {
@@ -170,35 +241,29 @@ static void sum_roles(KBuild *b, const Node *n) {
   if (s.parts > 1) kb_role(b, "part", s.parts);
   kb_role(b, "outer", s.results);
   kb_role(b, "row", s.chunk);
-  if (!b->dry) return;
-  cut_shape(b, "outer", &n->shape);
-  if (s.parts == 1) cut_shape(b, "row", &s.gone);
+  if (b->dry) cut_sum(b, n);
 }
 
 const Ix *kb_term(KBuild *b, const Sum *s) {
-  const Ix *row = kb_find_role(b, "row")->linear;
+  const Ix *row = kb_own(b, "row");
   if (s->parts == 1) return row;
-  return ix_add(b->arena, ix_scale(b->arena, kb_find_role(b, "part")->linear, s->chunk), row);
+  return ix_add(b->arena, ix_scale(b->arena, kb_own(b, "part"), s->chunk), row);
 }
 
-static void row_points(KBuild *b, const Node *n, const Sum *s) {
+static Space row_points(KBuild *b, const Node *n, const Sum *s) {
   const Ix *kept[MAX_RANK] = {0}, *gone[MAX_RANK] = {0};
   const Shape *of = &n->in[0]->shape;
-  b->row.shape = of;
-  b->row.idx = ARENA_ARRAY(b->arena, MAX_RANK, const Ix *);
-  ix_unflatten(b->arena, kb_find_role(b, "outer")->linear, s->kept.rank, s->kept.dim, kept);
+  Space row = {.shape = of, .idx = ARENA_ARRAY(b->arena, MAX_RANK, const Ix *)};
+  ix_unflatten(b->arena, kb_own(b, "outer"), s->kept.rank, s->kept.dim, kept);
   ix_unflatten(b->arena, kb_term(b, s), s->gone.rank, s->gone.dim, gone);
-  for (int i = 0, k = 0, g = 0; i < of->rank; i++)
-    b->row.idx[i] = n->at.axes >> i & 1 ? gone[g++] : kept[k++];
-  b->row.linear = ix_flatten(b->arena, of->rank, of->dim, b->row.idx);
+  for (int i = 0, k = 0, g = 0; i < of->rank; i++) row.idx[i] = n->at.axes >> i & 1 ? gone[g++] : kept[k++];
+  row.linear = ix_flatten(b->arena, of->rank, of->dim, row.idx);
+  return row;
 }
 
-static void sum_points(KBuild *b, const Node *n) {
-  Sum s = kb_sum(n);
-  b->points.shape = &n->shape;
-  b->points.linear = kb_find_role(b, "outer")->linear;
-  b->points.idx = kb_unflatten(b, &n->shape, b->points.linear);
-  if (n->op == O_REDUCE && !b->combine) row_points(b, n, &s);
+static Space flat_points(KBuild *b, const Shape *s, const char *role) {
+  const Ix *linear = kb_own(b, role);
+  return (Space){.shape = s, .linear = linear, .idx = kb_unflatten(b, s, linear)};
 }
 
 void kb_combine_roles(KBuild *b, const Sum *s) {
@@ -208,27 +273,68 @@ void kb_combine_roles(KBuild *b, const Sum *s) {
   b->combine = true;
 }
 
-void kb_roles(KBuild *b) {
-  const Group *g = b->group;
+static const Node *first_of(const Group *g) {
+  return g->ncore ? g->core[0] : g->root[0];
+}
+
+static void group_roles(KBuild *b, const Group *g) {
+  const Node *n = first_of(g);
   if (!g->ncore) {
-    kb_role(b, "points", shape_count(&g->root[0]->shape));
-    if (b->dry) cut_shape(b, "points", &g->root[0]->shape);
-  } else if (g->core[0]->op == O_CONTRACT) {
-    contract_roles(b, g->core[0]);
+    kb_role(b, "points", shape_count(&n->shape));
+    if (b->dry) cut_shape(b, "points", &n->shape);
+  } else if (n->op == O_CONTRACT) {
+    contract_roles(b, n);
   } else {
-    sum_roles(b, g->core[0]);
+    sum_roles(b, n);
   }
 }
 
-void kb_points(KBuild *b) {
-  const Group *g = b->group;
+/* The cuts that the parts' own shapes ask for. */
+static void cut_part(KBuild *b, const Group *g) {
+  const Node *n = first_of(g);
   if (!g->ncore) {
-    b->points.shape = &g->root[0]->shape;
-    b->points.linear = kb_find_role(b, "points")->linear;
-    b->points.idx = kb_unflatten(b, b->points.shape, b->points.linear);
-  } else if (g->core[0]->op == O_CONTRACT) {
-    contract_points(b, g->core[0]);
-  } else {
-    sum_points(b, g->core[0]);
+    if (b->dry) cut_shape(b, "points", &n->shape);
+  } else if (n->op == O_CONTRACT) {
+    cut_contract(b, n);
+  } else if (b->dry) {
+    cut_sum(b, n);
   }
+}
+
+static void chain_roles(KBuild *b, const Chain *c) {
+  for (int i = 0; i < CHAIN_ROLES; i++)
+    if (c->extent[i]) kb_role(b, chain_role[i], c->extent[i]);
+  for (b->part = 0; b->part < c->npart; b->part++) cut_part(b, c->part[b->part].of);
+  b->part = 0;
+}
+
+void kb_roles(KBuild *b) {
+  if (b->group->chain)
+    chain_roles(b, b->group->chain);
+  else
+    group_roles(b, b->group);
+}
+
+static Points group_points(KBuild *b, const Group *g) {
+  Points p = {0};
+  const Node *n = first_of(g);
+  if (!g->ncore) {
+    p.result = flat_points(b, &n->shape, "points");
+  } else if (n->op == O_CONTRACT) {
+    p.result = contract_points(b, n);
+  } else {
+    Sum s = kb_sum(n);
+    p.result = flat_points(b, &n->shape, "outer");
+    if (n->op == O_REDUCE && !b->combine) p.row = row_points(b, n, &s);
+  }
+  return p;
+}
+
+void kb_points(KBuild *b) {
+  const Chain *c = b->group->chain;
+  int n = c ? c->npart : 1;
+  b->points = ARENA_ARRAY(b->arena, n, Points);
+  for (b->part = 0; b->part < n; b->part++)
+    b->points[b->part] = group_points(b, c ? c->part[b->part].of : b->group);
+  b->part = 0;
 }

@@ -44,14 +44,23 @@ static void by_machine(Arena *a, const Prog *p, char *arena) {
   native_close(&n);
 }
 
-static void check_graph(uint64_t seed, Execute *execute) {
+typedef Graph *Draw(Arena *a, uint64_t seed);
+
+static int chains(const Prog *p) {
+  int n = 0;
+  for (int i = 0; i < p->nkernel; i++) n += kern_plan_for(p->kernel[i], "cpu")->skeleton == SK_ATTN;
+  return n;
+}
+
+static void check_graph(uint64_t seed, Draw *draw, Execute *execute) {
   Arena *a = arena_new();
-  Graph *g = random_graph(a, seed);
+  Graph *g = draw(a, seed);
   PassOptions o = {.target = "cpu"};
   GraphEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
   GraphRun *run = graph_run_new(g, false);
   ck_assert(graph_run_entry(run, EN_EVAL, &env));
   Prog *p = passes_run(a, g, &o);
+  ck_assert_msg(draw != chain_graph || chains(p) > 0, "no chain was made");
   char *arena = aligned_alloc(64, (size_t)(p->arena_bytes + 63) / 64 * 64);
   memset(arena, 0, (size_t)p->arena_bytes);
   execute(a, p, arena);
@@ -66,23 +75,29 @@ static void check_graph(uint64_t seed, Execute *execute) {
 }
 
 /* LOWER_SEED and LOWER_ROUNDS repeat a failure or look longer; the seed is printed before each graph. */
-static void check_many(int rounds, Execute *execute) {
+static void check_many(int rounds, Draw *draw, Execute *execute) {
   const char *from = getenv("LOWER_SEED"), *many = getenv("LOWER_ROUNDS");
   uint64_t seed = from ? strtoull(from, NULL, 0) : (uint64_t)time(NULL);
   for (int i = many ? atoi(many) : rounds; i > 0; i--, seed++) {
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
-    check_graph(seed, execute);
+    check_graph(seed, draw, execute);
   }
 }
 
 START_TEST(kernels_mean_what_the_graph_does) {
-  check_many(200, by_interpreter);
+  check_many(200, random_graph, by_interpreter);
 }
 END_TEST
 
 START_TEST(machine_code_means_what_the_graph_does) {
-  check_many(60, by_machine);
+  check_many(60, random_graph, by_machine);
+}
+END_TEST
+
+START_TEST(chains_mean_what_the_graph_does) {
+  check_many(60, chain_graph, by_interpreter);
+  check_many(60, chain_graph, by_machine);
 }
 END_TEST
 
@@ -92,6 +107,7 @@ int main(void) {
   tcase_set_timeout(t, 600);
   tcase_add_test(t, kernels_mean_what_the_graph_does);
   tcase_add_test(t, machine_code_means_what_the_graph_does);
+  tcase_add_test(t, chains_mean_what_the_graph_does);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);

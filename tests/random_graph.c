@@ -12,6 +12,10 @@ uint32_t random_draw(uint32_t n) {
   return (uint32_t)(rng >> 33) % n;
 }
 
+void random_seed(uint64_t seed) {
+  rng = seed * 0x9e3779b97f4a7c15u;
+}
+
 enum { MOST_NODES = 40, MOST_POOL = 64 };
 
 typedef struct Pool {
@@ -176,7 +180,7 @@ static void grow(Pool *p) {
 }
 
 Graph *random_graph(Arena *a, uint64_t seed) {
-  rng = seed * 0x9e3779b97f4a7c15u;
+  random_seed(seed);
   int nodes = 6 + (int)random_draw(MOST_NODES);
   Pool p = {.g = graph_new(a)};
   p.g->name_of_block = "test";

@@ -8,6 +8,10 @@ enum { RANDOM_OUTS = 4 };
 
 /* The same graph for the same seed. */
 Graph *random_graph(Arena *a, uint64_t seed);
+/* A chain of contractions and row reductions, and its gradients. */
+Graph *chain_graph(Arena *a, uint64_t seed);
+/* Starts the generator. */
+void random_seed(uint64_t seed);
 /* A number below n from the generator that the graph was drawn from. */
 uint32_t random_draw(uint32_t n);
 
