@@ -19,6 +19,8 @@ typedef struct CpuTarget {
 
 /* The row named `name` ("native": the machine this runs on), or NULL. */
 const CpuTarget *cpu_target(const char *name);
+/* Whether this machine has all that the row needs. */
+bool cpu_runs_here(const CpuTarget *t);
 /* The rows' names, NULL-ended, for messages. */
 const char *const *cpu_target_names(Arena *a);
 

@@ -74,6 +74,11 @@ static const CpuTarget *native(void) {
   return NULL;
 }
 
+bool cpu_runs_here(const CpuTarget *t) {
+  char flags[8192];
+  return read_flags(flags, sizeof flags) && has_all(flags, t->needs);
+}
+
 const CpuTarget *cpu_target(const char *name) {
   return strcmp(name, "native") ? row(name) : native();
 }

@@ -67,6 +67,8 @@ unsigned char *manifest_finish(Manifest *m, const ManifestHead *h, size_t *size)
 /* Prints a manifest as text or as one JSON object. NULL when it went well; else what is wrong with the bytes,
  * which are verified first: they may come from anywhere. */
 const char *manifest_show(FILE *out, const unsigned char *bytes, size_t size, bool json);
+/* Likewise prints the text of the kernel of that name alone. */
+const char *manifest_show_kernel(FILE *out, const unsigned char *bytes, size_t size, const char *name);
 
 #ifdef __cplusplus
 }

@@ -89,13 +89,19 @@ static bool elements_aligned(const fbs::Manifest *m) {
   return true;
 }
 
-const char *manifest_show(FILE *out, const unsigned char *bytes, size_t size, bool json) {
+// What is wrong with the bytes; else nullptr, and the manifest.
+static const char *open_manifest(const unsigned char *bytes, size_t size, const fbs::Manifest **m) {
   flatbuffers::Verifier verifier(bytes, size);
   if (size < 8 || !fbs::ManifestBufferHasIdentifier(bytes)) return "this is no manifest of Tessera";
   if (!fbs::VerifyManifestBuffer(verifier)) return "the manifest is damaged";
-  const fbs::Manifest *m = fbs::GetManifest(bytes);
-  if (!elements_aligned(m)) return "the manifest is damaged";
-  if (m->version() != MANIFEST_VERSION) return "the manifest is of another version of Tessera";
+  *m = fbs::GetManifest(bytes);
+  if (!elements_aligned(*m)) return "the manifest is damaged";
+  return (*m)->version() == MANIFEST_VERSION ? nullptr : "the manifest is of another version of Tessera";
+}
+
+const char *manifest_show(FILE *out, const unsigned char *bytes, size_t size, bool json) {
+  const fbs::Manifest *m = nullptr;
+  if (const char *fault = open_manifest(bytes, size, &m)) return fault;
   if (json) {
     show_json(out, bytes);
     return nullptr;
@@ -106,4 +112,15 @@ const char *manifest_show(FILE *out, const unsigned char *bytes, size_t size, bo
   show_schedule(out, m);
   show_plan(out, m);
   return nullptr;
+}
+
+const char *manifest_show_kernel(FILE *out, const unsigned char *bytes, size_t size, const char *name) {
+  const fbs::Manifest *m = nullptr;
+  if (const char *fault = open_manifest(bytes, size, &m)) return fault;
+  for (const auto *k : *m->kernels()) {
+    if (k->name()->str() != name) continue;
+    fputs(k->text()->c_str(), out);
+    return nullptr;
+  }
+  return "it has no kernel of that name; without --kernel, inspect lists them";
 }

@@ -58,10 +58,7 @@ static void begin_row(Gather *x, const Node *n) {
   r->role = role_of(x->l, n);
   r->stored = s->where == W_BUFFER;
   r->bytes = shape_count(&n->shape) * dtype_size(n->dtype);
-  r->inlining = decide_inlining(x->l, n, &r->inlined, &r->storing);
-  r->inlined = r->storing = 0;
-  if (!r->inlining && r->role != DP_INLINE)
-    r->inlining = decide_can_inline(r->class->kind) ? DR_TAKEN : DR_REDUCED;
+  if (r->role != DP_INLINE) r->inlining = decide_can_inline(r->class->kind) ? DR_TAKEN : DR_REDUCED;
 }
 
 static void add_row(Gather *x, const Node *n) {
@@ -69,7 +66,8 @@ static void add_row(Gather *x, const Node *n) {
   if (!*at) begin_row(x, n);
   DRow *r = &x->d->row[*at - 1];
   double inlined, storing;
-  decide_inlining(x->l, n, &inlined, &storing);
+  DReason why = decide_inlining(x->l, n, &inlined, &storing);
+  if (why && (!r->inlining || r->inlining == DR_TAKEN)) r->inlining = why;
   r->inlined += inlined;
   r->storing += storing;
   r->members++;
@@ -140,12 +138,16 @@ static void make_kernels(Gather *x) {
   }
 }
 
-/* What placement did not try, it could not: the reason is in what the consumer is. */
-static DReason untried(const Node *consumer, const Group *producer) {
+/* Why the consumer is not in a kernel that placement did not try. */
+static DReason untried(Lower *l, const Node *consumer, Group *producer) {
+  DReason why;
   switch (consumer->op) {
   case O_ELT:
   case O_CAST: return DR_TAKEN;
-  case O_REDUCE: return producer->ncore && producer->core[0]->op == O_REDUCE ? DR_FAR : DR_ROWS;
+  case O_REDUCE:
+    if (producer->ncore && producer->core[0]->op == O_CONTRACT) return DR_FULL;
+    why = group_may_reduce(l, producer, consumer);
+    return why ? why : DR_FAR;
   default: return DR_BEGINS;
   }
 }
@@ -162,7 +164,7 @@ static bool pair_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   d->pair[d->npair++] = (DPair){.consumer = to,
                                 .producer = from,
                                 .count = 1,
-                                .joining = why ? why : untried(x->consumer, g),
+                                .joining = why ? why : untried(l, x->consumer, g),
                                 .inlining = d->row[from].inlining};
   return true;
 }

@@ -37,7 +37,7 @@ extern const char *const decide_kinds[DK_COUNT];
   X(FULL, "F12", "it needs the full reduction first, and the reduced row is not kept")                       \
   X(POINTS, "F13", "the kernel has other points")                                                            \
   X(AWAY, "F14", "it is read away from its own point")                                                       \
-  X(ROWS, "F15", "the kernel does not reduce the same rows")                                                 \
+  X(ROWS, "F15", "it reduces rows, and the kernel does not have the same rows at hand")                      \
   X(CORES, "F16", "the kernel has as many reductions as one may have")                                       \
   X(SCRATCH, "F17", "the kernel's scratch does not fit the target")                                          \
   X(PASSES, "F19", "one is of the forward pass, the other of the backward pass")                             \
@@ -48,7 +48,7 @@ extern const char *const decide_kinds[DK_COUNT];
   X(COST, "", "it costs more")                                                                               \
   X(APART, "", "they read no large value in common, so that one kernel would save nothing")                  \
   X(FAR, "F9", "they lie too far apart in the description to be looked at together")                         \
-  X(TAKEN, "", "it has joined another kernel")                                                               \
+  X(TAKEN, "", "it is part of another kernel, which it follows more closely")                                \
   X(OVERRIDE, "F9", "the strategy file says so")
 typedef enum DReason {
 #define X(r, rule, text) DR_##r,
@@ -158,6 +158,8 @@ DNotes *decide_notes(Arena *a, const Graph *g);
 void decide_refuse(struct Lower *l, const Node *n, struct Group *g, DReason why);
 /* Why n is not inline, with the two costs where they were compared. */
 void decide_stored(struct Lower *l, const Node *n, DReason why, double inlined, double storing);
+/* The costs stay, but they did not decide: n takes the place of a reduction that nothing else reads. */
+void decide_taken(struct Lower *l, const Node *n);
 /* What was noted; DR_NONE where nothing was. */
 DReason decide_refused(const struct Lower *l, const Node *n, const struct Group *g);
 DReason decide_inlining(const struct Lower *l, const Node *n, double *inlined, double *storing);

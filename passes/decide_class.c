@@ -64,7 +64,7 @@ static const char *op_word(Arena *a, const Node *n) {
 static const char *base_name(Arena *a, const Node *n) {
   const char *op = op_word(a, n);
   const char *path = graph_starred(a, n->path ? n->path : ""), *last = n->name ? n->name : op;
-  return arena_printf(a, "%s%s%s", path, *path ? "." : "", last);
+  return arena_printf(a, "%s%s%s%s", path, *path ? "." : "", last, n->at.again ? ".again" : "");
 }
 
 /* The number-th of its name. */

@@ -46,6 +46,10 @@ void decide_stored(Lower *l, const Node *n, DReason why, double inlined, double 
   note->storing = storing;
 }
 
+void decide_taken(Lower *l, const Node *n) {
+  l->notes->note[n->id].inlining = DR_TAKEN;
+}
+
 DReason decide_refused(const Lower *l, const Node *n, const Group *g) {
   for (const Refusal *r = l->notes->note[n->id].refusal; r; r = r->next) {
     const Group *of = r->group;

@@ -12,6 +12,7 @@ typedef struct Lower Lower;
 typedef struct PassOptions {
   const char *target;              /* "cpu", or a CUDA one: which plans the kernels get */
   const char *dump_after;          /* print the program after this pass, or NULL */
+  const char *dump_diff;           /* print what this pass changed, or NULL */
   FILE *dump;                      /* where to */
   const struct Strategy *strategy; /* what may be fused (passes/strategy.h); NULL: whatever is cheapest */
   const struct Decisions *
@@ -22,7 +23,7 @@ typedef struct PassOptions {
 /* Runs the pipeline. Everything returned lives in the arena. NULL after reporting errors. */
 Prog *passes_run(Arena *a, Graph *g, const PassOptions *o);
 
-/* The passes' names, in order, NULL-ended; for --help and for checking --dump-after. */
+/* The passes' names, in order, NULL-ended; for --help and for checking --dump-after and --dump-diff. */
 const char *const *passes_names(void);
 
 /* The program as text: kernels, launches by entry, and the memory plan. */

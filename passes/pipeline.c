@@ -1,6 +1,7 @@
 /* The pipeline: every pass in order, on one screen. The runner verifies and dumps after each. */
 #include <string.h>
 
+#include "passes/dump_diff.h"
 #include "passes/lower.h"
 #include "passes/save.h"
 #include "passes/simplify.h"
@@ -123,24 +124,38 @@ static bool verified(const Ctx *c, Stage s) {
   return s == PLACES || prog_verify(c->prog);
 }
 
-static void dump(const Ctx *c, int pass) {
+/* What the pass leaves, as text: of a program not yet made, or of entries not yet placed, nothing. */
+static char *stage_text(const Ctx *c, Stage s) {
+  char *text = "";
+  if (s == GRAPH) return graph_print(c->arena, c->graph);
+  if (s == PROGRAM) return prog_print(c->arena, c->prog);
+  for (int e = 0; e < EN_COUNT; e++)
+    if (c->entry[e]) text = arena_printf(c->arena, "%s%s", text, place_print(c->entry[e]));
+  return text;
+}
+
+static bool named(const char *asked, int pass) {
+  return asked && strcmp(asked, pipeline[pass].name) == 0;
+}
+
+static void dump(const Ctx *c, int pass, const char *before) {
   const PassOptions *o = c->options;
-  if (!o->dump_after || strcmp(o->dump_after, pipeline[pass].name) != 0) return;
-  fprintf(o->dump, "# after %s\n", pipeline[pass].name);
-  if (pipeline[pass].leaves == GRAPH) fputs(graph_print(c->arena, c->graph), o->dump);
-  if (pipeline[pass].leaves == PROGRAM) fputs(prog_print(c->arena, c->prog), o->dump);
-  for (int e = 0; pipeline[pass].leaves == PLACES && e < EN_COUNT; e++)
-    if (c->entry[e]) fputs(place_print(c->entry[e]), o->dump);
+  const char *name = pipeline[pass].name, *after;
+  if (!before && !named(o->dump_after, pass)) return;
+  after = stage_text(c, pipeline[pass].leaves);
+  if (named(o->dump_after, pass)) fprintf(o->dump, "# after %s\n%s", name, after);
+  if (before) fputs(dump_diff(c->arena, name, before, after), o->dump);
 }
 
 Prog *passes_run(Arena *a, Graph *g, const PassOptions *o) {
   Ctx c = {.arena = a, .graph = g, .options = o};
   for (int i = 0; i < PASSES; i++) {
     int errors = diag_count();
+    const char *before = named(o->dump_diff, i) ? stage_text(&c, pipeline[i].leaves) : NULL;
     pipeline[i].run(&c);
     if (diag_count() > errors) return NULL;
     if (!verified(&c, pipeline[i].leaves)) ice("the program is wrong after pass %s", pipeline[i].name);
-    dump(&c, i);
+    dump(&c, i, before);
   }
   for (int e = 0; o->lowered && e < EN_COUNT; e++) o->lowered[e] = c.entry[e];
   return c.prog;

@@ -99,8 +99,11 @@ static bool absorb(Lower *l, const Node *n) {
     if (!g || !g->ncore || s->uses != 1 || s->forced || s->row || (best && best->id > g->id)) continue;
     if (!group_may_take(l, g, n, false)) best = g;
   }
-  if (best) group_add_root(l, best, n);
-  return best;
+  if (!best) return false;
+  cheaper_inline(l, n, true); /* for its costs */
+  decide_taken(l, n);
+  group_add_root(l, best, n);
+  return true;
 }
 
 /* The groups that n's expression reads, latest first. */

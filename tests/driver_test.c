@@ -47,6 +47,8 @@ START_TEST(wrong_command_lines_are_refused) {
   SAYS("-o wants a value");
   ENDS(2, TESSERA " inspect p --yaml");
   SAYS("unknown option --yaml");
+  ENDS(2, TESSERA " kernel");
+  SAYS("which file?");
 }
 END_TEST
 
@@ -117,6 +119,75 @@ START_TEST(code_can_be_looked_at) {
 }
 END_TEST
 
+START_TEST(what_a_pass_changed_can_be_looked_at) {
+  OK(VIT " -o p --dump-diff=simplify");
+  PRINTS("--- before simplify\n+++ after simplify\n@@ ");
+  OK(VIT " -o p --dump-diff=tables");
+  PRINTS("# tables changed nothing\n");
+  OK(VIT " -o p --dump-diff=memory >memory; grep -c '^+  b' memory; grep -c '^[-+]%%' memory || true");
+  ck_assert_int_gt(atoi(run_out), 50);
+  ck_assert_str_eq(strchr(run_out, '\n'), "\n0\n");
+  ENDS(2, VIT " -o p --dump-diff=fusion");
+  SAYS("no pass is called \"fusion\"");
+}
+END_TEST
+
+#define NAMES                                                                                                \
+  "import json; print(*[k['name'] for k in json.load(open('p.json'))['kernels'] if 'sum' in k['text']][:3])"
+#define FIRST "import json; print(json.load(open('p.json'))['kernels'][0]['text'], end='')"
+
+/* A kernel of a real program is a text of its own. */
+START_TEST(a_kernel_can_be_sent_to_somebody) {
+  OK(VIT " -D batch=4 -o p && " TESSERA " inspect p --json >p.json");
+  OK("for k in $(python3 -c \"" NAMES "\"); do " TESSERA " inspect p --kernel $k >$k.kern && " TESSERA
+     " kernel $k.kern --seconds 0 || exit 1; done");
+  PRINTS("one thread: peak ");
+  PRINTS(" GFLOP/s (");
+  PRINTS(" % of peak), ");
+  PRINTS(" % of a copy), apart from the interpreter by ");
+  OK("python3 -c \"" FIRST "\" >a && " TESSERA
+     " inspect p --kernel $(sed -n '1s/compute \\([^ ]*\\).*/\\1/p' a) >b && cmp a b");
+  ENDS(1, TESSERA " inspect p --kernel nothing");
+  SAYS("p: error: it has no kernel of that name; without --kernel, inspect lists them");
+  ENDS(2, TESSERA " inspect p --kernel nothing --json");
+  SAYS("not both");
+}
+END_TEST
+
+static void write_kernel(const char *index, const char *plan) {
+  char text[1000];
+  snprintf(text, sizeof text,
+           "compute k { axis i:4\n in x[4] : f32\n out y[4] : f32\n v[i] = x[%s]\n store v[i] -> y[i] }\n%s",
+           index, plan);
+  run_write("k.kern", text, strlen(text));
+}
+
+START_TEST(wrong_kernels_are_refused) {
+  static const char large[] = "compute k { axis i:1099511627776\n in x[1099511627776] : f32\n out "
+                              "y[1099511627776] : f32\n v[i] = x[i]\n"
+                              " store v[i] -> y[i] }\nplan k cpu flat { role points: i; role lane: i }\n";
+  ENDS(1, TESSERA " kernel missing.kern");
+  SAYS("missing.kern: error: cannot read the file");
+  run_write("k.kern", "# nothing\n", 10);
+  ENDS(1, TESSERA " kernel k.kern");
+  SAYS("k.kern: error: there is no kernel here");
+  write_kernel("i + 1", "plan k cpu flat { role points: i; role lane: i }\n");
+  ENDS(1, TESSERA " kernel k.kern");
+  SAYS("k.kern:4:");
+  SAYS("K10");
+  write_kernel("i", "");
+  ENDS(1, TESSERA " kernel k.kern");
+  SAYS("kernel k has no plan for cpu");
+  ENDS(1, TESSERA " kernel k.kern --kernel other");
+  SAYS("no kernel is called other here");
+  ENDS(1, TESSERA " kernel k.kern --target cpu:pdp11");
+  SAYS("unknown target \"cpu:pdp11\"; expected cpu:NAME (native, ");
+  run_write("k.kern", large, strlen(large));
+  ENDS(1, TESSERA " kernel k.kern");
+  SAYS("kernel k and the interpreter need 16384.0 GiB for its buffers");
+}
+END_TEST
+
 START_TEST(kernels_agree_with_the_interpreter) {
   OK(VIT " -D batch=4 -o p --emit=kernels stages");
   OK(TESSERA " kernel stages/p.kern --seconds 0");
@@ -165,6 +236,9 @@ int main(void) {
   tcase_add_test(t, the_graph_reads_back);
   tcase_add_test(t, the_kernels_read_back);
   tcase_add_test(t, code_can_be_looked_at);
+  tcase_add_test(t, what_a_pass_changed_can_be_looked_at);
+  tcase_add_test(t, a_kernel_can_be_sent_to_somebody);
+  tcase_add_test(t, wrong_kernels_are_refused);
   tcase_add_test(t, kernels_agree_with_the_interpreter);
   tcase_add_test(t, inspect_reads_a_program);
   tcase_add_test(t, inspect_refuses_other_files);

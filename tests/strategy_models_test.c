@@ -63,6 +63,35 @@ START_TEST(depth_adds_no_kernels) {
 }
 END_TEST
 
+/* The names of an entry's classes below `path`, a line each. */
+static const char *names_below(Arena *a, const Decisions *d, const char *path) {
+  const char *text = "";
+  for (int i = 0; i < d->nrow; i++)
+    if (strncmp(d->row[i].class->name, path, strlen(path)) == 0)
+      text = arena_printf(a, "%s%s %s\n", text, d->row[i].class->name, decide_kinds[d->row[i].class->kind]);
+  return text;
+}
+
+/* Another decoder does not rename the encoder's classes. */
+START_TEST(edits_elsewhere_leave_names) {
+  static const char *const other[MOST_DEFINES] = {
+      "batch=2",       "img=28",          "embed_dim=12",    "heads=3",        "patch=7",   "decoder_dim=8",
+      "teacher_dim=6", "decoder_heads=4", "decoder_depth=1", "teacher_grid=6", "warmup=0.2"};
+  Arena *a = arena_new();
+  const Decisions *one_of[EN_COUNT] = {0}, *other_of[EN_COUNT] = {0};
+  PassOptions o = {.target = "cpu", .decisions = one_of};
+  ck_assert_ptr_nonnull(passes_run(a, describe(a, "digpt", digpt, "depth=4", "taps=2,4"), &o));
+  o.decisions = other_of;
+  ck_assert_ptr_nonnull(passes_run(a, describe(a, "digpt", other, "depth=4", "taps=2,4"), &o));
+  const char *names = names_below(a, one_of[EN_MICRO], "blocks.");
+  ck_assert_uint_gt(strlen(names), 1000);
+  ck_assert_str_eq(names_below(a, other_of[EN_MICRO], "blocks."), names);
+  ck_assert_str_eq(names_below(a, other_of[EN_UPDATE], "optimizer."),
+                   names_below(a, one_of[EN_UPDATE], "optimizer."));
+  arena_free(a);
+}
+END_TEST
+
 static const char *const vit[MOST_DEFINES] = {"batch=3",      "img=15",  "patch=5",   "chans=3",
                                               "embed_dim=20", "heads=5", "classes=7", "drop_path=0.3"};
 
@@ -100,6 +129,7 @@ int main(void) {
   TCase *t = tcase_create("models");
   tcase_set_timeout(t, 300);
   tcase_add_loop_test(t, depth_adds_no_kernels, 0, 5);
+  tcase_add_test(t, edits_elsewhere_leave_names);
   tcase_add_loop_test(t, written_decisions_build_the_same_program, 0, sizeof models / sizeof *models);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);

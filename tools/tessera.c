@@ -12,6 +12,8 @@ typedef struct Verb {
 static const Verb verbs[] = {
     {"build", verb_build},     /* a description to a program: tessera_build.c */
     {"inspect", verb_inspect}, /* what is in a program: tessera_inspect.c */
+    {"compare", verb_compare}, /* strategies side by side: tessera_compare.c */
+    {"fit", verb_fit},         /* the largest batch for a memory: tessera_fit.c */
     {"kernel", verb_kernel},   /* one kernel by itself: tessera_kernel.c */
     {"help", verb_help},       /* tessera_help.c */
     {"--help", verb_help},

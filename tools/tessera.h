@@ -4,9 +4,12 @@
 #define TOOLS_TESSERA_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 int verb_build(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
+int verb_compare(int argc, char **argv);
+int verb_fit(int argc, char **argv);
 int verb_kernel(int argc, char **argv);
 int verb_help(int argc, char **argv);
 
@@ -34,5 +37,7 @@ const char *args_word(Args *a);
 void args_fail(Args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A whole number of at least `least`, or reports. */
 long args_number(Args *a, const char *option, const char *text, long least);
+/* Bytes: "24GiB", "800MB", "123456"; parts of a byte are dropped. Or reports (tessera_bytes.c). */
+int64_t args_bytes(Args *a, const char *option, const char *text);
 
 #endif

@@ -22,29 +22,37 @@ static void set_threads(Args *args, BuildOptions *o, const char *text) {
   o->threads = (int)n;
 }
 
-static void set_description(Args *args, BuildOptions *o, const char *word) {
+void build_set_description(Args *args, BuildOptions *o, const char *word) {
   if (args->wrong) return;
   if (o->description)
     args_fail(args, "one description at a time; found \"%s\" after \"%s\"", word, o->description);
   o->description = word;
 }
 
-static void read_one(Args *args, BuildOptions *o) {
+bool build_common_option(Args *args, BuildOptions *o) {
   const char *text = NULL;
   if (args_option(args, "-D", &text)) {
     if (!args->wrong) o->define[o->ndefine++] = text;
-  } else if (args_option(args, "-o", &o->out) || args_option(args, "--block", &o->block) ||
-             args_option(args, "--target", &o->target) || args_option(args, "--dump-after", &o->dump_after) ||
-             args_option(args, "--fusion", &o->fusion)) {
-    return;
-  } else if (args_option(args, "--emit", &text)) {
-    if (!args->wrong) add_emit(args, o, text);
   } else if (args_option(args, "--threads", &text)) {
     if (!args->wrong) set_threads(args, o, text);
+  } else {
+    return args_option(args, "--block", &o->block) || args_option(args, "--fusion", &o->fusion) ||
+           args_option(args, "--target", &o->target);
+  }
+  return true;
+}
+
+static void read_one(Args *args, BuildOptions *o) {
+  const char *text = NULL;
+  if (build_common_option(args, o) || args_option(args, "-o", &o->out) ||
+      args_option(args, "--dump-after", &o->dump_after) || args_option(args, "--dump-diff", &o->dump_diff))
+    return;
+  if (args_option(args, "--emit", &text)) {
+    if (!args->wrong) add_emit(args, o, text);
   } else if (args_flag(args, "--debug-poison")) {
     o->poison = true;
   } else {
-    set_description(args, o, args_word(args));
+    build_set_description(args, o, args_word(args));
   }
 }
 
@@ -59,13 +67,19 @@ static const char *file_name(const char *path) {
   return slash ? slash + 1 : path;
 }
 
+BuildOptions build_defaults(Arena *a, const Args *args) {
+  BuildOptions o = {.target = "cpu:native", .threads = THREADS};
+  o.define = ARENA_ARRAY(a, args->argc + 1, const char *);
+  return o;
+}
+
 bool build_options(Arena *a, Args *args, BuildOptions *o) {
-  *o = (BuildOptions){.target = "cpu:native", .threads = THREADS};
-  o->define = ARENA_ARRAY(a, args->argc + 1, const char *);
+  *o = build_defaults(a, args);
   while (args_more(args)) read_one(args, o);
   if (!args->wrong && !o->description) args_fail(args, "which description?");
   if (!args->wrong && !o->out) args_fail(args, "-o says where the program goes");
   if (!args->wrong && o->dump_after) check_pass(args, o->dump_after);
+  if (!args->wrong && o->dump_diff) check_pass(args, o->dump_diff);
   if (o->out) o->emit.name = file_name(o->out);
   return !args->wrong;
 }

@@ -11,6 +11,8 @@ static const char general[] =
     "  tessera build models/digpt.tess -D batch=32 -o digpt    compile a description\n"
     "  ./digpt train --data DIR --epochs 4                     run what was built (./digpt --help)\n"
     "  tessera inspect digpt                                   parameters, kernels, memory plan\n"
+    "  tessera compare models/digpt.tess auto other.fuse       strategies side by side, measured\n"
+    "  tessera fit models/digpt.tess --memory 24GiB            the largest batch that fits\n"
     "  tessera kernel FILE                                     try one kernel by itself\n"
     "\n"
     "\"tessera VERB --help\" says what each takes. docs/language.md teaches the language.\n";
@@ -35,22 +37,66 @@ static const char build[] =
     "  --threads N           the most threads that the program may use (64); memory is counted for each\n"
     "  --emit=KIND DIR       also write graph, kernels, llvm, asm or cuda into the folder\n"
     "  --dump-after=PASS     print the program after a pass\n"
+    "  --dump-diff=PASS      print what a pass changed\n"
     "  --debug-poison        overwrite memory as soon as the plan calls it dead\n";
 
 static const char inspect[] =
-    "tessera inspect PROGRAM [--json]: what a program was built from and what it does, without running it\n"
+    "tessera inspect PROGRAM [--json | --kernel NAME]: what a program was built from and what it does, "
+    "without\n"
+    "running it\n"
     "\n"
     "  tessera inspect digpt\n"
-    "  tessera inspect digpt --json | python3 -m json.tool\n";
+    "  tessera inspect digpt --json | python3 -m json.tool\n"
+    "  tessera inspect digpt --kernel dot_12 >slow.kern        one kernel's text, for \"tessera kernel\"\n"
+    "\n"
+    "  --json                everything, as JSON\n"
+    "  --kernel NAME         one kernel's text alone\n";
+
+static const char compare[] =
+    "tessera compare DESCRIPTION STRATEGY.. [OPTIONS]: build a program for each strategy, run them in turn,\n"
+    "and print what a step takes\n"
+    "\n"
+    "  tessera compare models/digpt.tess auto\n"
+    "  tessera compare models/digpt.tess auto mine.fuse -D batch=32 --rounds 9\n"
+    "  tessera compare models/digpt.tess auto mine.fuse --json | python3 -m json.tool\n"
+    "\n"
+    "A strategy is a file, or \"auto\": what the compiler decides by itself. The programs run alternately, "
+    "one\n"
+    "round of steps each; a ratio is the median, over the rounds, of the time beside the first strategy's "
+    "in\n"
+    "the same round. They lie in a temporary folder ($TMPDIR or /tmp), which is always removed.\n"
+    "\n"
+    "  --rounds N            rounds (5)\n"
+    "  --steps N             steps in a round of each program (5)\n"
+    "  --threads N           threads of the programs (all processors)\n"
+    "  --json                print JSON\n"
+    "  -D, --block, --target as for build\n";
+
+static const char fit[] =
+    "tessera fit DESCRIPTION --memory AMOUNT [OPTIONS]: the largest batch whose program fits\n"
+    "\n"
+    "  tessera fit models/digpt_b.tess --memory 24GiB\n"
+    "  tessera fit models/digpt_b.tess --memory 24GiB -D teacher=clip --threads 8\n"
+    "\n"
+    "Memory is the arena and the scratch of --threads threads, exactly as \"tessera build -D batch=N\"\n"
+    "announces it; no code is generated. A program adds its own code, its threads' stacks and its data set,\n"
+    "and says so when it starts. Seconds are predicted from the target's arithmetic and memory speed.\n"
+    "\n"
+    "  --memory AMOUNT       as in 24GiB, 800MB or 123456\n"
+    "  -D, --block, --target, --threads as for build\n";
 
 static const char kernel[] =
-    "tessera kernel FILE [OPTIONS]: compile the kernels of a text for this machine, run each on random data "
-    "on\n"
-    "one thread, compare it with the interpreter and time it\n"
+    "tessera kernel FILE [OPTIONS]: compile the kernels of a text for this machine, run each on random data\n"
+    "on one thread, compare it with the interpreter, and time it beside what the machine can do at most\n"
     "\n"
+    "  tessera inspect digpt --kernel dot_12 >slow.kern && tessera kernel slow.kern\n"
     "  tessera build models/digpt.tess --emit=kernels out -o digpt && tessera kernel out/digpt.kern\n"
-    "  tessera kernel out/digpt.kern --no-check --seconds 3\n"
+    "  tessera kernel out/digpt.kern --kernel dot_12 --no-check --seconds 3\n"
     "\n"
+    "The text is all that the kernel is: it can be sent to somebody, edited and run again. A kernel that is\n"
+    "further from the interpreter than rounding explains is an error.\n"
+    "\n"
+    "  --kernel NAME         this one alone\n"
     "  --no-check            do not interpret (large kernels take long)\n"
     "  --seconds N           how long to time each kernel (1)\n"
     "  --target cpu:NAME     another row of the table of processors\n";
@@ -67,6 +113,10 @@ void help_show(const char *verb) {
     show_passes();
   } else if (strcmp(verb, "inspect") == 0) {
     fputs(inspect, stdout);
+  } else if (strcmp(verb, "compare") == 0) {
+    fputs(compare, stdout);
+  } else if (strcmp(verb, "fit") == 0) {
+    fputs(fit, stdout);
   } else if (strcmp(verb, "kernel") == 0) {
     fputs(kernel, stdout);
   } else {

@@ -7,7 +7,8 @@
 #include "ir/diag.h"
 #include "tools/tessera.h"
 
-static bool inspect(Arena *a, const char *path, bool json) {
+/* All of it, or one kernel's text. */
+static bool inspect(Arena *a, const char *path, bool json, const char *kernel) {
   const Source *file = diag_read(a, path);
   if (!file) return false;
   size_t size = 0;
@@ -17,25 +18,29 @@ static bool inspect(Arena *a, const char *path, bool json) {
     diag_error((Loc){.src = file}, "not a program of Tessera: it has no section %s", HOST_MANIFEST_SECTION);
     return false;
   }
-  const char *fault = manifest_show(stdout, arena_copy(a, bytes, size), size, json);
+  bytes = arena_copy(a, bytes, size);
+  const char *fault =
+      kernel ? manifest_show_kernel(stdout, bytes, size, kernel) : manifest_show(stdout, bytes, size, json);
   if (fault) diag_error((Loc){.src = file}, "%s", fault);
   return !fault;
 }
 
 int verb_inspect(int argc, char **argv) {
   Args args = args_start("inspect", argc, argv);
-  const char *path = NULL;
+  const char *path = NULL, *kernel = NULL;
   bool json = false;
   while (args_more(&args)) {
     if (args_flag(&args, "--json"))
       json = true;
-    else
+    else if (!args_option(&args, "--kernel", &kernel))
       path = args_word(&args);
   }
   if (!args.wrong && !path) args_fail(&args, "which program?");
+  if (!args.wrong && json && kernel)
+    args_fail(&args, "--json prints everything, --kernel one text: not both");
   if (args.wrong) return 2;
   Arena *a = arena_new();
-  bool ok = inspect(a, path, json);
+  bool ok = inspect(a, path, json, kernel);
   arena_free(a);
   return !ok;
 }

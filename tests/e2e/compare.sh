@@ -1,0 +1,87 @@
+#!/bin/bash
+# `tessera compare`: a row a strategy, with what the programs themselves say; nothing stays behind, whatever ends it.
+. "$(dirname "$0")/lib.sh"
+
+mkdir tmp
+export TMPDIR=$work/tmp
+
+empty() {
+  [ -z "$(ls -A tmp)" ] || fail "left behind: $(ls -A tmp)"
+}
+
+ok "$tessera" compare "${small_vit[@]}" auto auto --rounds 3 --steps 2 --threads 2 --json
+empty
+cp out result.json
+compile "${small_vit[@]}" -o program
+ok "$tessera" inspect program --json
+python3 - result.json out <<'PY' || fail "what compare says does not hold"
+import json, sys
+r, m = (json.load(open(f)) for f in sys.argv[1:])
+steps = [l for e in m["entries"] if e["name"] in ("micro", "update") for l in e["launches"]]
+first, second = r["strategies"]
+assert r["rounds"] == 3 and r["steps"] == 2 and r["target"].startswith("cpu:"), r
+for s in r["strategies"]:
+    assert s["failed"] is None and len(s["seconds"]) == 3 and min(s["seconds"]) > 0, s
+    assert s["median"] == sorted(s["seconds"])[1], s
+    assert s["launches"] == len(steps) and s["kernels"] == len({l.get("kernel", 0) for l in steps}), s
+    assert abs(s["bytes"] - sum(l["bytes"] for l in steps)) < 1, s
+    assert abs(s["bytes_outside_contractions"] - sum(l["bytes"] for l in steps if not l.get("flop"))) < 1, s
+    assert 0 < s["memory_real"] and m["arena_bytes"] < s["memory_announced"], s
+ratios = sorted(b / a for a, b in zip(first["seconds"], second["seconds"]))
+assert first["ratio"] == 1 and abs(second["ratio"] - ratios[1]) < 1e-12, r
+PY
+
+# Strategies make different programs of one description.
+ok "$tessera" compare "${small_vit[@]}" "$models/fusion/none.fuse" auto --rounds 1 --steps 1 --json
+python3 - out <<'PY' || fail "fusion does not show"
+import json, sys
+none, auto = json.load(open(sys.argv[1]))["strategies"]
+for what in "launches", "bytes", "bytes_outside_contractions", "memory_announced":
+    assert none[what] > auto[what], (what, none[what], auto[what])
+assert none["gflop"] == auto["gflop"]
+PY
+
+ok "$tessera" compare "${small_vit[@]}" auto --rounds 1 --steps 1
+says out "1 round of 1 step each"
+says out "auto "
+empty
+
+# One that fails is named, and the others have their rows.
+ends 1 "$tessera" compare "${small_vit[@]}" auto missing.fuse auto --rounds 1 --steps 1
+says out "missing.fuse  failed: it does not build"
+says err "missing.fuse: error: "
+[ "$(grep -c '^auto  ' out)" = 2 ] || fail "not two rows of auto"
+empty
+
+ends 1 "$tessera" compare "${small_vit[@]}" auto -D img=15 --rounds 1
+says out "failed: it does not build"
+empty
+
+# Signals to the process alone, while it builds and while it runs. The shell has commands in the background ignore SIGINT.
+for signal in INT TERM HUP; do
+  for wait in 0.3 4; do
+    env --default-signal=INT "$tessera" compare "${small_vit[@]}" auto auto --steps 100000 >out 2>err &
+    pid=$!
+    sleep $wait
+    [ -n "$(ls -A tmp)" ] || fail "no folder after $wait s"
+    kill -$signal $pid
+    status=0
+    wait $pid || status=$?
+    [ $status -gt 128 ] || fail "exit status $status after SIG$signal"
+    empty
+    ! pgrep -f "$TMPDIR/tessera\." || fail "a program goes on"
+  done
+done
+
+TMPDIR=$work/nowhere ends 1 "$tessera" compare "${small_vit[@]}" auto
+says err "cannot make the folder"
+ends 2 "$tessera" compare
+says err "which description?"
+ends 2 "$tessera" compare "${small_vit[@]}"
+says err "which strategies?"
+ends 2 "$tessera" compare "${small_vit[@]}" auto --fusion missing.fuse
+says err "strategies follow the description, without --fusion"
+ends 2 "$tessera" compare "${small_vit[@]}" auto --rounds 0
+says err "--rounds wants a whole number of at least 1, found \"0\""
+ends 2 "$tessera" compare "${small_vit[@]}" auto --rounds 100000
+says err "--rounds is at most 1000"

@@ -1,0 +1,71 @@
+/* tessera compare: programs of one description by several strategies, built and run side by side. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/tessera_compare.h"
+#include "tools/tessera_folder.h"
+
+enum { STEPS = 5, ROUNDS = 5, MOST_STEPS = 1000000, MOST_THREADS = 1024 };
+
+static void add_word(Args *args, CompareOptions *o, const char *word) {
+  if (args->wrong) return;
+  if (!o->build.description)
+    o->build.description = word;
+  else if (o->nstrategy == COMPARE_MOST)
+    args_fail(args, "at most %d strategies at a time", COMPARE_MOST);
+  else
+    o->strategy[o->nstrategy++] = word;
+}
+
+static long number(Args *args, const char *option, const char *text, long most) {
+  long n = args->wrong ? 1 : args_number(args, option, text, 1);
+  if (!args->wrong && n > most) args_fail(args, "%s is at most %ld", option, most);
+  return n;
+}
+
+static void read_one(Args *args, CompareOptions *o) {
+  const char *text = NULL;
+  if (args_option(args, "--steps", &text))
+    o->steps = number(args, "--steps", text, MOST_STEPS);
+  else if (args_option(args, "--rounds", &text))
+    o->rounds = number(args, "--rounds", text, COMPARE_MOST_ROUNDS);
+  else if (args_option(args, "--threads", &text))
+    o->build.threads = o->threads = (int)number(args, "--threads", text, MOST_THREADS);
+  else if (args_flag(args, "--json"))
+    o->json = true;
+  else if (!build_common_option(args, &o->build))
+    add_word(args, o, args_word(args));
+}
+
+static bool read_options(Arena *a, Args *args, CompareOptions *o) {
+  *o = (CompareOptions){.build = build_defaults(a, args), .steps = STEPS, .rounds = ROUNDS};
+  while (args_more(args)) read_one(args, o);
+  if (!args->wrong && !o->build.description) args_fail(args, "which description?");
+  if (!args->wrong && o->build.fusion) args_fail(args, "strategies follow the description, without --fusion");
+  if (!args->wrong && !o->nstrategy)
+    args_fail(args, "which strategies? Files, or \"auto\" for the compiler's own");
+  return !args->wrong;
+}
+
+/* In the child: the exit status is 1 when some strategy has no times. */
+static int work(const char *folder, void *ctx) {
+  const CompareOptions *o = ctx;
+  Arena *a = arena_new();
+  Comparison c = {.arena = a, .o = o, .folder = folder, .side = ARENA_ARRAY(a, o->nstrategy, Side)};
+  bool ok = true;
+  for (int i = 0; i < o->nstrategy; i++) compare_build(&c, i);
+  compare_run(&c);
+  (o->json ? compare_print_json : compare_print)(&c, stdout);
+  for (int i = 0; i < o->nstrategy; i++) ok &= !c.side[i].failed;
+  arena_free(a);
+  return !ok;
+}
+
+int verb_compare(int argc, char **argv) {
+  Arena *a = arena_new();
+  Args args = args_start("compare", argc, argv);
+  CompareOptions o;
+  int status = read_options(a, &args, &o) ? folder_run(work, &o) : 2;
+  arena_free(a);
+  return status;
+}

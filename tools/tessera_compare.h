@@ -1,0 +1,55 @@
+/* tessera compare: what it is told, and what it finds of each strategy. */
+#ifndef TOOLS_TESSERA_COMPARE_H
+#define TOOLS_TESSERA_COMPARE_H
+
+#include "tools/tessera_build.h"
+
+enum { COMPARE_MOST = 32, COMPARE_MOST_ROUNDS = 1000 };
+
+typedef struct CompareOptions {
+  BuildOptions build;
+  int nstrategy;
+  const char *strategy[COMPARE_MOST]; /* as typed: a file, or "auto" */
+  long steps, rounds;
+  int threads; /* of the runs; 0: as many as the program takes by itself */
+  bool json;
+} CompareOptions;
+
+/* What of a step is known when a program is built. */
+typedef struct StepCounts {
+  int kernels, launches;
+  double flop, bytes, outside; /* bytes moved, and those outside contractions */
+} StepCounts;
+
+/* One strategy. */
+typedef struct Side {
+  const char *name;
+  const char *program; /* its file */
+  const char *failed;  /* why it has no times, or NULL */
+  StepCounts step;
+  int nround;
+  double *seconds;        /* a step, the median of each round */
+  double planned, memory; /* bytes that the program announced, and that it had resident at most */
+} Side;
+
+typedef struct Comparison {
+  Arena *arena;
+  const CompareOptions *o;
+  const char *folder;
+  const char *target; /* in full */
+  Side *side;         /* o->nstrategy of them */
+} Comparison;
+
+/* Builds side i's program into the folder; on failure `failed` says why. */
+void compare_build(Comparison *c, int i);
+/* Runs every program that there is, in turn, round after round. */
+void compare_run(Comparison *c);
+
+/* Of side i, over its rounds; NAN when it has none. */
+double compare_median(const Side *s);
+/* The median of the rounds' ratios to the first side that ran: neighbours in time are compared. */
+double compare_ratio(const Comparison *c, int i);
+void compare_print(const Comparison *c, FILE *out);
+void compare_print_json(const Comparison *c, FILE *out);
+
+#endif

@@ -1,0 +1,33 @@
+/* The machine that a program is built for. */
+#include <string.h>
+
+#include "tools/tessera_build.h"
+
+static bool find_cuda_target(Build *b, const char *archs) {
+  b->cpu = cuda_host_cpu();
+  b->target = b->o->target;
+  if (b->o->poison) diag_error((Loc){0}, "--debug-poison is for programs that run on a CPU");
+  return cuda_archs(b->arena, archs, &b->arch, &b->narch) && !b->o->poison;
+}
+
+static bool unknown_target(Build *b) {
+  const char *list = "native";
+  for (const char *const *name = cpu_target_names(b->arena); *name; name++)
+    list = arena_printf(b->arena, "%s, %s", list, *name);
+  diag_error((Loc){0}, "unknown target \"%s\"; expected cpu:NAME (%s) or cuda:sm_80,sm_90a and the like",
+             b->o->target, list);
+  return false;
+}
+
+bool build_target(Build *b) {
+  const char *t = b->o->target;
+  if (strncmp(t, "cuda:", 5) == 0) return find_cuda_target(b, t + 5);
+  if (b->o->emit.folder[EMIT_CUDA]) {
+    diag_error((Loc){0}, "--emit=cuda wants --target cuda:ARCH,..; found \"%s\"", t);
+    return false;
+  }
+  if (strncmp(t, "cpu:", 4) == 0) b->cpu = cpu_target(t + 4);
+  if (!b->cpu) return unknown_target(b);
+  b->target = arena_printf(b->arena, "cpu:%s", b->cpu->name);
+  return true;
+}
