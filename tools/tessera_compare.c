@@ -47,12 +47,29 @@ static bool read_options(Arena *a, Args *args, CompareOptions *o) {
   return !args->wrong;
 }
 
+/* "none" of "models/fusion/none.fuse". */
+static const char *short_name(Arena *a, const char *name) {
+  const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *dot = strrchr(base, '.');
+  return dot && strcmp(dot, ".fuse") == 0 ? arena_strndup(a, base, (size_t)(dot - base)) : base;
+}
+
+/* Names that are two sides' stay as typed. */
+static void name_sides(Comparison *c) {
+  for (int i = 0; i < c->o->nstrategy; i++) c->side[i].label = short_name(c->arena, c->o->strategy[i]);
+  for (int i = 0; i < c->o->nstrategy; i++)
+    for (int k = 0; k < c->o->nstrategy; k++)
+      if (k != i &&
+          strcmp(short_name(c->arena, c->o->strategy[i]), short_name(c->arena, c->o->strategy[k])) == 0)
+        c->side[i].label = c->o->strategy[i];
+}
+
 /* In the child: the exit status is 1 when some strategy has no times. */
 static int work(const char *folder, void *ctx) {
   const CompareOptions *o = ctx;
   Arena *a = arena_new();
   Comparison c = {.arena = a, .o = o, .folder = folder, .side = ARENA_ARRAY(a, o->nstrategy, Side)};
   bool ok = true;
+  name_sides(&c);
   for (int i = 0; i < o->nstrategy; i++) compare_build(&c, i);
   compare_run(&c);
   (o->json ? compare_print_json : compare_print)(&c, stdout);

@@ -23,14 +23,22 @@ typedef struct StepCounts {
 
 /* One strategy. */
 typedef struct Side {
-  const char *name;
+  const char *name;    /* as typed */
+  const char *label;   /* the same without folder and ending, where that tells it from the others */
   const char *program; /* its file */
-  const char *failed;  /* why it has no times, or NULL */
+  bool built;
+  const char *failed; /* why it has no times, or NULL */
   StepCounts step;
   int nround;
   double *seconds;        /* a step, the median of each round */
   double planned, memory; /* bytes that the program announced, and that it had resident at most */
 } Side;
+
+/* A class of values of a step. */
+typedef struct CompareRow {
+  const char *name, *source; /* "blocks.*.mlp.fc1.contract", "nn.tess:9" (or NULL) */
+  const char **place;        /* by side, in words; NULL: no such value */
+} CompareRow;
 
 typedef struct Comparison {
   Arena *arena;
@@ -38,7 +46,17 @@ typedef struct Comparison {
   const char *folder;
   const char *target; /* in full */
   Side *side;         /* o->nstrategy of them */
+  int nrow, cap_row;
+  CompareRow *row; /* in the order of the description */
 } Comparison;
+
+/* How often an entry runs in a step: of a program that trains, its micro-batches and the update. */
+int compare_times(const Prog *p, EntryKind e);
+/* Notes where a planned build of a side has its values. */
+void compare_note_rows(Comparison *c, int side, const Build *b);
+/* Whether sides that were built place the class differently. */
+bool compare_differs(const Comparison *c, const CompareRow *r);
+void compare_print_rows(const Comparison *c, FILE *out);
 
 /* Builds side i's program into the folder; on failure `failed` says why. */
 void compare_build(Comparison *c, int i);

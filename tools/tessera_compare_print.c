@@ -48,17 +48,17 @@ static double mib(double bytes) {
 static int longest_name(const Comparison *c) {
   size_t n = strlen("strategy");
   for (int i = 0; i < c->o->nstrategy; i++)
-    if (strlen(c->side[i].name) > n) n = strlen(c->side[i].name);
+    if (strlen(c->side[i].label) > n) n = strlen(c->side[i].label);
   return (int)n;
 }
 
 static void print_side(const Comparison *c, int i, int width, FILE *out) {
   const Side *s = &c->side[i];
   if (s->failed) {
-    fprintf(out, "%-*s  failed: %s\n", width, s->name, s->failed);
+    fprintf(out, "%-*s  failed: %s\n", width, s->label, s->failed);
     return;
   }
-  fprintf(out, "%-*s %9.2f %9.2f %9.2f %7.3f %10.1f %10.1f %9.1f %9.1f %8d %9d\n", width, s->name,
+  fprintf(out, "%-*s %9.2f %9.2f %9.2f %7.3f %10.1f %10.1f %9.1f %9.1f %8d %9d\n", width, s->label,
           1e3 * compare_median(s), 1e3 * extreme(s, -1), 1e3 * extreme(s, 1), compare_ratio(c, i),
           mib(s->planned), mib(s->memory), s->step.bytes * 1e-6, s->step.outside * 1e-6, s->step.kernels,
           s->step.launches);
@@ -74,6 +74,7 @@ void compare_print(const Comparison *c, FILE *out) {
   fprintf(out, "%-*s %9s %9s %9s %7s %10s %10s %9s %9s %8s %9s\n", width, "strategy", "(median)", "", "", "",
           "announced", "real", "moved", "dots", "kernels", "a step");
   for (int i = 0; i < c->o->nstrategy; i++) print_side(c, i, width, out);
+  compare_print_rows(c, out);
 }
 
 static void json_side(const Comparison *c, int i, FILE *out) {
@@ -97,6 +98,26 @@ static void json_side(const Comparison *c, int i, FILE *out) {
   fprintf(out, ",\"kernels\":%d,\"launches\":%d}", s->step.kernels, s->step.launches);
 }
 
+/* The classes on which strategies differ, with each one's placement in the order of the strategies. */
+static void json_rows(const Comparison *c, FILE *out) {
+  const char *comma = "";
+  for (int i = 0; i < c->nrow; i++) {
+    const CompareRow *r = &c->row[i];
+    if (!compare_differs(c, r)) continue;
+    fprintf(out, "%s{\"class\":", comma);
+    json_text(out, r->name);
+    fputs(",\"source\":", out);
+    json_text(out, r->source);
+    fputs(",\"places\":[", out);
+    for (int k = 0; k < c->o->nstrategy; k++) {
+      if (k) fputc(',', out);
+      json_text(out, r->place[k]);
+    }
+    fputs("]}", out);
+    comma = ",";
+  }
+}
+
 void compare_print_json(const Comparison *c, FILE *out) {
   fputs("{\"description\":", out);
   json_text(out, c->o->build.description);
@@ -104,5 +125,7 @@ void compare_print_json(const Comparison *c, FILE *out) {
   json_text(out, c->target);
   fprintf(out, ",\"rounds\":%ld,\"steps\":%ld,\"strategies\":[", c->o->rounds, c->o->steps);
   for (int i = 0; i < c->o->nstrategy; i++) json_side(c, i, out);
+  fprintf(out, "],\"classes\":%d,\"differ\":[", c->nrow);
+  json_rows(c, out);
   fputs("]}\n", out);
 }

@@ -12,8 +12,7 @@
 
 extern char **environ;
 
-/* What one step launches: of a program that trains, its micro-batches and the update. */
-static int times(const Prog *p, EntryKind e) {
+int compare_times(const Prog *p, EntryKind e) {
   bool trains = p->entry[EN_MICRO].present && p->entry[EN_UPDATE].present;
   if (!trains) return e == EN_EVAL;
   return e == EN_MICRO ? (int)p->graph->accumulate : e == EN_UPDATE;
@@ -23,7 +22,7 @@ static StepCounts count_step(Arena *a, const Prog *p) {
   StepCounts c = {0};
   bool *used = ARENA_ARRAY(a, p->nkernel + 1, bool);
   for (EntryKind e = 0; e < EN_COUNT; e++) {
-    int n = times(p, e);
+    int n = compare_times(p, e);
     for (int i = 0; n && i < p->entry[e].nlaunch; i++) {
       const PLaunch *l = &p->entry[e].launch[i];
       c.kernels += !used[l->kernel_id];
@@ -41,13 +40,16 @@ void compare_build(Comparison *c, int i) {
   Side *s = &c->side[i];
   Arena *a = arena_new();
   BuildOptions o = c->o->build;
-  *s = (Side){.name = c->o->strategy[i], .seconds = ARENA_ARRAY(c->arena, c->o->rounds, double)};
+  s->name = c->o->strategy[i];
+  s->seconds = ARENA_ARRAY(c->arena, c->o->rounds, double);
   o.fusion = strcmp(s->name, "auto") == 0 ? NULL : s->name;
   s->program = o.out = arena_printf(c->arena, "%s/%d", c->folder, i);
   Build b = {.arena = a, .o = &o};
   bool ok = build_target(&b) && build_describe(&b) && build_plan(&b) && build_program(&b);
   if (b.target) c->target = arena_strdup(c->arena, b.target);
+  s->built = ok;
   if (ok) s->step = count_step(a, b.prog);
+  if (ok) compare_note_rows(c, i, &b);
   if (!ok) s->failed = "it does not build";
   arena_free(a);
 }

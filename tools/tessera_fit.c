@@ -8,12 +8,14 @@ static void read_one(Args *args, FitOptions *o) {
   const char *text = NULL;
   if (args_option(args, "--memory", &text))
     o->memory = args->wrong ? 0 : args_bytes(args, "--memory", text);
+  else if (args_option(args, "--cores", &text))
+    o->cores = args->wrong ? 1 : (int)args_number(args, "--cores", text, 1);
   else if (!build_common_option(args, &o->build))
     build_set_description(args, &o->build, args_word(args));
 }
 
 static bool read_options(Arena *a, Args *args, FitOptions *o) {
-  *o = (FitOptions){.build = build_defaults(a, args)};
+  *o = (FitOptions){.build = build_defaults(a, args), .cores = 1};
   while (args_more(args)) read_one(args, o);
   if (!args->wrong && !o->build.description) args_fail(args, "which description?");
   if (!args->wrong && !o->memory) args_fail(args, "--memory says into what");
@@ -30,12 +32,13 @@ static void print_head(const FitOptions *o, const FitPoint *p) {
   printf("%s for %s within %.1f MiB (%lld bytes)", o->build.description, p->target, mib(o->memory),
          (long long)o->memory);
   if (p->scratch) printf(", with %d threads", o->build.threads);
-  printf("\n%8s %14s %10s %10s %12s\n", "batch", "bytes", "MiB", "arena", "each thread");
+  printf("\n%8s %14s %10s %10s %12s %10s %10s\n", "batch", "bytes", "MiB", "arena", "each thread", "s/step",
+         "images/s");
 }
 
 static void print_point(const FitPoint *p) {
-  printf("%8lld %14lld %10.1f %10.1f %12.2f\n", (long long)p->batch, (long long)p->bytes, mib(p->bytes),
-         mib(p->arena), mib(p->scratch));
+  printf("%8lld %14lld %10.1f %10.1f %12.2f %10.4g %10.4g\n", (long long)p->batch, (long long)p->bytes,
+         mib(p->bytes), mib(p->arena), mib(p->scratch), p->seconds, (double)p->images / p->seconds);
 }
 
 static bool fit(const FitOptions *o) {
@@ -49,6 +52,7 @@ static bool fit(const FitOptions *o) {
   case FIT_ALL: diag_note((Loc){0}, "batches above %d were not tried", FIT_MOST_BATCH); break;
   case FIT_FOUND: break;
   }
+  if (!fit_predict(o, &best)) return false;
   print_head(o, &best);
   print_point(&best);
   return true;

@@ -9,11 +9,14 @@ enum { FIT_MOST_BATCH = 1 << 20 };
 typedef struct FitOptions {
   BuildOptions build;
   int64_t memory; /* bytes */
+  int cores;      /* that the prediction is for */
 } FitOptions;
 
 /* A batch as it would be built; bytes as build announces them: the arena and the scratch of all threads. */
 typedef struct FitPoint {
-  int64_t batch, bytes, arena, scratch;
+  int64_t batch, images; /* images a step: of all its micro-batches */
+  int64_t bytes, arena, scratch;
+  double seconds; /* a step, predicted (passes/roofline.h); 0: not yet */
   char target[80];
 } FitPoint;
 
@@ -26,5 +29,7 @@ typedef enum FitResult {
 
 /* Plans programs of several batches. `best` is the largest that fits; for FIT_NONE it is batch 1. */
 FitResult fit_search(const FitOptions *o, FitPoint *best);
+/* Plans the point's batch once more and sets its seconds; false after reporting errors. */
+bool fit_predict(const FitOptions *o, FitPoint *p);
 
 #endif

@@ -76,14 +76,15 @@ static const char fit[] =
     "tessera fit DESCRIPTION --memory AMOUNT [OPTIONS]: the largest batch whose program fits\n"
     "\n"
     "  tessera fit models/digpt_b.tess --memory 24GiB\n"
-    "  tessera fit models/digpt_b.tess --memory 24GiB -D teacher=clip --threads 8\n"
+    "  tessera fit models/digpt_b.tess --memory 24GiB -D teacher=clip --threads 8 --cores 8\n"
     "\n"
     "Memory is the arena and the scratch of --threads threads, exactly as \"tessera build -D batch=N\"\n"
     "announces it; no code is generated. A program adds its own code, its threads' stacks and its data set,\n"
     "and says so when it starts. Seconds are predicted from the target's arithmetic and memory speed.\n"
     "\n"
     "  --memory AMOUNT       as in 24GiB, 800MB or 123456\n"
-    "  -D, --block, --target, --threads as for build\n";
+    "  --cores N             predict times for so many cores (1)\n"
+    "  -D, --block, --target, --threads, --fusion as for build\n";
 
 static const char kernel[] =
     "tessera kernel FILE [OPTIONS]: compile the kernels of a text for this machine, run each on random data\n"

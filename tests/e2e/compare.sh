@@ -28,6 +28,7 @@ for s in r["strategies"]:
     assert abs(s["bytes_outside_contractions"] - sum(l["bytes"] for l in steps if not l.get("flop"))) < 1, s
     assert 0 < s["memory_real"] and m["arena_bytes"] < s["memory_announced"], s
 ratios = sorted(b / a for a, b in zip(first["seconds"], second["seconds"]))
+assert r["differ"] == [] and r["classes"] > 50, r["differ"]
 assert first["ratio"] == 1 and abs(second["ratio"] - ratios[1]) < 1e-12, r
 PY
 
@@ -35,11 +36,23 @@ PY
 ok "$tessera" compare "${small_vit[@]}" "$models/fusion/none.fuse" auto --rounds 1 --steps 1 --json
 python3 - out <<'PY' || fail "fusion does not show"
 import json, sys
-none, auto = json.load(open(sys.argv[1]))["strategies"]
+r = json.load(open(sys.argv[1]))
+none, auto = r["strategies"]
 for what in "launches", "bytes", "bytes_outside_contractions", "memory_announced":
     assert none[what] > auto[what], (what, none[what], auto[what])
 assert none["gflop"] == auto["gflop"]
+# With every value in a kernel of its own, all that the compiler places otherwise differs, and is named.
+differ = {d["class"]: d for d in r["differ"]}
+assert 0 < len(differ) < r["classes"], r["classes"]
+assert all(d["places"][0] == "a kernel of its own, in memory" != d["places"][1] for d in r["differ"]), r["differ"]
+centred = differ["blocks.*.norm1.centred"]
+assert centred["source"].startswith("lib/nn.tess:") and centred["places"][1] == "inline", centred
 PY
+ok "$tessera" compare "${small_vit[@]}" "$models/fusion/none.fuse" "$models/fusion/all.fuse" auto --rounds 1 --steps 1
+says out "none  "
+grep -A 2 -F 'blocks.*.norm1.centred (lib/nn.tess:' out >rows
+says rows "  none: a kernel of its own, in memory"
+says rows "  all, auto: inline"
 
 ok "$tessera" compare "${small_vit[@]}" auto --rounds 1 --steps 1
 says out "1 round of 1 step each"
@@ -48,7 +61,7 @@ empty
 
 # One that fails is named, and the others have their rows.
 ends 1 "$tessera" compare "${small_vit[@]}" auto missing.fuse auto --rounds 1 --steps 1
-says out "missing.fuse  failed: it does not build"
+says out "missing   failed: it does not build"
 says err "missing.fuse: error: "
 [ "$(grep -c '^auto  ' out)" = 2 ] || fail "not two rows of auto"
 empty

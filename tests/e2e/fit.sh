@@ -24,6 +24,7 @@ check_fit() { # MEMORY BYTES OPTIONS..
   ok "$tessera" fit "${net[@]}" --memory "$memory" "$@"
   cat out
   batch=$(row 1) found=$(row 2)
+  row 0 | awk '{ exit !($6 > 0 && $7 > 0) }' || fail "no prediction"
   [ "$found" -le "$bytes" ] || fail "$found bytes do not fit into $bytes"
   [ "$(announced "$@" -D batch="$batch")" = "$found" ] || fail "a build with batch=$batch announces something else"
   next=$(announced "$@" -D batch=$((batch + 1)))
