@@ -136,15 +136,16 @@ static const char *fn_name(Eval *ev, const Fn *f) {
 
 static Val call_fn(Eval *ev, const Fn *f, const Args *args) {
   Scope *s = scope_new(ev->arena, f->scope);
-  const char *path = ev->path, *name = fn_name(ev, f);
+  const char *path = ev->path, *called = ev->graph->path, *name = fn_name(ev, f);
   int errors = diag_count();
   s->function = true;
   if (!eval_bind_args(ev, s, &f->decl->sig, args, name)) return (Val){0};
   if (f->self && !f->self->path)
     return eval_fail(args->loc, "module %s has no place in a model yet", f->self->decl->name);
-  if (f->self) ev->path = ev->graph->path = f->self->path;
+  if (f->self) ev->path = f->self->path, ev->graph->path = f->self->called;
   Val v = eval_body(ev, s, &f->decl->body, f->decl->loc, name);
-  ev->path = ev->graph->path = path;
+  ev->path = path;
+  ev->graph->path = called;
   if (diag_count() > errors && v.kind == VAL_ERROR) eval_note_call(ev, args->loc, name);
   return v;
 }

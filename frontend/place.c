@@ -7,6 +7,12 @@ static const char *join(Arena *a, const char *path, const char *name) {
   return path[0] ? arena_printf(a, "%s.%s", path, name) : name;
 }
 
+/* Names in frozen models begin with the model's, so that a teacher and a student may be alike. */
+static const char *name_in(Arena *a, const Place *place, const char *name) {
+  if (!place->frozen) return name;
+  return *name ? arena_printf(a, "%s/%s", place->module, name) : place->module;
+}
+
 static void add_alias(Arena *a, State *s, const char *name) {
   int n = 0;
   while (s->alias && s->alias[n]) n++;
@@ -38,15 +44,17 @@ static Node *first_value(Eval *ev, Inst *m, const Param *p) {
 static bool make_state(Eval *ev, Inst *m, Param *p, const char *name, const Place *place) {
   const char *path = ev->path, *root = ev->draw_root;
   Graph *g = ev->graph;
-  ev->path = g->path = graph_intern(g, name);
+  const char *called = g->path, *own = name_in(ev->arena, place, name);
+  ev->path = graph_intern(g, name);
+  g->path = graph_intern(g, own);
   ev->draw_root = "init";
   Node *init = first_value(ev, m, p);
-  ev->path = g->path = path;
+  ev->path = path;
+  g->path = called;
   ev->draw_root = root;
   g->loc = p->decl->loc;
   if (!init) return false;
   bool still = place->frozen || p->decl->u.param.fixed;
-  const char *own = place->frozen ? arena_printf(ev->arena, "%s/%s", place->module, name) : name;
   p->state = graph_state(g, still ? ST_FROZEN : ST_PARAM, own, DT_F32, p->shape, init);
   if (!p->state) return false;
   p->state->module = graph_intern(g, place->module);
@@ -75,7 +83,10 @@ static bool place_member(Eval *ev, Inst *m, Val v, const char *path, const Place
 /* A shared instance comes here once for each of its names. */
 static bool place_inst(Eval *ev, Inst *m, const char *path, const Place *place) {
   bool ok = true;
-  if (!m->path) m->path = graph_intern(ev->graph, path);
+  if (!m->path) {
+    m->path = graph_intern(ev->graph, path);
+    m->called = graph_intern(ev->graph, name_in(ev->arena, place, path));
+  }
   ev->budget -= 1 + m->nmember;
   if (ev->budget < 0) ev->spent = true;
   for (int i = 0; i < m->nmember && !ev->spent; i++)

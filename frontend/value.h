@@ -86,7 +86,8 @@ typedef struct Member {
 struct Inst {
   const Decl *decl;
   Scope *scope;
-  const char *path; /* NULL until it has a place */
+  const char *path;   /* NULL until it has a place */
+  const char *called; /* the same as nodes have it: "teacher/blocks.3" in a frozen model */
   int nmember, cap_member;
   Member *member;
 };
