@@ -14,7 +14,10 @@ const char *const fact_places[FP_COUNT] = {
 #undef X
 };
 
-const char *fact_class(Arena *a, const Node *n) {
+const char *fact_class(const FactEntry *e, const Node *n) {
+  Arena *a = e->lower->arena;
+  int class = e->decisions->classes->of[n->id];
+  if (class >= 0) return e->decisions->classes->class[class].name;
   const char *path = graph_starred(a, n->path ? n->path : "");
   const char *name = n->name ? n->name : n->op == O_ELT ? elt_rows[n->at.elt].text : op_rows[n->op].text;
   return arena_printf(a, "%s%s%s", path, path[0] ? "." : "", name);
@@ -35,7 +38,9 @@ static bool same_line(Loc a, Loc b) {
   return a.src == b.src && a.line == b.line;
 }
 
+/* The launches of one group stand in one row. */
 static int find_row(Facts *f, FactEntry *e, const FactLaunch *l) {
+  if (l->group && l != &e->launch[l->group->first]) return e->launch[l->group->first].row;
   const char *kind = kind_of(f->arena, l->launch->kernel), *name = last_part(l->class);
   bool backward = l->group && l->group->backward;
   for (int i = 0; i < e->nrow; i++) {
@@ -62,6 +67,7 @@ static FactClass *find_class(Facts *f, FactRow *r, const FactLaunch *l) {
 static void add_to_row(Facts *f, FactEntry *e, int i) {
   FactLaunch *l = &e->launch[i];
   l->row = find_row(f, e, l);
+  if (!e->row) ice("launch %d stands in the row of one that comes later", i);
   FactRow *r = &e->row[l->row];
   ARENA_GROW(f->arena, r->launch, r->nlaunch, r->cap_launch);
   r->launch[r->nlaunch++] = i;
@@ -110,6 +116,7 @@ static void add_entry(Facts *f, EntryKind kind, Lower *l, const double *operatio
   FactEntry *e = &f->entry[kind];
   e->kind = kind;
   e->lower = l;
+  e->decisions = decisions_make(l);
   e->measured = -1;
   add_launches(f, e, operations);
   add_groups(e);

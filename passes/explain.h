@@ -40,7 +40,8 @@ typedef struct FactBuf {
   X(STORED, "stored")         /* computed and written to memory */                                           \
   X(HELD, "held")             /* computed, for this kernel alone */                                          \
   X(INLINE, "inline")         /* its expression is written into the kernel */                                \
-  X(RECOMPUTED, "recomputed") /* likewise, though the forward pass has stored it for itself */
+  X(RECOMPUTED, "recomputed") /* likewise, to make a value of the forward pass again instead of keeping it   \
+                               */
 typedef enum FactPlace {
 #define X(e, text) FP_##e,
   FACT_PLACES(X)
@@ -56,7 +57,7 @@ typedef struct FactValue {
   int count;
   bool backward;   /* not needed by the losses */
   bool kept;       /* for the backward pass, at least one of them */
-  bool recomputed; /* stored for the forward pass, made again for the backward pass */
+  bool recomputed; /* of the forward pass, made again by the backward pass instead of kept */
 } FactValue;
 
 typedef struct FactUse {
@@ -100,13 +101,15 @@ typedef struct FactRow {
 /* Kernels of row `to` read values that kernels of row `from` have stored. */
 typedef struct FactNeighbour {
   int from, to, value;
-  int count;     /* such reads */
-  int64_t bytes; /* of the values read */
+  int count;        /* such reads */
+  int64_t bytes;    /* of the values read */
+  const DPair *why; /* why they are not one kernel, and not inline; NULL: a copy, or partial results */
 } FactNeighbour;
 
 typedef struct FactEntry {
   EntryKind kind;
   Lower *lower;
+  const Decisions *decisions;
   double times;    /* in a step */
   double seconds;  /* predicted, run once */
   double measured; /* negative: unknown */
@@ -138,8 +141,9 @@ typedef struct Facts {
 Facts *facts_make(Arena *a, const Prog *p, Lower *const *lower, const Roofline *r);
 /* Seconds of each launch, entry by entry, become the facts' measured times. */
 void facts_measured(Facts *f, double *const *seconds);
-/* The name of a node's class: its path with indices starred and its own name, or its operation's. */
-const char *fact_class(Arena *a, const Node *n);
+/* The name of a node's class, as strategy files have it; of what has none, states and inputs among them, its
+ * path with indices starred and its own name, or its operation's. */
+const char *fact_class(const FactEntry *e, const Node *n);
 /* Bytes live at a launch, states included. */
 int64_t fact_live(const Facts *f, const FactEntry *e, int launch);
 

@@ -35,7 +35,7 @@ static void name_values(Facts *f, const FactEntry *e) {
     if (!s->buf || s->buf->persistent) continue;
     FactBuf *b = &f->buf[s->buf->id];
     b->node = n;
-    b->value = n->op == O_INPUT ? n->at.name : fact_class(f->arena, n);
+    b->value = n->op == O_INPUT ? n->at.name : fact_class(e, n);
     if (s->buf->pinned)
       b->kind = FM_NAMED;
     else if (s->kept)

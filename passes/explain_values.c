@@ -9,7 +9,8 @@ typedef struct Walk {
   FactRow *row;
   int to; /* the row's number */
   Group *group;
-  int *seen; /* by node id: the number of the last walk that met it */
+  const Node *top; /* the value of the group that reads what is met */
+  int *seen;       /* by node id: the number of the last walk that met it */
   int mark;
 } Walk;
 
@@ -29,7 +30,7 @@ static bool same_class(const FactValue *v, const char *name, const Node *n, bool
 }
 
 static int find_value(Facts *f, FactEntry *e, const Node *n) {
-  const char *name = fact_class(f->arena, n);
+  const char *name = fact_class(e, n);
   for (int i = 0; i < e->nvalue; i++)
     if (same_class(&e->value[i], name, n, site_of(e->lower, n)->backward)) return i;
   return new_value(f, e, name, n);
@@ -57,6 +58,15 @@ static void use(Walk *w, const Node *n, FactPlace place) {
   r->use[r->nuse++] = (FactUse){value, place};
 }
 
+/* What was decided of the two. */
+static const DPair *pair_of(const Walk *w, const Node *producer) {
+  const Decisions *d = w->e->decisions;
+  int from = d->row_of[producer->id], to = d->row_of[w->top->id];
+  for (int i = 0; i < d->npair && from >= 0 && to >= 0; i++)
+    if (d->pair[i].producer == from && d->pair[i].consumer == to) return &d->pair[i];
+  return NULL;
+}
+
 static void reads(Walk *w, const Node *n) {
   const FactLaunch *made = &w->e->launch[group_of(site_of(w->e->lower, n))->first];
   int from = made->row, value = value_of(w, n);
@@ -69,13 +79,14 @@ static void reads(Walk *w, const Node *n) {
   if (!found) {
     ARENA_GROW(w->f->arena, e->neighbour, e->nneighbour, e->cap_neighbour);
     found = &e->neighbour[e->nneighbour++];
-    *found = (FactNeighbour){.from = from, .to = w->to, .value = value};
+    *found = (FactNeighbour){.from = from, .to = w->to, .value = value, .why = pair_of(w, n)};
   }
   found->count++;
   found->bytes += shape_count(&n->shape) * dtype_size(n->dtype);
 }
 
-/* Down from what the kernel computes to what it reads. Views and what has no name are passed through
+/* Down from what the kernel computes to what it reads: of a concatenation the parts that other kernels have
+ * stored there, and what its own kernels have copied. Views and what has no name are passed through
  * silently. */
 static void walk(Walk *w, const Node *n) {
   const Site *s = site_of(w->e->lower, n);
@@ -84,19 +95,20 @@ static void walk(Walk *w, const Node *n) {
   Group *g = group_of(s);
   bool own = g == w->group, read = s->where != W_INLINE;
   if (read && !own) {
-    if (g && g->nroot) reads(w, n);
+    for (int i = 0; n->op == O_CONCAT && i < n->nin; i++)
+      if (lower_is_slice(w->e->lower, n, i)) walk(w, n->in[i]);
+    if (g && g->first <= g->last) reads(w, n);
     return;
   }
-  if (!own && n->at.again)
-    use(w, n, FP_RECOMPUTED);
-  else if (!own && n->name && !node_is_view(n))
-    use(w, n, FP_INLINE);
+  if (!own && !node_is_view(n) && (n->name || n->at.again))
+    use(w, n, n->at.again ? FP_RECOMPUTED : FP_INLINE);
   for (int i = 0; i < n->nin; i++) walk(w, n->in[i]);
 }
 
 static void walk_all(Walk *w, const Node *const *n, int count, FactPlace place) {
   for (int i = 0; i < count; i++) {
     bool stored = site_of(w->e->lower, n[i])->where == W_BUFFER;
+    w->top = n[i];
     use(w, n[i], stored ? FP_STORED : place);
     walk(w, n[i]);
   }

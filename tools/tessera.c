@@ -11,6 +11,7 @@ typedef struct Verb {
 
 static const Verb verbs[] = {
     {"build", verb_build},     /* a description to a program: tessera_build.c */
+    {"explain", verb_explain}, /* what would be built, and why: tessera_explain.c */
     {"inspect", verb_inspect}, /* what is in a program: tessera_inspect.c */
     {"compare", verb_compare}, /* strategies side by side: tessera_compare.c */
     {"fit", verb_fit},         /* the largest batch for a memory: tessera_fit.c */

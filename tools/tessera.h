@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 int verb_build(int argc, char **argv);
+int verb_explain(int argc, char **argv);
 int verb_inspect(int argc, char **argv);
 int verb_compare(int argc, char **argv);
 int verb_fit(int argc, char **argv);

@@ -10,6 +10,7 @@ static const char general[] =
     "\n"
     "  tessera build models/digpt.tess -D batch=32 -o digpt    compile a description\n"
     "  ./digpt train --data DIR --epochs 4                     run what was built (./digpt --help)\n"
+    "  tessera explain models/digpt.tess                       what would be built, and why\n"
     "  tessera inspect digpt                                   parameters, kernels, memory plan\n"
     "  tessera compare models/digpt.tess auto other.fuse       strategies side by side, measured\n"
     "  tessera fit models/digpt.tess --memory 24GiB            the largest batch that fits\n"
@@ -39,6 +40,26 @@ static const char build[] =
     "  --dump-after=PASS     print the program after a pass\n"
     "  --dump-diff=PASS      print what a pass changed\n"
     "  --debug-poison        overwrite memory as soon as the plan calls it dead\n";
+
+static const char explain[] =
+    "tessera explain DESCRIPTION [OPTIONS]: what would be built and why, in the description's own lines\n"
+    "\n"
+    "  tessera explain models/digpt.tess -D batch=32            a row for each line that kernels compute\n"
+    "  tessera explain models/digpt.tess --memory               what is live when, and what makes the peak\n"
+    "  tessera explain models/digpt.tess --value score          one value's whole story\n"
+    "  tessera explain models/digpt.tess --write digpt.fuse     a strategy file to edit\n"
+    "  tessera explain models/digpt.tess --json >digpt.json     the same facts, as docs/explain.md has them\n"
+    "  ./digpt bench --profile-out digpt.profile && tessera explain models/digpt.tess --profile "
+    "digpt.profile\n"
+    "\n"
+    "  -D, --block, --target, --fusion  as for build\n"
+    "  --entry NAME          init, prepare, micro, update or eval instead of those that make a step\n"
+    "  --cores N             predict times for so many cores (1); with a profile, for its threads\n"
+    "  --profile FILE        measured shares beside the predicted ones\n"
+    "  --value NAME          everything about a let, by its name or path (blocks.*.attn.qkv), or a parameter\n"
+    "  --write FILE          the decisions as a strategy file, to be edited and given to --fusion\n"
+    "  --memory              live bytes over the launches; what lives at the peak, largest first\n"
+    "  --json                everything as one JSON object\n";
 
 static const char inspect[] =
     "tessera inspect PROGRAM [--json | --kernel NAME]: what a program was built from and what it does, "
@@ -112,6 +133,8 @@ void help_show(const char *verb) {
   if (strcmp(verb, "build") == 0) {
     fputs(build, stdout);
     show_passes();
+  } else if (strcmp(verb, "explain") == 0) {
+    fputs(explain, stdout);
   } else if (strcmp(verb, "inspect") == 0) {
     fputs(inspect, stdout);
   } else if (strcmp(verb, "compare") == 0) {

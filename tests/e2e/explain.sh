@@ -1,0 +1,103 @@
+#!/bin/bash
+# What explain says: against its schema, the plan and the manifest of the program that is built; as text, word for word;
+# with a profile, whose shares must be the program's own; and what it refuses.
+. "$(dirname "$0")/lib.sh"
+
+small=("$here/explain.tess" --target cpu:x86-64-v3)
+check() {
+  ok python3 "$here/explain_check.py" "$1" "$source_dir/docs/explain.md" "${@:2}"
+}
+
+# To renew: build/tessera explain tests/e2e/explain.tess --target cpu:x86-64-v3 >tests/e2e/explain.txt
+ok "$tessera" explain "${small[@]}"
+diff "$here/explain.txt" out || fail "explain's text is not tests/e2e/explain.txt"
+
+ok "$tessera" explain "${small_vit[@]}" --json
+mv out vit.json
+compile "${small_vit[@]}" -o vit
+ok "$tessera" inspect vit --json
+mv out inspect.json
+check vit.json inspect.json
+# Nothing of it depends on where or when it runs.
+(cd / && "$tessera" explain "${small_vit[@]}" --json) | cmp - vit.json || fail "two explanations differ"
+
+ok "$tessera" explain "$models/digpt_b.tess" -D batch=8 --json
+mv out b.json
+check b.json
+python3 - <<'PY' || fail "too many rows"
+import json
+rows = {e["name"]: len(e["rows"]) for e in json.load(open("b.json"))["entries"]}
+print(rows)
+assert rows["micro"] <= 80
+PY
+
+ok "$tessera" explain "${small_vit[@]}" --memory
+says out "bytes planned, "
+says out "launches 0 to "
+says out "live at the peak"
+python3 - <<'PY' || fail "--memory and --json differ"
+import json, re
+m = json.load(open("vit.json"))
+micro = next(e for e in m["entries"] if e["name"] == "micro")
+assert f'micro: {micro["memory"]["peak_bytes"] / 2**20:.3f} MiB live at its peak' in open("out").read()
+PY
+
+ok "$tessera" explain "${small_vit[@]}" --value score
+says out "blocks.*.attn.score  f32[16, 2, 17, 17] x2 in micro  lib/nn.tess:"
+says out "let score = einsum(q, k,"
+says out "made, for itself alone, by row"
+ok "$tessera" explain "${small_vit[@]}" --value blocks.1.y
+says out "made and stored by row"
+says out "read from memory by row"
+says out "      not one kernel: "
+says out "kept for the backward pass: keeping each costs "
+ok "$tessera" explain "${small_vit[@]}" --value blocks.1.attn.qkv.weight
+says out "parameter, f32[72, 24]"
+ends 1 "$tessera" explain "${small_vit[@]}" --value scroe
+says err 'computes a value named "scroe"'
+says err 'did you mean "score"?'
+ends 2 "$tessera" explain "${small_vit[@]}" --entry macro
+says err 'found "macro"'
+ends 2 "$tessera" explain
+says err "which description?"
+
+# The strategy that it writes builds the same program.
+ok "$tessera" explain "${small_vit[@]}" --write vit.fuse
+[ ! -e vit.fuse.part ] || fail "a temporary file stays"
+ok "$tessera" explain "${small_vit[@]}" --fusion vit.fuse --json
+python3 - <<'PY' || fail "the strategy written is another one"
+import json
+a, b = json.load(open("vit.json")), json.load(open("out"))
+for m in (a, b):
+    for e in m["entries"]: del e["neighbours"] # reasons may be the file's
+assert a == b
+PY
+ends 1 "$tessera" explain "${small_vit[@]}" --write missing/vit.fuse
+says err "missing/vit.fuse: error: cannot write the file"
+
+# A profile is the program's own.
+ok ./vit bench --steps 3 --threads 1 --profile-out vit.profile
+ok "$tessera" explain "${small_vit[@]}" --profile vit.profile --json
+mv out measured.json
+check measured.json
+python3 - <<'PY' || fail "the measured shares are not the profile's"
+import json
+m, p = json.load(open("measured.json")), json.load(open("vit.profile"))
+step = sum(l["ns"] for e in p["entries"] for l in e["launches"]) / p["steps"] * 1e-9
+shares = sum(r["measured_share"] for e in m["entries"] if e["times"] for r in e["rows"])
+print(step, m["totals"]["step_measured_s"], shares)
+assert abs(shares - 1) < 1e-6 and abs(m["totals"]["step_measured_s"] / step - 1) < 1e-6
+first = m["entries"][[e["name"] for e in m["entries"]].index("micro")]["launches"][0]
+own = next(e for e in p["entries"] if e["name"] == "micro")["launches"][0]
+assert abs(first["measured_s"] - own["ns"] * 1e-9 / own["runs"]) < 1e-12
+PY
+ends 1 "$tessera" explain "${small_vit[@]}" -D batch=8 --profile vit.profile
+says err "vit.profile: error: a profile of another program: its source hash is"
+ends 1 "$tessera" explain "${small_vit[@]}" --fusion "$models/fusion/none.fuse" --profile vit.profile
+says err "a profile of another program: launch"
+head -c 200 vit.profile >cut.profile
+ends 1 "$tessera" explain "${small_vit[@]}" --profile cut.profile
+says err "cut.profile:"
+echo '{"tessera_profile":2}' >other.profile
+ends 1 "$tessera" explain "${small_vit[@]}" --profile other.profile
+says err "not a profile that"

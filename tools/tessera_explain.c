@@ -1,0 +1,97 @@
+/* tessera explain: what would be built, and why. */
+#include "tools/tessera_explain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codegen/host.h"
+
+const char *const explain_entries[EN_COUNT] = {
+#define X(e, text) text,
+    GRAPH_ENTRIES(X)
+#undef X
+};
+
+typedef struct Options {
+  BuildOptions build;
+  const char *entry, *profile, *value, *write;
+  int cores;
+  bool json, memory;
+} Options;
+
+static void check_entry(Args *args, const char *name) {
+  for (int e = 0; e < EN_COUNT; e++)
+    if (strcmp(explain_entries[e], name) == 0) return;
+  args_fail(args, "--entry wants init, prepare, micro, update or eval, found \"%s\"", name);
+}
+
+static bool understand(Arena *a, Args *args, Options *o) {
+  const char *text = NULL;
+  o->build = build_defaults(a, args);
+  o->cores = 1;
+  while (args_more(args)) {
+    if (build_common_option(args, &o->build)) continue;
+    if (args_option(args, "--entry", &o->entry) || args_option(args, "--profile", &o->profile) ||
+        args_option(args, "--value", &o->value) || args_option(args, "--write", &o->write))
+      continue;
+    if (args_option(args, "--cores", &text))
+      o->cores = args->wrong ? 1 : (int)args_number(args, "--cores", text, 1);
+    else if (args_flag(args, "--json"))
+      o->json = true;
+    else if (args_flag(args, "--memory"))
+      o->memory = true;
+    else
+      build_set_description(args, &o->build, args_word(args));
+  }
+  if (!args->wrong && !o->build.description) args_fail(args, "which description?");
+  if (!args->wrong && o->entry) check_entry(args, o->entry);
+  return !args->wrong;
+}
+
+/* A strategy that builds this very program, under a temporary name first. */
+static bool write_strategy(const Explain *x, const char *path) {
+  const Decisions *of[EN_COUNT] = {0};
+  Source file = {.path = path};
+  const char *part = arena_printf(x->arena, "%s.part", path);
+  for (int e = 0; e < EN_COUNT; e++)
+    if (x->facts->entry[e].lower) of[e] = x->facts->entry[e].decisions;
+  FILE *f = fopen(part, "w");
+  bool ok = f && fputs(strategy_print(x->arena, of), f) >= 0;
+  if (f && fclose(f) != 0) ok = false;
+  if (ok && rename(part, path) == 0) return true;
+  diag_error((Loc){.src = &file}, "cannot write the file: %s", strerror(errno));
+  if (f) unlink(part);
+  return false;
+}
+
+static bool explain(Arena *a, const Options *o) {
+  Build b = {.arena = a, .o = &o->build};
+  if (!build_target(&b) || !build_describe(&b) || !build_plan(&b)) return false;
+  Profile *profile = o->profile ? profile_read(a, o->profile) : NULL;
+  if (o->profile && !profile) return false;
+  Roofline r = roofline_of(b.target, profile ? (int)profile->threads : o->cores);
+  Facts *f = facts_make(a, b.prog, b.lower, &r);
+  if (profile && !profile_fits(profile, &b, f)) return false;
+  if (profile) profile_apply(profile, f);
+  Explain x = {.arena = a, .build = &b, .facts = f, .entry = o->entry};
+  if (o->write && !write_strategy(&x, o->write)) return false;
+  if (o->value) return explain_value(&x, o->value, stdout);
+  if (o->json)
+    explain_json(&x, stdout);
+  else if (o->memory)
+    explain_memory(&x, stdout);
+  else if (!o->write)
+    explain_text(&x, stdout);
+  return true;
+}
+
+int verb_explain(int argc, char **argv) {
+  Arena *a = arena_new();
+  Args args = args_start("explain", argc, argv);
+  Options o = {0};
+  bool understood = understand(a, &args, &o), ok = understood && explain(a, &o);
+  arena_free(a);
+  return understood ? !ok : 2;
+}

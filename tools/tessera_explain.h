@@ -1,0 +1,62 @@
+/* What `tessera explain` has gathered, and its printers. */
+#ifndef TOOLS_TESSERA_EXPLAIN_H
+#define TOOLS_TESSERA_EXPLAIN_H
+
+#include "passes/explain.h"
+#include "tools/tessera_build.h"
+
+typedef struct Explain {
+  Arena *arena;
+  Build *build;
+  const Facts *facts;
+  const char *entry; /* the only one to show, or NULL */
+} Explain;
+
+extern const char *const explain_entries[EN_COUNT];
+
+/* A file that `PROGRAM bench --profile-out` has written (docs/explain.md). */
+typedef struct ProfileLaunch {
+  const char *kernel;
+  double seconds; /* of one run */
+} ProfileLaunch;
+typedef struct ProfileEntry {
+  bool present;
+  int n, cap;
+  ProfileLaunch *launch;
+} ProfileEntry;
+typedef struct Profile {
+  const Source *file;
+  uint64_t version, threads;
+  const char *source_hash, *build;
+  ProfileEntry entry[EN_COUNT];
+} Profile;
+/* tessera_explain_profile.c. Arena-owned; NULL after reporting errors. */
+Profile *profile_read(Arena *a, const char *path);
+/* Whether it is of this program: the same description, parameters, target and kernels; reports what differs.
+ */
+bool profile_fits(const Profile *p, const Build *b, const Facts *f);
+/* Gives the facts its times; it has to fit. */
+void profile_apply(const Profile *p, Facts *f);
+
+/* tessera_explain_text.c: the table, of the entries of a step or of the one asked for. */
+void explain_text(const Explain *x, FILE *out);
+/* tessera_explain_reason.c: pairs of rows with the reason why they are not one kernel; one such reason. */
+void explain_neighbours(const Explain *x, const FactEntry *e, FILE *out);
+const char *explain_reason(const Explain *x, const FactEntry *e, const FactNeighbour *n);
+/* tessera_explain_value.c: everything about the classes of that name; false after reporting that there is
+ * none. */
+bool explain_value(const Explain *x, const char *name, FILE *out);
+/* The last part of a class' name; of a value made again, that of the value. Arena-owned. */
+const char *explain_short(Arena *a, const char *class);
+/* Bytes for people: "12.3 MiB". */
+const char *explain_size(Arena *a, double bytes);
+/* Whether an entry is to be shown. */
+bool explain_shows(const Explain *x, const FactEntry *e);
+/* tessera_explain_memory.c: what is live when, of the same entries. */
+void explain_memory(const Explain *x, FILE *out);
+/* The text of a line of the description, without what indents it; "" for nowhere. */
+const char *explain_line(Arena *a, Loc at);
+/* tessera_explain_json.c: everything, as docs/explain.md says. */
+void explain_json(const Explain *x, FILE *out);
+
+#endif
