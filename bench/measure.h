@@ -9,7 +9,7 @@
 
 typedef struct Measure {
   const char *label;
-  const char *text; /* a kernel and its plan for the CPU; no step scalars */
+  const char *text; /* a kernel and its plan for the CPU; no step scalars, no draws */
   double flops;     /* of one run */
   PeakKind kind;
   int threads, repeat; /* samples: at most 64 */

@@ -29,6 +29,10 @@ const char *const *cpu_target_names(Arena *a);
 int64_t cpu_tasks(const Kernel *k, const KPlan *p);
 int64_t cpu_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t);
 
+/* The argument array of TessKernel: a word a buffer, then one a stream; stream NULL: what the kernel's text
+ * says. */
+void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_t *stream);
+
 /* A module that kernels are added to. */
 typedef struct CpuModule CpuModule;
 CpuModule *cpu_module_new(Arena *a, const CpuTarget *t, const char *name);

@@ -92,7 +92,7 @@ static LLVMValueRef evaluate(CpuFn *f, const KExpr *e) {
   case KE_ELT: return elementwise(f, e);
   case KE_CAST: return cpu_cast(f, e->arg[0]->dtype, e->dtype, cpu_expr(f, e->arg[0]));
   case KE_STEP: return cpu_step(f, e->name);
-  case KE_RANDOM: return cpu_random(f, e->stream, e->ix);
+  case KE_RANDOM: return cpu_random(f, e->ref, e->ix);
   }
   ice("kernel %s: no such expression: %d", f->k->name, (int)e->kind);
 }

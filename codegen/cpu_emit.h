@@ -32,6 +32,7 @@ struct CpuFn {
   LLVMBuilderRef b;
   LLVMValueRef fn;
   LLVMValueRef *buf;               /* pointer of each buffer argument */
+  LLVMValueRef *stream;            /* i64: the number of each random stream */
   LLVMValueRef step, scratch;      /* const TessStep *, char * aligned to 64 */
   LLVMValueRef task, end;          /* i64 */
   LLVMValueRef axis[CPU_MAX_AXES]; /* i64: the current value of each axis; NULL: not in a loop over it */
@@ -108,9 +109,9 @@ LLVMValueRef cpu_cast(CpuFn *f, DType from, DType to, LLVMValueRef v);
 LLVMValueRef cpu_round(CpuFn *f, DType t, LLVMValueRef v);
 /* A float or double truncated to integer type t; what does not fit becomes the nearest that does, NaN 0. */
 LLVMValueRef cpu_truncate(CpuFn *f, LLVMTypeRef t, LLVMValueRef v, bool is_signed);
-/* f32 step scalar `name`; uniform random numbers of a stream at element ix. */
+/* f32 step scalar `name`; uniform random numbers of the kernel's stream number `stream` at element ix. */
 LLVMValueRef cpu_step(CpuFn *f, const char *name);
-LLVMValueRef cpu_random(CpuFn *f, uint64_t stream, const Ix *ix);
+LLVMValueRef cpu_random(CpuFn *f, int stream, const Ix *ix);
 
 /* Loops. `for (i = lo; i < hi; i += by)`: opens a loop, returns i; cpu_loop_end closes it. What a loop
  * carries goes through cpu_alloca, which the pass pipeline turns into registers. */

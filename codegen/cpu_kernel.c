@@ -25,6 +25,16 @@ int64_t cpu_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t) {
   return skeletons[p->skeleton].scratch(k, p, t);
 }
 
+void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_t *stream) {
+  void **arg = ARENA_ARRAY(a, k->nbuf + k->nstream, void *);
+  for (int i = 0; i < k->nbuf; i++) arg[i] = bufs[i];
+  for (int i = 0; i < k->nstream; i++) {
+    uint64_t number = stream ? stream[i] : k->stream[i].value;
+    memcpy(&arg[k->nbuf + i], &number, sizeof number);
+  }
+  return arg;
+}
+
 static void attribute(CpuFn *f, const char *key, const char *value) {
   LLVMAttributeRef a =
       LLVMCreateStringAttribute(f->cx, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
@@ -84,19 +94,23 @@ static void make_alias_scopes(CpuFn *f, const char *symbol) {
   }
 }
 
-/* The entry block loads the buffers' pointers; it ends with a branch from the start, so that what a launch
- * needs once can be put before it at any time. */
+static LLVMValueRef load_argument(CpuFn *f, LLVMTypeRef t, int i, const char *name) {
+  LLVMValueRef at = cpu_i64(f, i), words = LLVMGetParam(f->fn, 0);
+  return LLVMBuildLoad2(f->b, t, LLVMBuildGEP2(f->b, LLVMInt64TypeInContext(f->cx), words, &at, 1, ""), name);
+}
+
+/* The entry block loads the buffers' pointers and the streams' numbers; it ends with a branch from the start,
+ * so that what a launch needs once can be put before it at any time. */
 static void open_body(CpuFn *f) {
-  LLVMTypeRef ptr = LLVMPointerTypeInContext(f->cx, 0);
+  const Kernel *k = f->k;
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(f->cx, 0), i64 = LLVMInt64TypeInContext(f->cx);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(f->cx, f->fn, "entry");
   LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(f->cx, f->fn, "body");
   LLVMPositionBuilderAtEnd(f->b, entry);
-  f->buf = ARENA_ARRAY(f->arena, f->k->nbuf + 1, LLVMValueRef);
-  for (int i = 0; i < f->k->nbuf; i++) {
-    LLVMValueRef at = cpu_i64(f, i);
-    LLVMValueRef p = LLVMBuildGEP2(f->b, ptr, LLVMGetParam(f->fn, 0), &at, 1, "");
-    f->buf[i] = LLVMBuildLoad2(f->b, ptr, p, f->k->buf[i].name);
-  }
+  f->buf = ARENA_ARRAY(f->arena, k->nbuf + 1, LLVMValueRef);
+  f->stream = ARENA_ARRAY(f->arena, k->nstream + 1, LLVMValueRef);
+  for (int i = 0; i < k->nbuf; i++) f->buf[i] = load_argument(f, ptr, i, k->buf[i].name);
+  for (int i = 0; i < k->nstream; i++) f->stream[i] = load_argument(f, i64, k->nbuf + i, k->stream[i].name);
   LLVMBuildBr(f->b, body);
   LLVMPositionBuilderAtEnd(f->b, body);
 }

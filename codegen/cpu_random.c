@@ -59,12 +59,12 @@ static LLVMValueRef mix32(CpuFn *f, LLVMValueRef h) {
 }
 
 /* random_key, in the entry block. */
-static LLVMValueRef key_of(CpuFn *f, uint64_t stream) {
+static LLVMValueRef key_of(CpuFn *f, int stream) {
   LLVMTypeRef i64 = LLVMInt64TypeInContext(f->cx);
   LLVMBasicBlockRef now = cpu_at_entry(f);
   LLVMValueRef seed = step_field(f, i64, offsetof(TessStep, seed));
   LLVMValueRef k = mix64(f, LLVMBuildAdd(f->b, seed, u64(f, 0x9e3779b97f4a7c15u), ""));
-  k = mix64(f, LLVMBuildXor(f->b, k, u64(f, stream), ""));
+  k = mix64(f, LLVMBuildXor(f->b, k, f->stream[stream], ""));
   k = mix64(f, LLVMBuildAdd(f->b, k, step_field(f, i64, offsetof(TessStep, step)), ""));
   LLVMValueRef micro = LLVMBuildShl(f->b, step_field(f, i64, offsetof(TessStep, micro)), u64(f, 1), "");
   k = mix64(f, LLVMBuildXor(f->b, k, LLVMBuildOr(f->b, micro, u64(f, 1), ""), ""));
@@ -72,7 +72,7 @@ static LLVMValueRef key_of(CpuFn *f, uint64_t stream) {
   return k;
 }
 
-LLVMValueRef cpu_random(CpuFn *f, uint64_t stream, const Ix *ix) {
+LLVMValueRef cpu_random(CpuFn *f, int stream, const Ix *ix) {
   LLVMValueRef key = key_of(f, stream), index = cpu_index(f, ix);
   LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx);
   LLVMValueRef lo = LLVMBuildTrunc(f->b, key, i32, "");

@@ -6,7 +6,7 @@
 #include "ir/kern.h"
 
 /* How a kernel is launched: functions of its plan and shape alone. It takes one pointer a buffer, in order,
- * then the step block's. */
+ * then the step block's, then the numbers of its random streams. */
 typedef struct CudaLaunch {
   const char *name; /* the function's: "k_" and the kernel's, since CUDA C has functions named norm and exp */
   int64_t grid;     /* blocks, along x */
@@ -64,8 +64,10 @@ int cuda_cubin(Arena *a, const void *bytes, size_t size, CudaCode **code);
 int cuda_count(const CudaCode *c, unsigned opcode);
 /* Whether the image holds every launch's kernel with the parameters that the launcher packs, a block that
  * fits the register file, and, where a tensor-core dot was promised, its instructions and no spills; reports
- * what does not hold at `text` as a whole. nbuf[i] is the number of buffers of launch i. */
+ * what does not hold at `text` as a whole. nparam[i] is the number of parameters of launch i. */
 bool cuda_check(Arena *a, const CudaImage *image, const Source *text, int n, const CudaLaunch *launch,
-                const int *nbuf);
+                const int *nparam);
+/* Parameters of a kernel's function, of 8 bytes each. */
+int cuda_params(const Kernel *k);
 
 #endif

@@ -11,12 +11,16 @@ static const CudaCode *find(const CudaCode *code, int n, const char *name) {
   return NULL;
 }
 
-/* The launcher packs pointers: 8 bytes each, one after the other. */
+int cuda_params(const Kernel *k) {
+  return k->nbuf + 1 + k->nstream;
+}
+
+/* The launcher packs words of 8 bytes, one after the other. */
 static bool check_parameters(const CudaCode *c, const char *arch, Loc at, int want) {
   bool ok = c->nparam == want && c->param_bytes == 8 * want;
   for (int i = 0; i < want && i < 64; i++) ok &= c->param_offset[i] == 8 * i && c->param_size[i] == 8;
   if (!ok)
-    diag_error(at, "%s: kernel %s takes %d parameters in %d bytes; the launcher packs %d pointers", arch,
+    diag_error(at, "%s: kernel %s takes %d parameters in %d bytes; the launcher packs %d of 8 bytes", arch,
                c->name, c->nparam, c->param_bytes, want);
   return ok;
 }
@@ -42,7 +46,7 @@ static bool check_code(const CudaCode *c, const CudaLaunch *l, const char *arch,
 }
 
 bool cuda_check(Arena *a, const CudaImage *image, const Source *text, int n, const CudaLaunch *launch,
-                const int *nbuf) {
+                const int *nparam) {
   Loc at = {text, 0, 0};
   CudaCode *code;
   int ncode = cuda_cubin(a, image->bytes, image->size, &code);
@@ -51,8 +55,7 @@ bool cuda_check(Arena *a, const CudaImage *image, const Source *text, int n, con
   for (int i = 0; i < n && ncode >= 0; i++) {
     const CudaCode *c = find(code, ncode, launch[i].name);
     if (!c) diag_error(at, "%s: kernel %s is not in the cubin", image->arch, launch[i].name);
-    ok &=
-        c && check_parameters(c, image->arch, at, nbuf[i] + 1) && check_code(c, &launch[i], image->arch, at);
+    ok &= c && check_parameters(c, image->arch, at, nparam[i]) && check_code(c, &launch[i], image->arch, at);
   }
   return ok;
 }

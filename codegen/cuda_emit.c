@@ -77,14 +77,15 @@ static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
   for (int i = 0; i < k->nbuf; i++)
     add_word(&w, arena_printf(f->a, "%s%s *__restrict__ %s", k->buf[i].kind == KB_IN ? "const " : "",
                               cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
-  add_word(&w, "const Step *__restrict__ step)");
+  add_word(&w, "const Step *__restrict__ step");
+  for (int i = 0; i < k->nstream; i++) add_word(&w, arena_printf(f->a, "u64 %s", f->stream_name[i]));
+  ctext_add(t, ")");
   ctext_add(t, "\n{\n");
 }
 
 static void add_keys(CudaText *t, const CudaFn *f) {
-  for (int i = 0; i < f->nstream; i++)
-    ctext_printf(t, "  const u64 random_key%d = random_key(step, 0x%llxull);\n", i,
-                 (unsigned long long)f->stream[i]);
+  for (int i = 0; i < f->k->nstream; i++)
+    ctext_printf(t, "  const u64 %s = random_key(step, %s);\n", f->key_name[i], f->stream_name[i]);
 }
 
 bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned) {

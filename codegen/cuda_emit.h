@@ -54,12 +54,11 @@ typedef struct CudaFn {
   int64_t *axis_extent;
   int cap_extent;
   const char **buf_name;
-  CudaUsed *used; /* names taken so far */
+  const char **stream_name, **key_name; /* each stream's number, and the key made of it at the start */
+  CudaUsed *used;                       /* names taken so far */
   int nused, cap_used;
   CudaHeld *held;
   int nheld, cap_held;
-  uint64_t *stream; /* random streams whose key the kernel computes at its start */
-  int nstream, cap_stream;
   int block;
 } CudaFn;
 
@@ -85,7 +84,7 @@ const char *cuda_name(CudaFn *f, const char *want);
 void cuda_move_name(CudaFn *f);
 /* Frees the names declared in the innermost scope. */
 void cuda_release_names(CudaFn *f);
-/* Names the kernel's buffers and axes and chooses the index type. */
+/* Names the kernel's arguments and axes and chooses the index type. */
 void cuda_name_all(CudaFn *f);
 /* A copy of an axis, so that a reduction over it can stand inside a loop over it. */
 int cuda_fresh_axis(CudaFn *f, int axis);

@@ -109,13 +109,8 @@ static const char *step_field(CudaFn *f, const char *name) {
 }
 
 static const char *random_draw(CudaFn *f, const KExpr *e) {
-  int i = 0;
-  while (i < f->nstream && f->stream[i] != e->stream) i++;
-  if (i == f->nstream) {
-    ARENA_GROW(f->a, f->stream, f->nstream, f->cap_stream);
-    f->stream[f->nstream++] = e->stream;
-  }
-  return arena_printf(f->a, "random_uniform(random_key%d, (unsigned int)(%s))", i, cuda_index(f, e->ix));
+  const char *element = cuda_index(f, e->ix);
+  return arena_printf(f->a, "random_uniform(%s, (unsigned int)(%s))", f->key_name[e->ref], element);
 }
 
 static const char *index_value(CudaFn *f, const KExpr *e) {

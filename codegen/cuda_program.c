@@ -54,13 +54,13 @@ bool cuda_program_emit(const Prog *p, CudaProgram *out) {
 }
 
 bool cuda_program_compile(const Prog *p, CudaProgram *c, const char *const *arch, int narch) {
-  int *nbuf = ARENA_ARRAY(p->arena, p->nkernel, int);
-  for (int i = 0; i < p->nkernel; i++) nbuf[i] = p->kernel[i]->nbuf;
+  int *nparam = ARENA_ARRAY(p->arena, p->nkernel, int);
+  for (int i = 0; i < p->nkernel; i++) nparam[i] = cuda_params(p->kernel[i]);
   c->image = ARENA_ARRAY(p->arena, narch, CudaImage);
   for (c->nimage = 0; c->nimage < narch; c->nimage++) {
     CudaImage *image = &c->image[c->nimage];
     if (!cuda_compile(p->arena, c->text, arch[c->nimage], image) ||
-        !cuda_check(p->arena, image, c->text, p->nkernel, c->launch, nbuf))
+        !cuda_check(p->arena, image, c->text, p->nkernel, c->launch, nparam))
       return false;
   }
   return true;

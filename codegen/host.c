@@ -1,4 +1,4 @@
-/* The entries' functions: each launch gets the addresses of its buffers in a stack array. */
+/* The entries' functions: each launch gets its arguments in a stack array, a word each. */
 #include "codegen/host.h"
 
 #include <llvm-c/Core.h>
@@ -28,7 +28,7 @@ typedef struct HostFn {
   LLVMTypeRef launch_type;
   LLVMValueRef launch;            /* tess_launch */
   LLVMValueRef run, memory, step; /* parameters of the function under construction */
-  LLVMValueRef bufs;              /* its stack array */
+  LLVMValueRef args;              /* its stack array */
 } HostFn;
 
 int64_t host_scratch(const Prog *p, const CpuTarget *t) {
@@ -69,13 +69,13 @@ static HostFn start(const Prog *p, LLVMModuleRef mod) {
   return h;
 }
 
-static void open_function(HostFn *h, LLVMValueRef fn, int most_bufs) {
+static void open_function(HostFn *h, LLVMValueRef fn, int most_args) {
   LLVMContextRef cx = LLVMGetModuleContext(h->mod);
   LLVMPositionBuilderAtEnd(h->b, LLVMAppendBasicBlockInContext(cx, fn, "entry"));
   h->run = LLVMGetParam(fn, 0);
   h->memory = LLVMGetParam(fn, 1);
   h->step = LLVMGetParam(fn, 2);
-  h->bufs = LLVMBuildAlloca(h->b, LLVMArrayType2(h->ptr, (uint64_t)most_bufs), "bufs");
+  h->args = LLVMBuildAlloca(h->b, LLVMArrayType2(h->i64, (uint64_t)most_args), "args");
 }
 
 static LLVMValueRef at_bytes(HostFn *h, LLVMValueRef base, int64_t offset) {
@@ -83,28 +83,34 @@ static LLVMValueRef at_bytes(HostFn *h, LLVMValueRef base, int64_t offset) {
   return LLVMBuildInBoundsGEP2(h->b, h->i8, base, &by, 1, "");
 }
 
+static void put_argument(HostFn *h, int i, LLVMValueRef word) {
+  LLVMBuildStore(h->b, word, at_bytes(h, h->args, i * (int64_t)sizeof(void *)));
+}
+
 static void emit_launch(HostFn *h, const PLaunch *l, int id) {
   LLVMValueRef kernel = LLVMGetNamedFunction(h->mod, l->kernel->name);
   if (!kernel) kernel = LLVMGetNamedGlobal(h->mod, l->kernel->name);
   if (!kernel) ice("kernel %s is not in the module", l->kernel->name);
-  for (int i = 0; i < l->kernel->nbuf; i++) {
-    LLVMValueRef address = at_bytes(h, h->memory, l->buf[i]->offset + l->at[i]);
-    LLVMBuildStore(h->b, address, at_bytes(h, h->bufs, i * (int64_t)sizeof(void *)));
-  }
+  int nbuf = l->kernel->nbuf;
+  for (int i = 0; i < nbuf; i++) put_argument(h, i, at_bytes(h, h->memory, l->buf[i]->offset + l->at[i]));
+  for (int i = 0; i < l->kernel->nstream; i++)
+    put_argument(h, nbuf + i, LLVMConstInt(h->i64, l->stream[i], 0));
   LLVMValueRef args[] = {h->run,
                          LLVMConstInt(h->i32, (uint64_t)id, 0),
                          kernel,
-                         h->bufs,
+                         h->args,
                          h->step,
                          LLVMConstInt(h->i64, (uint64_t)l->tasks, 1),
                          LLVMConstInt(h->i64, l->guard, 0)};
   LLVMBuildCall2(h->b, h->launch_type, h->launch, args, 7, "");
 }
 
-static int most_buffers(const PEntry *e) {
+static int most_arguments(const PEntry *e) {
   int most = 1;
-  for (int i = 0; i < e->nlaunch; i++)
-    if (e->launch[i].kernel->nbuf > most) most = e->launch[i].kernel->nbuf;
+  for (int i = 0; i < e->nlaunch; i++) {
+    const Kernel *k = e->launch[i].kernel;
+    if (k->nbuf + k->nstream > most) most = k->nbuf + k->nstream;
+  }
   return most;
 }
 
@@ -124,7 +130,7 @@ static LLVMValueRef emit_entry(HostFn *h, const Prog *p, int entry, bool poisone
   LLVMTypeRef params[] = {h->ptr, h->ptr, h->ptr};
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(LLVMGetModuleContext(h->mod)), params, 3, 0);
   LLVMValueRef fn = LLVMAddFunction(h->mod, arena_printf(h->arena, "tess_entry_%s", entry_name[entry]), type);
-  open_function(h, fn, most_buffers(e));
+  open_function(h, fn, most_arguments(e));
   if (poisoned) poison(h, p, entry, -1);
   for (int i = 0; i < e->nlaunch; i++) {
     emit_launch(h, &e->launch[i], i);

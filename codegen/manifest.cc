@@ -65,8 +65,10 @@ void manifest_entry(Manifest *m, const char *name) {
 
 void manifest_launch(Manifest *m, const ManifestLaunch *l) {
   auto buffer = m->fb.CreateVector(l->buffer, static_cast<size_t>(l->nbuffer));
+  flatbuffers::Offset<flatbuffers::Vector<uint64_t>> stream = 0;
+  if (l->nstream) stream = m->fb.CreateVector(l->stream, static_cast<size_t>(l->nstream));
   m->launches.push_back(fbs::CreateLaunch(m->fb, l->kernel, text(m, l->origin), text(m, l->source), l->tasks,
-                                          l->flop, l->bytes, buffer));
+                                          l->flop, l->bytes, buffer, stream));
 }
 
 void manifest_buffer(Manifest *m, const ManifestBuffer *b) {

@@ -57,7 +57,9 @@ static void add_launch(Manifest *m, const Prog *p, const PLaunch *l) {
                                        .flop = l->flop,
                                        .bytes = l->bytes,
                                        .nbuffer = n,
-                                       .buffer = buffer});
+                                       .buffer = buffer,
+                                       .nstream = l->kernel->nstream,
+                                       .stream = l->stream});
 }
 
 static void add_entries(Manifest *m, const Prog *p) {

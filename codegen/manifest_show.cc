@@ -83,9 +83,16 @@ static void show_json(FILE *out, const unsigned char *bytes) {
 
 // The verifier checks where a vector starts, not that elements wider than its length lie aligned. (An empty
 // one has none to align.)
+template <class T> static bool aligned(const flatbuffers::Vector<T> *v) {
+  return !v || !v->size() || reinterpret_cast<uintptr_t>(v->Data()) % alignof(T) == 0;
+}
+
 static bool elements_aligned(const fbs::Manifest *m) {
   for (const auto *s : *m->states())
-    if (s->dim()->size() && reinterpret_cast<uintptr_t>(s->dim()->Data()) % alignof(int64_t)) return false;
+    if (!aligned(s->dim())) return false;
+  for (const auto *e : *m->entries())
+    for (const auto *l : *e->launches())
+      if (!aligned(l->stream())) return false;
   return true;
 }
 

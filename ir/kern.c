@@ -59,10 +59,16 @@ int kern_find_val(const Kernel *k, const char *name) {
   return -1;
 }
 
-/* Buffers and values share one space of names, since both are written NAME[..]. */
+int kern_find_stream(const Kernel *k, const char *name) {
+  for (int i = 0; i < k->nstream; i++)
+    if (!strcmp(k->stream[i].name, name)) return i;
+  return -1;
+}
+
+/* Axes have a space of names of their own; buffers, streams and values share one. */
 static bool taken(const Kernel *k, const char *name, bool axes) {
   if (axes) return kern_find_axis(k, name) >= 0;
-  return kern_find_buf(k, name) >= 0 || kern_find_val(k, name) >= 0;
+  return kern_find_buf(k, name) >= 0 || kern_find_stream(k, name) >= 0 || kern_find_val(k, name) >= 0;
 }
 
 static const char *unique_name(const Kernel *k, const char *name, bool axes) {
@@ -91,6 +97,12 @@ int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, cons
     row_major *= dim[i];
   }
   return k->nbuf++;
+}
+
+int kern_stream(Kernel *k, const char *name, uint64_t value) {
+  ARENA_GROW(k->arena, k->stream, k->nstream, k->cap_stream);
+  k->stream[k->nstream] = (KStream){unique_name(k, name, false), value};
+  return k->nstream++;
 }
 
 static void check_axes(const Kernel *k, const char *what, int n, const int *axis) {

@@ -48,6 +48,13 @@ typedef struct KBuf {
   int64_t stride[MAX_RANK];
 } KBuf;
 
+/* A random stream argument: which draws a launch makes. A launch passes a number of its own; `value` is what
+ * the kernel's text says, for a run of the text alone. */
+typedef struct KStream {
+  const char *name;
+  uint64_t value;
+} KStream;
+
 typedef enum KExprKind {
   KE_CONST, /* value */
   KE_INDEX, /* ix, as a number of type dtype */
@@ -57,7 +64,7 @@ typedef enum KExprKind {
                so it may be out of bounds there (padding, concatenation) */
   KE_CAST,  /* arg[0] to dtype */
   KE_STEP,  /* the step block's scalar named `name`, as f32 */
-  KE_RANDOM /* uniform [0,1) f32 of stream `stream` at element number ix (ir/random.h) */
+  KE_RANDOM /* uniform [0,1) f32 of stream[ref] at element number ix (ir/random.h) */
 } KExprKind;
 
 typedef struct KExpr KExpr;
@@ -72,7 +79,6 @@ struct KExpr {
   int nidx;
   const Ix *const *idx;
   const char *name;
-  uint64_t stream;
 };
 
 typedef enum KReduce { KR_NONE, KR_SUM, KR_MAX } KReduce;
@@ -168,13 +174,14 @@ struct Kernel {
   Loc loc;                   /* in the description, for errors and line tables */
   const Source *text;        /* the kernel text it was parsed from; places in it are not printed; or NULL */
   const char *const *origin; /* names of what it computes, for explanations: "blocks.*.mlp.fc1"; NULL-ended */
-  int naxes, nbuf, nval, nstore, nplan;
+  int naxes, nbuf, nstream, nval, nstore, nplan;
   KAxis axis[KERN_MAX_AXES];
   KBuf *buf;
+  KStream *stream;
   KVal *val; /* in an order in which each uses only earlier ones */
   KStore *store;
   KPlan *plan;
-  int cap_buf, cap_val, cap_store, cap_plan;
+  int cap_buf, cap_stream, cap_val, cap_store, cap_plan;
 };
 
 /* Builders (ir/kern.c, ir/kexpr.c). They check at once and ice() on misuse, since only the compiler calls
@@ -186,6 +193,7 @@ int kern_axis(Kernel *k, const char *name, int64_t extent);
 /* strides NULL: row-major. */
 int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, const int64_t *dim,
              const int64_t *stride);
+int kern_stream(Kernel *k, const char *name, uint64_t value);
 int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, KReduce r, int nred,
              const KRed *red, const KExpr *expr);
 void kern_store(Kernel *k, int val, int buf, const Ix *const *idx);
@@ -205,7 +213,7 @@ const KExpr *kexpr_value(Kernel *k, int val, const Ix *const *idx);
 const KExpr *kexpr_elt(Arena *a, EltOp op, const KExpr *x, const KExpr *y, const KExpr *z);
 const KExpr *kexpr_cast(Arena *a, DType t, const KExpr *x);
 const KExpr *kexpr_step(Arena *a, const char *field);
-const KExpr *kexpr_random(Arena *a, uint64_t stream, const Ix *element);
+const KExpr *kexpr_random(Kernel *k, int stream, const Ix *element);
 /* The expression with axis i replaced by to[i]. */
 const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n);
 
@@ -223,7 +231,8 @@ KernList *kern_parse(Arena *a, const Source *src);
  * place with its number and returns false. */
 bool kern_verify(const Kernel *k);
 
-/* A text that is equal for kernels that can share code: names, places and origin left out. */
+/* A text that is equal for kernels that can share code: names, places, origin and streams' values left out.
+ */
 char *kern_canonical(Arena *a, const Kernel *k);
 
 /* Reference interpreter (ir/kern_interp.c). bufs[i] is the memory of buffer i, in its dtype; with `f64` every
@@ -233,6 +242,7 @@ typedef struct KStepEnv {
   uint64_t seed, step, micro;
   double (*scalar)(void *ctx, const char *name); /* KE_STEP */
   void *ctx;
+  const uint64_t *stream; /* the launch's numbers, one a stream of the kernel; NULL: those of its text */
 } KStepEnv;
 void kern_interp(const Kernel *k, void *const *bufs, const KStepEnv *env, bool f64);
 

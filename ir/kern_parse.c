@@ -6,10 +6,12 @@
  *   place   = STRING ":" LINE ":" COLUMN
  *   item    = "axis" { NAME ":" EXTENT } | "origin" STRING { "," STRING }
  *           | ("in" | "out" | "inout") NAME extents ":" TYPE ["strides" extents] ["below" BOUND]
+ *           | "stream" NAME "=" INT
  *           | NAME axes "=" [reduce] expr ["@" place]
  *           | "store" NAME axes "->" NAME "[" [ ix { "," ix } ] "]"
  *   reduce  = ("sum" | "max") "(" AXIS [":" [ix] ".." [ix]] { "," ... } ")" ["acc" TYPE]
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +131,11 @@ int kparse_axis(KParser *p) {
   return axis;
 }
 
+static bool is_declared(const Kernel *k, const char *name, bool axis) {
+  if (axis) return kern_find_axis(k, name) >= 0;
+  return kern_find_buf(k, name) >= 0 || kern_find_stream(k, name) >= 0 || kern_find_val(k, name) >= 0;
+}
+
 /* A name that is declared here: not yet there, and not a number's word. */
 static const char *new_name(KParser *p, const char *what, bool axis) {
   Loc loc = p->tok.loc;
@@ -138,8 +145,7 @@ static const char *new_name(KParser *p, const char *what, bool axis) {
     kparse_error(p, loc, "'%s' has a meaning of its own, expected another name", name);
     return NULL;
   }
-  if (axis ? kern_find_axis(p->k, name) < 0 : kern_find_buf(p->k, name) < 0 && kern_find_val(p->k, name) < 0)
-    return name;
+  if (!is_declared(p->k, name, axis)) return name;
   kparse_error(p, loc, "'%s' is declared twice", name);
   return NULL;
 }
@@ -238,6 +244,20 @@ static void parse_buf(KParser *p, KBufKind kind) {
   if (!p->panic && kparse_accept(p, "below")) below = kparse_int(p, 1, most_extent, "a bound");
   if (p->panic) return;
   note_below(p, kern_buf(p->k, name, kind, t, s.rank, dim, strided ? stride : NULL), below);
+}
+
+static void parse_stream(KParser *p) {
+  const char *name = new_name(p, "a stream's name", false);
+  if (!name || !kparse_expect(p, "=")) return;
+  errno = 0;
+  const char *digits = arena_strndup(p->arena, p->tok.at, (size_t)p->tok.len);
+  uint64_t value = p->tok.kind == KT_INT ? strtoull(digits, NULL, 0) : 0;
+  if (p->tok.kind != KT_INT || errno) {
+    kparse_expected(p, "the number of a random stream, below 2^64");
+    return;
+  }
+  kparse_next(p);
+  kern_stream(p->k, name, value);
 }
 
 /* "[m, n]": at most KERN_MAX_DOMAIN axes; -1 on error. */
@@ -353,10 +373,12 @@ static void parse_item(KParser *p) {
     parse_buf(p, KB_OUT);
   else if (kparse_accept(p, "inout"))
     parse_buf(p, KB_INOUT);
+  else if (kparse_accept(p, "stream"))
+    parse_stream(p);
   else if (kparse_accept(p, "store"))
     parse_store(p);
   else
-    kparse_expected(p, "axis, in, out, inout, store, origin or a value 'name[..] = ..'");
+    kparse_expected(p, "axis, in, out, inout, stream, store, origin or a value 'name[..] = ..'");
 }
 
 /* Skips to the next line that may begin an item. */

@@ -5,7 +5,7 @@
  *   primary = ["-"] NUMBER | "inf" | "nan" | "true" | "false" | TYPE "(" literal ")" | "(" expr ")"
  *           | BUFFER "[" ix {"," ix} "]" | VALUE "[" ix {"," ix} "]"
  *           | "cast" "(" TYPE "," expr ")" | "index" "(" TYPE "," ix ")" | "step" "(" NAME ")"
- *           | "random" "(" INT "," ix ")" | FUNCTION "(" expr {"," expr} ")"
+ *           | "random" "(" STREAM "," ix ")" | FUNCTION "(" expr {"," expr} ")"
  */
 #include <math.h>
 #include <stdlib.h>
@@ -122,16 +122,23 @@ static const KExpr *step(KParser *p) {
   return name && kparse_expect(p, ")") ? kexpr_step(p->arena, name) : NULL;
 }
 
+/* The stream named by the next token, or -1. */
+static int stream_named(KParser *p) {
+  Loc loc = p->tok.loc;
+  const char *name = kparse_name(p, "a random stream");
+  if (!name) return -1;
+  int stream = kern_find_stream(p->k, name);
+  const char **names = ARENA_ARRAY(p->arena, p->k->nstream, const char *);
+  for (int i = 0; i < p->k->nstream; i++) names[i] = p->k->stream[i].name;
+  if (stream < 0) kparse_unknown(p, loc, "stream", name, names, p->k->nstream);
+  return stream;
+}
+
 static const KExpr *random_draw(KParser *p) {
   if (!kparse_expect(p, "(")) return NULL;
-  if (p->tok.kind != KT_INT) {
-    kparse_expected(p, "the number of a random stream");
-    return NULL;
-  }
-  uint64_t stream = strtoull(arena_strndup(p->arena, p->tok.at, (size_t)p->tok.len), NULL, 0);
-  kparse_next(p);
-  const Ix *ix = kparse_expect(p, ",") ? kparse_ix(p) : NULL;
-  return ix && kparse_expect(p, ")") ? kexpr_random(p->arena, stream, ix) : NULL;
+  int stream = stream_named(p);
+  const Ix *ix = stream >= 0 && kparse_expect(p, ",") ? kparse_ix(p) : NULL;
+  return ix && kparse_expect(p, ")") ? kexpr_random(p->k, stream, ix) : NULL;
 }
 
 static const KExpr *unknown_function(KParser *p, Loc loc, const char *name) {

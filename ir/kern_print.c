@@ -7,8 +7,8 @@
 #include "ir/kern_name.h"
 #include "ir/kern_walk.h"
 
-/* A text being written. With `bare`, names are numbered and places and origin left out, so that kernels that
- * can share code have equal texts. */
+/* A text being written. With `bare`, names are numbered and places, origin and the streams' values left out,
+ * so that kernels that can share code have equal texts. */
 typedef struct Printer {
   FILE *f;
   Arena *arena;
@@ -29,6 +29,10 @@ static const char *axis_name(void *ctx, int axis) {
 static const char *buf_name(void *ctx, int buf) {
   const Printer *p = ctx;
   return numbered(p, p->k->buf[buf].name, 'b', buf);
+}
+
+static const char *stream_name(const Printer *p, int stream) {
+  return numbered(p, p->k->stream[stream].name, 's', stream);
 }
 
 static const char *val_name(const Printer *p, int val) {
@@ -133,7 +137,7 @@ static void put_expr(Printer *p, const KExpr *e, int above) {
     break;
   case KE_STEP: fprintf(p->f, "step(%s", e->name); break;
   case KE_RANDOM:
-    fprintf(p->f, "random(0x%llx, ", (unsigned long long)e->stream);
+    fprintf(p->f, "random(%s, ", stream_name(p, e->ref));
     ix_write(p->f, e->ix, &p->names);
     break;
   }
@@ -208,6 +212,12 @@ static void put_buf(Printer *p, int i, int64_t below) {
   fputc('\n', p->f);
 }
 
+static void put_stream(Printer *p, int i) {
+  fprintf(p->f, "  stream %s", stream_name(p, i));
+  if (!p->bare) fprintf(p->f, " = 0x%llx", (unsigned long long)p->k->stream[i].value);
+  fputc('\n', p->f);
+}
+
 static void put_origin(const Printer *p) {
   const char *const *o = p->k->origin;
   if (p->bare || !o || !*o) return;
@@ -236,6 +246,7 @@ static void put_compute(Printer *p) {
   put_axis_list(p);
   int64_t *below = kern_read_bounds(p->arena, k);
   for (int i = 0; i < k->nbuf; i++) put_buf(p, i, below[i]);
+  for (int i = 0; i < k->nstream; i++) put_stream(p, i);
   for (int i = 0; i < k->nval; i++) put_value(p, i);
   for (int i = 0; i < k->nstore; i++) put_store(p, &k->store[i]);
   fputs("}\n", p->f);

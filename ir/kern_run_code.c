@@ -97,6 +97,12 @@ static void compile_value(KRun *r, KCode *c, const KExpr *e) {
   c->arg[0] = r->code[e->ref];
 }
 
+static uint64_t key_of(const KRun *r, int stream) {
+  const KStepEnv *env = r->env;
+  uint64_t number = env->stream ? env->stream[stream] : r->k->stream[stream].value;
+  return random_key(env->seed, number, env->step, env->micro);
+}
+
 KCode *krun_compile(KRun *r, const KExpr *e) {
   KCode *c = ARENA_NEW(r->arena, KCode);
   *c = (KCode){.kind = e->kind, .dtype = e->dtype, .elt = e->elt, .ix = e->ix};
@@ -108,7 +114,7 @@ KCode *krun_compile(KRun *r, const KExpr *e) {
   case KE_VALUE: compile_value(r, c, e); break;
   case KE_CONST: c->value = krun_round(e->dtype, r->f64, e->value); break;
   case KE_STEP: c->value = krun_round(DT_F32, r->f64, r->env->scalar(r->env->ctx, e->name)); break;
-  case KE_RANDOM: c->key = random_key(r->env->seed, e->stream, r->env->step, r->env->micro); break;
+  case KE_RANDOM: c->key = key_of(r, e->ref); break;
   case KE_CAST:
   case KE_ELT:
   case KE_INDEX: break;

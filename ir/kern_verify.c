@@ -95,17 +95,22 @@ static void check_axes(KCheck *c) {
 
 static void check_name(KCheck *c, const char *name, bool first) {
   if (!kern_is_identifier(name) || kern_is_reserved(name))
-    kcheck_fail(c, 2, "'%s' is not a proper name of a buffer or value", name);
+    kcheck_fail(c, 2, "'%s' is not a proper name of a buffer, stream or value", name);
   else if (!first)
-    kcheck_fail(c, 2, "two buffers or values are named '%s'", name);
+    kcheck_fail(c, 2, "two buffers, streams or values are named '%s'", name);
 }
 
 static void check_names(KCheck *c) {
   const Kernel *k = c->k;
   for (int i = 0; i < k->nbuf; i++) check_name(c, k->buf[i].name, kern_find_buf(k, k->buf[i].name) == i);
+  for (int i = 0; i < k->nstream; i++) {
+    const char *name = k->stream[i].name;
+    check_name(c, name, kern_find_stream(k, name) == i && kern_find_buf(k, name) < 0);
+  }
   for (int i = 0; i < k->nval; i++) {
     const char *name = k->val[i].name;
-    check_name(c, name, kern_find_val(k, name) == i && kern_find_buf(k, name) < 0);
+    bool other = kern_find_buf(k, name) >= 0 || kern_find_stream(k, name) >= 0;
+    check_name(c, name, kern_find_val(k, name) == i && !other);
   }
 }
 

@@ -79,6 +79,12 @@ static void check_use(Scope *s, const KExpr *e, bool guarded) {
     check_range(s, u->name, i, e->idx[i], k->axis[u->axis[i]].extent);
 }
 
+static void check_draw(Scope *s, const KExpr *e) {
+  const Kernel *k = s->c->k;
+  if (e->ref >= 0 && e->ref < k->nstream) return;
+  kcheck_fail(s->c, 19, "'%s' draws from stream %d of %d", s->v->name, e->ref, k->nstream);
+}
+
 static void check_elt(Scope *s, const KExpr *e) {
   DType t[3] = {DT_COUNT, DT_COUNT, DT_COUNT};
   for (int i = 0; i < elt_rows[e->elt].arity; i++) t[i] = e->arg[i]->dtype;
@@ -104,6 +110,7 @@ static void check(Scope *s, const KExpr *e, bool guarded) {
   for (int i = 0; i < e->nidx; i++) check_ix(s, e->idx[i]);
   if (e->kind == KE_READ) check_read(s, e, guarded);
   if (e->kind == KE_VALUE) check_use(s, e, guarded);
+  if (e->kind == KE_RANDOM) check_draw(s, e);
   if (e->kind == KE_ELT) check_elt(s, e);
   bool select = e->kind == KE_ELT && e->elt == E_SELECT;
   for (int i = 0; i < 3 && e->arg[i]; i++) check(s, e->arg[i], guarded || (select && i > 0));

@@ -70,9 +70,10 @@ const KExpr *kexpr_step(Arena *a, const char *field) {
   return e;
 }
 
-const KExpr *kexpr_random(Arena *a, uint64_t stream, const Ix *element) {
-  KExpr *e = expr_new(a, KE_RANDOM, DT_F32);
-  e->stream = stream;
+const KExpr *kexpr_random(Kernel *k, int stream, const Ix *element) {
+  if (stream < 0 || stream >= k->nstream) ice("kernel %s: no stream %d to draw from", k->name, stream);
+  KExpr *e = expr_new(k->arena, KE_RANDOM, DT_F32);
+  e->ref = stream;
   e->ix = element;
   return e;
 }

@@ -21,12 +21,14 @@ typedef struct PBuf {
   Loc loc;
 } PBuf;
 
-/* One launch: kernel->buf[i] is the memory buf[i] plus at[i] bytes. */
+/* One launch: kernel->buf[i] is the memory buf[i] plus at[i] bytes, kernel->stream[i] the number stream[i].
+ */
 typedef struct PLaunch {
   const Kernel *kernel;
   int kernel_id; /* into Prog.kernel */
   PBuf **buf;
   int64_t *at;
+  const uint64_t *stream;
   uint64_t guard; /* skip when all these supplied bits are set; 0: never */
   int64_t tasks;
   const char *origin; /* what it computes, exactly: the class is the kernel's */

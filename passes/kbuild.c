@@ -54,6 +54,12 @@ void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *)) {
   kb_plan(b);
 }
 
+static const uint64_t *streams(Arena *a, const Kernel *k) {
+  uint64_t *s = ARENA_ARRAY(a, k->nstream, uint64_t);
+  for (int i = 0; i < k->nstream; i++) s[i] = k->stream[i].value;
+  return s;
+}
+
 /* Equal kernels are one: found by their canonical text. */
 static int share_kernel(Prog *p, Kernel *k) {
   const char *text = kern_canonical(p->arena, k);
@@ -85,6 +91,7 @@ void kb_launch(KBuild *b, double flop, uint64_t guard) {
   x->kernel = p->kernel[x->kernel_id];
   x->buf = ARENA_ARRAY(p->arena, b->nbuf, PBuf *);
   x->at = ARENA_ARRAY(p->arena, b->nbuf, int64_t);
+  x->stream = streams(p->arena, b->k);
   for (int i = 0; i < b->nbuf; i++) {
     x->buf[i] = b->bound[i].buf;
     x->at[i] = b->bound[i].at;

@@ -106,10 +106,18 @@ static const KExpr *lower_STEP(KBuild *b, const Node *n, const Ix *const *idx) {
   return kexpr_step(mem(b), n->at.name);
 }
 
+/* The kernel's number of the stream. */
+static int stream(KBuild *b, uint64_t value) {
+  for (int i = 0; i < b->k->nstream; i++)
+    if (b->k->stream[i].value == value) return i;
+  return kern_stream(b->k, "draw", value);
+}
+
 static const KExpr *lower_RANDOM(KBuild *b, const Node *n, const Ix *const *idx) {
+  if (b->dry) return kexpr_const(mem(b), DT_F32, 0);
   const Ix *element = flat(b, n, idx);
   kb_note(b, element);
-  return kexpr_random(mem(b), n->at.stream, element);
+  return kexpr_random(b->k, stream(b, n->at.stream), element);
 }
 
 static const KExpr *lower_INPUT(KBuild *b, const Node *n, const Ix *const *idx) {

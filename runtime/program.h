@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#define TESS_ABI 1
+#define TESS_ABI 2
 
 enum { TESS_MAX_RANK = 8, TESS_MAX_SETTINGS = 24 };
 
@@ -79,9 +79,9 @@ typedef enum TessEntryKind {
   TESS_ENTRIES
 } TessEntryKind;
 
-/* Runs tasks [task, end) of a kernel. `buf` are its buffers in order; `scratch` is the calling thread's own.
- */
-typedef void TessKernel(void *const *buf, const TessStep *step, char *scratch, int64_t task, int64_t end);
+/* Runs tasks [task, end) of a kernel. `arg` are its arguments, a word each: the addresses of its buffers in
+ * order, then the numbers of its random streams. `scratch` is the calling thread's own. */
+typedef void TessKernel(void *const *arg, const TessStep *step, char *scratch, int64_t task, int64_t end);
 
 /* What one launch of an entry is, for tracing and for finding the first bad value. */
 typedef struct TessLaunch {
@@ -99,7 +99,7 @@ typedef struct TessRun TessRun; /* the runtime's own: threads, scratch, hooks */
 /* Called by entries, in launch order. Splits [0, tasks) statically over the threads (thread t of T gets
  * [tasks*t/T, tasks*(t+1)/T)), waits for all. Does nothing when guard is not 0 and all its bits are set in
  * step->supplied. */
-void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg, const TessStep *step,
                  int64_t tasks, uint64_t guard);
 
 typedef void TessEntryFn(TessRun *run, char *arena, const TessStep *step);

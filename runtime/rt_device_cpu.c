@@ -23,7 +23,7 @@ void rt_send(const RtSession *s, const TessTensor *t) {
   (void)t;
 }
 
-void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg, const TessStep *step,
                  int64_t tasks, uint64_t guard) {
-  rt_pool_launch(run, id, kernel, buf, step, tasks, guard);
+  rt_pool_launch(run, id, kernel, arg, step, tasks, guard);
 }

@@ -54,7 +54,7 @@ static void change(atomic_uint *word, unsigned value, atomic_bool *flag) {
 
 static void run_share(TessRun *run, int t) {
   int64_t from = run->tasks * t / run->parts, to = run->tasks * (t + 1) / run->parts;
-  run->kernel(run->buf, run->step, run->scratch + run->stride * (size_t)t, from, to);
+  run->kernel(run->arg, run->step, run->scratch + run->stride * (size_t)t, from, to);
 }
 
 static void *work(void *arg) {
@@ -125,11 +125,11 @@ static void launch(TessRun *run) {
   }
 }
 
-void rt_pool_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+void rt_pool_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg, const TessStep *step,
                     int64_t tasks, uint64_t guard) {
   if (run->stop || tasks <= 0 || (guard && (step->supplied & guard) == guard)) return;
   run->kernel = kernel;
-  run->buf = buf;
+  run->arg = arg;
   run->step = step;
   run->tasks = tasks;
   run->parts = tasks < run->threads ? (int)tasks : run->threads;

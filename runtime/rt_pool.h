@@ -26,7 +26,7 @@ struct TessRun {
   bool stop;
   /* The job in hand; workers read it after they were posted. */
   TessKernel *kernel;
-  void *const *buf;
+  void *const *arg;
   const TessStep *step;
   int64_t tasks;
   int parts;
@@ -39,7 +39,7 @@ enum { RT_STACK = 256 * 1024 }; /* bytes of a worker's stack */
 bool rt_pool_start(TessRun *run, int threads, char *scratch, size_t stride);
 void rt_pool_stop(TessRun *run);
 /* tess_launch on the threads. */
-void rt_pool_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+void rt_pool_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg, const TessStep *step,
                     int64_t tasks, uint64_t guard);
 
 #endif

@@ -56,8 +56,9 @@ void cpu_case_close(CpuCase *c) {
 }
 
 void cpu_case_run(CpuCase *c, void **buf, int64_t by) {
+  void **arg = cpu_arguments(c->arena, c->k, buf, NULL);
   for (int64_t end = c->tasks; end > 0; end -= by)
-    c->fn(buf, &c->step, c->scratch, end > by ? end - by : 0, end);
+    c->fn(arg, &c->step, c->scratch, end > by ? end - by : 0, end);
 }
 
 int64_t cpu_case_span(const KBuf *b) {
@@ -161,7 +162,7 @@ static void check_on(const char *text, const char *target, bool red_zones, doubl
   cpu_case_run(&c, one, c.tasks);
   cpu_case_run(&c, many, 1);
   ck_assert_msg(same_bits(c.k, one, many), "%s: tasks reach the bits", c.k->name);
-  KStepEnv env = {c.step.seed, c.step.step, c.step.micro, scalar, &c.step};
+  KStepEnv env = {c.step.seed, c.step.step, c.step.micro, scalar, &c.step, NULL};
   kern_interp(c.k, buf, &env, false);
   compare(&c, one, buf, tolerance);
   cpu_case_close(&c);

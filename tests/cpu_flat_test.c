@@ -160,11 +160,11 @@ END_TEST
 START_TEST(random_streams) {
   for (int n = 0; n < ODD; n++) {
     char text[512];
-    snprintf(
-        text, sizeof text,
-        "compute f { axis i:9 j:%d\n out y[9, %d] : f32\n v[i, j] = random(12345678901234567890, j * 9 + i)\n"
-        " store v[i, j] -> y[i, j] }\nplan f cpu flat { }\n",
-        odd[n], odd[n]);
+    snprintf(text, sizeof text,
+             "compute f { axis i:9 j:%d\n out y[9, %d] : f32\n stream d = 12345678901234567890\n"
+             " v[i, j] = random(d, j * 9 + i)\n"
+             " store v[i, j] -> y[i, j] }\nplan f cpu flat { }\n",
+             odd[n], odd[n]);
     CpuCase c = cpu_case_open(text, "native", false);
     float *y = malloc(sizeof *y * 9 * (size_t)odd[n]);
     cpu_case_run(&c, (void *[]){y}, 1);

@@ -32,10 +32,10 @@ static Source *text_source(Arena *a, const char *text) {
 
 static void check_image(Arena *a, const CudaImage *image, const Source *text, const KernList *list,
                         const CudaLaunch *launch) {
-  int *nbuf = ARENA_ARRAY(a, list->n, int);
+  int *nparam = ARENA_ARRAY(a, list->n, int);
   CudaCode *code;
-  for (int i = 0; i < list->n; i++) nbuf[i] = list->k[i]->nbuf;
-  ck_assert(cuda_check(a, image, text, list->n, launch, nbuf));
+  for (int i = 0; i < list->n; i++) nparam[i] = cuda_params(list->k[i]);
+  ck_assert(cuda_check(a, image, text, list->n, launch, nparam));
   int n = cuda_cubin(a, image->bytes, image->size, &code);
   ck_assert_int_eq(n, list->n);
   for (int i = 0; i < n; i++)
@@ -118,11 +118,11 @@ START_TEST(wrong_parameters_are_refused) {
   ck_assert(cuda_compile(a, text, "sm_80", &image));
   CudaLaunch launch = {.name = "k_f", .grid = 1, .block = 32};
   FILE *f = catch_messages();
-  ck_assert(!cuda_check(a, &image, text, 1, &launch, (int[]){1}));
+  ck_assert(!cuda_check(a, &image, text, 1, &launch, (int[]){2}));
   launch.name = "k_g";
-  ck_assert(!cuda_check(a, &image, text, 1, &launch, (int[]){1}));
+  ck_assert(!cuda_check(a, &image, text, 1, &launch, (int[]){2}));
   release_messages(f);
-  ck_assert_ptr_nonnull(strstr(messages, "takes 2 parameters in 12 bytes; the launcher packs 2 pointers"));
+  ck_assert_ptr_nonnull(strstr(messages, "takes 2 parameters in 12 bytes; the launcher packs 2 of 8 bytes"));
   ck_assert_ptr_nonnull(strstr(messages, "k_g is not in the cubin"));
   free(messages);
   arena_free(a);
@@ -136,7 +136,7 @@ START_TEST(promised_tensor_cores_are_asked_for) {
   ck_assert(cuda_compile(a, text, "sm_90a", &image));
   CudaLaunch launch = {.name = "k_f", .grid = 1, .block = 32, .mma = true};
   FILE *f = catch_messages();
-  ck_assert(!cuda_check(a, &image, text, 1, &launch, (int[]){1}));
+  ck_assert(!cuda_check(a, &image, text, 1, &launch, (int[]){2}));
   release_messages(f);
   ck_assert_ptr_nonnull(strstr(messages, "no tensor-core instruction"));
   free(messages);

@@ -1,5 +1,6 @@
 /* Whole programs for CUDA: built by the driver, run unmodified on the stand-in for the CUDA driver. */
 #include <check.h>
+#include <math.h>
 
 #include "rt_run.h"
 
@@ -80,6 +81,41 @@ START_TEST(same_bits_in_any_order) {
   OK(RUN "./p eval --data . --init c --json");
   PRINTS("\"images\":12");
   OK(RUN "./p bench --steps 1 --profile");
+}
+END_TEST
+
+/* The floats after a safetensors file's header. */
+static float *floats_of(const char *name, size_t *n) {
+  char path[600];
+  uint64_t header = 0;
+  snprintf(path, sizeof path, "%s/%s", run_dir, name);
+  FILE *f = fopen(path, "rb");
+  ck_assert_ptr_nonnull(f);
+  ck_assert_uint_eq(fread(&header, sizeof header, 1, f), 1);
+  fseek(f, 0, SEEK_END);
+  *n = ((size_t)ftell(f) - 8 - header) / sizeof(float);
+  ck_assert_uint_lt(*n, 1 << 24);
+  float *v = malloc(*n * sizeof *v);
+  fseek(f, (long)(8 + header), SEEK_SET);
+  ck_assert_uint_eq(fread(v, sizeof *v, *n, f), *n);
+  fclose(f);
+  return v;
+}
+
+/* Each weight starts with draws of its own stream, as on the CPU. */
+START_TEST(weights_start_as_on_the_cpu) {
+  size_t n, m;
+  OK(SMALL_VIT);
+  OK("./p train --data " FASHION " --limit 8 --steps 1 --lr 0 --checkpoint cpu");
+  small_vit();
+  OK(RUN "./p train --data " FASHION " --limit 8 --steps 1 --lr 0 --checkpoint gpu");
+  float *cpu = floats_of("cpu", &n), *gpu = floats_of("gpu", &m);
+  ck_assert_uint_eq(n, m);
+  for (size_t i = 0; i < n; i++)
+    ck_assert_msg(fabsf(cpu[i] - gpu[i]) <= 1e-4f, "element %zu: %g, expected %g", i, (double)gpu[i],
+                  (double)cpu[i]);
+  free(cpu);
+  free(gpu);
 }
 END_TEST
 
@@ -169,6 +205,7 @@ int main(void) {
   tcase_add_test(t, clip_replays_on_hopper);
   tcase_add_test(t, finetune_replays_in_reverse);
   tcase_add_test(t, same_bits_in_any_order);
+  tcase_add_test(t, weights_start_as_on_the_cpu);
   tcase_add_test(t, missing_driver_is_named);
   tcase_add_test(t, other_devices_are_refused);
   tcase_add_test(t, failing_calls_are_reported);

@@ -54,11 +54,11 @@ static void show_entries(const TessProgram *p) {
     }
 }
 
-void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg, const TessStep *step,
                  int64_t tasks, uint64_t guard) {
   int skipped = guard && (step->supplied & guard) == guard;
   printf("run %u tasks %" PRId64 " guard %" PRIu64 "%s\n", id, tasks, guard, skipped ? " skipped" : "");
-  if (!skipped) kernel(buf, step, run->scratch, 0, tasks);
+  if (!skipped) kernel(arg, step, run->scratch, 0, tasks);
 }
 
 static char *zeroed(uint64_t size) {

@@ -186,13 +186,20 @@ static double field(void *ctx, const char *name) {
 
 START_TEST(step_block_and_random_streams) {
   KCase *c = open_case("compute f { axis i:3 j:4\n out y[3, 4] : f32\n"
-                       " v[i, j] = step(lr) * random(0x8000000000000005, 4*i + j) + random(6, 4*i + j)\n"
+                       " stream a = 0x8000000000000005\n stream b = 6\n"
+                       " v[i, j] = step(lr) * random(a, 4*i + j) + random(b, 4*i + j)\n"
                        " store v[i, j] -> y[i, j] }");
   double lr = 0.25, want[12];
   c->env = (KStepEnv){.seed = 11, .step = 3, .micro = 2, .scalar = field, .ctx = &lr};
   for (uint32_t i = 0; i < 12; i++)
     want[i] = lr * (double)random_uniform(random_key(11, 0x8000000000000005u, 3, 2), i) +
               (double)random_uniform(random_key(11, 6, 3, 2), i);
+  kcase_run(c, single);
+  kcase_expect(c, "y", want, 1e-15);
+  c->env.stream = (uint64_t[]){6, 0x8000000000000005};
+  for (uint32_t i = 0; i < 12; i++)
+    want[i] = lr * (double)random_uniform(random_key(11, 6, 3, 2), i) +
+              (double)random_uniform(random_key(11, 0x8000000000000005u, 3, 2), i);
   kcase_run(c, single);
   kcase_expect(c, "y", want, 1e-15);
   kcase_free(c);

@@ -61,7 +61,8 @@ static Kernel *build(void) {
   const KExpr *sum = kexpr_value(k, s, (const Ix *[]){im, in});
   const KExpr *less =
       kexpr_elt(arena, E_LT, kexpr_index(arena, DT_I32, in), kexpr_const(arena, DT_I32, 5), NULL);
-  const KExpr *draw = kexpr_random(arena, 0x9e3779b97f4a7c15u, ix_add(arena, ix_scale(arena, im, 6), in));
+  int stream = kern_stream(k, "w", 0x9e3779b97f4a7c15u);
+  const KExpr *draw = kexpr_random(k, stream, ix_add(arena, ix_scale(arena, im, 6), in));
   const KExpr *tail = kexpr_elt(arena, E_ADD, kexpr_step(arena, "lr"), draw, NULL);
   int v = kern_val(k, "s", DT_F32, 2, (int[]){m, n}, KR_NONE, 0, NULL,
                    kexpr_elt(arena, E_SELECT, less, sum, tail));
@@ -83,8 +84,9 @@ static const char built[] =
     "  in blocks_3_x[8, 4] : f32\n"
     "  in w[6, 4] : bf16 strides [1, 6]\n"
     "  out y[8, 6] : f32\n"
+    "  stream w_2 = 0x9e3779b97f4a7c15\n"
     "  s[m, n] = sum(k:  .. (m/2) + 1) blocks_3_x[m, k] * cast(f32, w[n, k]) @ \"models/digpt.tess\":41:9\n"
-    "  s_2[m, n] = select(index(i32, n) < i32(5), s[m, n], step(lr) + random(0x9e3779b97f4a7c15, 6*m + n))"
+    "  s_2[m, n] = select(index(i32, n) < i32(5), s[m, n], step(lr) + random(w_2, 6*m + n))"
     " @ \"lib/nn.tess\":12:3\n"
     "  store s_2[m, n] -> y[m, n]\n"
     "}\n"
@@ -201,6 +203,18 @@ START_TEST(equal_kernels_have_one_canonical_text) {
 }
 END_TEST
 
+/* Which streams a kernel draws from is the launch's affair; whether two draws are of one stream is not. */
+START_TEST(kernels_of_other_streams_have_one_canonical_text) {
+#define DRAWS(streams, second)                                                                               \
+  "compute f { axis i:4\n out y[4] : f32\n" streams " v[i] = random(a, i) + random(" second ", i)\n"         \
+  " store v[i] -> y[i] }"
+  const char *text = kern_canonical(arena, parsed(DRAWS("stream a = 1\n stream b = 2\n", "b")));
+  ck_assert_str_eq(text, kern_canonical(arena, parsed(DRAWS("stream a = 7\n stream b = 0xf\n", "b"))));
+  ck_assert_str_ne(text, kern_canonical(arena, parsed(DRAWS("stream a = 1\n stream b = 2\n", "a"))));
+#undef DRAWS
+}
+END_TEST
+
 typedef struct Wrong {
   const char *text;
   const char *want; /* how the messages begin */
@@ -247,11 +261,16 @@ static const Wrong wrong[] = {
     {BODY("v[i] = 1 +"), "k.kern:6:1: error: found '}', expected an expression"},
     {BODY("v[i] = x"), "k.kern:6:1: error: found '}', expected '['"},
     {BODY("v[i] = sum(i x[i]"), "k.kern:5:16: error: found 'x', expected ')'"},
-    {BODY("v[i] = random(1.5, i)"),
-     "k.kern:5:17: error: found '1.5', expected the number of a random stream"},
+    {BODY("v[i] = random(1.5, i)"), "k.kern:5:17: error: found '1.5', expected a random stream"},
+    {BODY("v[i] = random(d, i)"), "k.kern:5:17: error: no stream is named 'd'"},
+    {BODY("stream x = 1"), "k.kern:5:10: error: 'x' is declared twice"},
+    {BODY("stream d = 1.5"),
+     "k.kern:5:14: error: found '1.5', expected the number of a random stream, below 2^64"},
+    {BODY("stream d = 18446744073709551616"),
+     "k.kern:5:14: error: found '18446744073709551616', expected the number of a random stream"},
     {BODY("store v[i] -> x[i]"), "k.kern:5:9: error: no value is named 'v'"},
     {BODY("outt y[4] : f32"),
-     "k.kern:5:3: error: found 'outt', expected axis, in, out, inout, store, origin"},
+     "k.kern:5:3: error: found 'outt', expected axis, in, out, inout, stream, store, origin"},
     {BODY("v[i] = x[i] $"), "k.kern:5:15: error: found '$', expected a declaration"},
     {BODY("origin \"a"), "k.kern:5:10: error: found '\"a', expected a string"},
     {"compute f { axis i:2 }\nplan g cpu flat {}", "k.kern:2:6: error: no kernel is named 'g'; expected f"},
@@ -367,6 +386,7 @@ int main(void) {
   tcase_add_loop_test(t, expressions_print_as_written, 0, COUNT(expressions));
   tcase_add_test(t, reductions_and_declarations_print_as_written);
   tcase_add_test(t, equal_kernels_have_one_canonical_text);
+  tcase_add_test(t, kernels_of_other_streams_have_one_canonical_text);
   tcase_add_loop_test(t, errors_have_a_place_and_an_expectation, 0, COUNT(wrong));
   tcase_add_test(t, several_errors_in_one_run);
   tcase_add_test(t, simplified_indices_parse_back_unchanged);

@@ -13,6 +13,7 @@ typedef struct Broken {
 
 #define KERNEL(body) "compute f {\n axis i:4 j:6\n in x[4, 6] : f32\n out y[4, 6] : f32\n" body "\n}\n"
 #define GOOD KERNEL(" v[i, j] = x[i, j] * 2\n store v[i, j] -> y[i, j]")
+#define DRAWN KERNEL(" stream d = 3\n v[i, j] = random(d, 6*i + j)\n store v[i, j] -> y[i, j]")
 #define STORED KERNEL(" in t[4] : i32 below 4\n v[i, j] = x[t[i], j] * 2\n store v[i, j] -> y[i, j]")
 
 static void extent_0(Kernel *k) {
@@ -74,6 +75,16 @@ static void no_buffer(Kernel *k) {
   k->val[0].expr = e;
 }
 
+static void no_stream(Kernel *k) {
+  KExpr *e = arena_copy(k->arena, k->val[0].expr, sizeof(KExpr));
+  e->ref = 1;
+  k->val[0].expr = e;
+}
+
+static void stream_named_as_a_buffer(Kernel *k) {
+  k->stream[0].name = "y";
+}
+
 static void reduces_without_axes(Kernel *k) {
   k->val[0].reduce = KR_SUM;
 }
@@ -106,7 +117,7 @@ static const Broken broken[] = {
     {"K1: axis 'i' has the extent 0, expected 1 .. 2^40", GOOD, extent_0},
     {"K1: two axes are named 'i'", GOOD, same_axes},
     {"K1: axis 'inf' has no proper name", GOOD, axis_named_inf},
-    {"K2: two buffers or values are named 'x'", GOOD, same_names},
+    {"K2: two buffers, streams or values are named 'x'", GOOD, same_names},
     {"K2: 'blocks.3' is not a proper name", GOOD, name_with_dot},
     {"K3: buffer 'x' has an extent below 1", GOOD, dim_0},
     {"K3: buffer 'x' has the stride -1, expected 0 .. 2^48", GOOD, stride_negative},
@@ -192,6 +203,8 @@ static const Broken broken[] = {
     {"K20: two plans for cpu", GOOD "plan f cpu flat { }\nplan f cpu flat { }", NULL},
     {"K21: the flat skeleton has no role 'k'", GOOD "plan f cpu flat { role k: j; }", NULL},
     {"K21: the rows skeleton needs the role 'row'", PLANNED("plan f cpu rows { role outer: i; }"), NULL},
+    {"K19: 'v' draws from stream 1 of 1", DRAWN, no_stream},
+    {"K2: two buffers, streams or values are named 'y'", DRAWN, stream_named_as_a_buffer},
     {"K22: axis 'i' has two roles", PLANNED("plan f cpu rows { role outer: i; role row: j, i; }"), NULL},
     {"K22: role 'lane' has 2 axes, expected 1", GOOD "plan f cpu flat { role lane: i, j; }", NULL},
     {"K22: role 'lane' has axis 20 of 2", FLAT_PLAN, role_without_axis},

@@ -17,8 +17,8 @@ static unsigned char *manifest(size_t *size) {
   manifest_kernel(m, &(ManifestKernel){"fc1_3", "digpt.tess:41", "compute \"x\" {\n}\n", origin, 1, 640});
   manifest_entry(m, "init");
   manifest_entry(m, "micro");
-  manifest_launch(
-      m, &(ManifestLaunch){0, "blocks.0.mlp.fc1", "digpt.tess:41", 7, 3e6, 4.5e6, 2, (int32_t[]){0, 0}});
+  manifest_launch(m, &(ManifestLaunch){0, "blocks.0.mlp.fc1", "digpt.tess:41", 7, 3e6, 4.5e6, 2,
+                                       (int32_t[]){0, 0}, 1, (uint64_t[]){0xfedcba9876543210u}});
   manifest_buffer(m, &(ManifestBuffer){"hidden", "f32", 128, 60, "launches", "micro", 3, 9});
   ManifestHead head = {"pretrain", "digpt.tess", "tessera 0", "f00d", "avx2", 64,
                        2,          1 << 22,      1 << 21,     640,    8};
@@ -66,7 +66,8 @@ START_TEST(json_is_json) {
   FILE *f = popen("python3 -c 'import json, sys; m = json.load(sys.stdin); "
                   "assert m[\"version\"] == 1 and m[\"states\"][0][\"dim\"] == [3, 5]; "
                   "assert m[\"kernels\"][0][\"text\"] == \"compute \\\"x\\\" {\\n}\\n\"; "
-                  "assert m[\"entries\"][1][\"launches\"][0][\"flop\"] == 3e6'",
+                  "assert m[\"entries\"][1][\"launches\"][0][\"flop\"] == 3e6; "
+                  "assert m[\"entries\"][1][\"launches\"][0][\"stream\"] == [0xfedcba9876543210]'",
                   "w");
   ck_assert_ptr_nonnull(f);
   fputs(text, f);

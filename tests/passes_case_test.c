@@ -302,6 +302,29 @@ START_TEST(first_value_is_assigned) {
 }
 END_TEST
 
+static const char two_draws[] = "graph \"t\"\n"
+                                "state s0 param \"a\" : f32[40] init %0\n"
+                                "state s1 param \"b\" : f32[40] init %1\n"
+                                "%0 = random 0x1 : f32[40]\n"
+                                "%1 = random 0x8000000000000002 : f32[40]\n"
+                                "entry init\n";
+
+START_TEST(kernels_of_other_streams_are_one) {
+  Arena *a = arena_new();
+  Graph *g = graph_parse(a, diag_source(a, "case", two_draws, strlen(two_draws)));
+  const Prog *p = passes_run(a, g, &(PassOptions){.target = "cpu"});
+  const PEntry *e = &p->entry[EN_INIT];
+  ck_assert_int_eq(p->nkernel, 1);
+  ck_assert_int_eq(e->nlaunch, 2);
+  for (int i = 0; i < 2; i++) {
+    bool first = p->state[0].buf == e->launch[i].buf[0];
+    ck_assert_uint_eq(e->launch[i].stream[0], first ? 1 : 0x8000000000000002u);
+  }
+  arena_free(a);
+  check_supplied(two_draws, EN_INIT, NULL);
+}
+END_TEST
+
 /* Sums. */
 
 START_TEST(sum_beside_a_contraction_that_permutes_its_rows) {
@@ -432,6 +455,7 @@ int main(void) {
   tcase_add_test(t, supplied_sum_beside_a_contraction);
   tcase_add_test(t, supplied_contraction_beside_a_sum);
   tcase_add_test(t, first_value_is_assigned);
+  tcase_add_test(t, kernels_of_other_streams_are_one);
   tcase_add_test(t, sum_beside_a_contraction_that_permutes_its_rows);
   tcase_add_test(t, scatter_in_partials);
   tcase_add_test(t, gather_summed_in_uneven_partials);

@@ -24,7 +24,9 @@ static inline void prog_interp(const Prog *p, char *arena, EntryKind e, const KS
     void *buf[256];
     if (l->guard && (l->guard & supplied) == l->guard) continue;
     for (int b = 0; b < l->kernel->nbuf; b++) buf[b] = arena + l->buf[b]->offset + l->at[b];
-    kern_interp(l->kernel, buf, env, false);
+    KStepEnv of_launch = *env;
+    of_launch.stream = l->stream;
+    kern_interp(l->kernel, buf, &of_launch, false);
   }
 }
 

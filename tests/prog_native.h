@@ -32,6 +32,7 @@ static inline void native_close(Native *n) {
 
 static inline void native_launch(const Native *n, const PLaunch *l, char *arena, const TessStep *step) {
   void *buf[256], *f = cpu_module_jit(n->module, l->kernel->name);
+  Arena *a = arena_new();
   const KPlan *plan = kern_plan_for(l->kernel, "cpu");
   int64_t tasks = cpu_tasks(l->kernel, plan), bytes = cpu_scratch(l->kernel, plan, n->target) + 64;
   TessKernel *run;
@@ -39,9 +40,11 @@ static inline void native_launch(const Native *n, const PLaunch *l, char *arena,
   memcpy(&run, &f, sizeof run);
   char *scratch = aligned_alloc(64, (size_t)bytes / 64 * 64);
   for (int b = 0; b < l->kernel->nbuf; b++) buf[b] = arena + l->buf[b]->offset + l->at[b];
-  run(buf, step, scratch, tasks / 2, tasks);
-  run(buf, step, scratch, 0, tasks / 2);
+  void **arg = cpu_arguments(a, l->kernel, buf, l->stream);
+  run(arg, step, scratch, tasks / 2, tasks);
+  run(arg, step, scratch, 0, tasks / 2);
   free(scratch);
+  arena_free(a);
 }
 
 static inline void native_entry(const Native *n, char *arena, EntryKind e, const TessStep *step) {

@@ -37,6 +37,7 @@ static int by_value(const void *a, const void *b) {
 /* The first run, whose outputs are compared; then the median of the runs that fit in the time. */
 static double run_ours(Trial *t, TessKernel *fn, const Options *o, double *apart) {
   TessStep step = trial_step();
+  void **arg = cpu_arguments(t->arena, t->kernel, t->ours, NULL);
   const KPlan *plan = kern_plan_for(t->kernel, "cpu");
   int64_t tasks = cpu_tasks(t->kernel, plan), bytes = cpu_scratch(t->kernel, plan, o->cpu);
   char *scratch = aligned_alloc(64, ((size_t)bytes + 127) / 64 * 64);
@@ -45,7 +46,7 @@ static double run_ours(Trial *t, TessKernel *fn, const Options *o, double *apart
   if (!scratch) ice("out of memory: %lld bytes", (long long)bytes);
   do {
     double before = now();
-    fn(t->ours, &step, scratch, 0, tasks);
+    fn(arg, &step, scratch, 0, tasks);
     sample[n++] = now() - before;
     if (n == 1 && o->check) *apart = trial_distance(t);
   } while (n < MOST_TIMED && now() - start < o->seconds);

@@ -151,21 +151,22 @@ void rt_send(const RtSession *s, const TessTensor *t) {
   wait();
 }
 
-static void start(const TessCudaKernel *k, void *const *buf) {
+static void start(const TessCudaKernel *k, void *const *arg) {
   void *args[MAX_PARAMS];
-  for (uint32_t i = 0; i < k->nbuf; i++) args[i] = (void *)(uintptr_t)&buf[i];
+  for (uint32_t i = 0; i < k->nbuf; i++) args[i] = (void *)(uintptr_t)&arg[i];
   args[k->nbuf] = &gpu.step;
+  for (uint32_t i = k->nbuf; i < k->nbuf + k->nstream; i++) args[i + 1] = (void *)(uintptr_t)&arg[i];
   must(gpu.cu.launch(gpu.function[k->index], (unsigned)k->grid, 1, 1, k->block, 1, 1, k->shared, gpu.stream,
                      args, NULL),
        k->name);
 }
 
-void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *buf, const TessStep *step,
+void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg, const TessStep *step,
                  int64_t tasks, uint64_t guard) {
   if (run->stop || tasks <= 0 || (guard && (step->supplied & guard) == guard)) return;
   if (run->hook) wait();
   double from = run->hook ? rt_now() : 0;
-  start((const TessCudaKernel *)(uintptr_t)kernel, buf);
+  start((const TessCudaKernel *)(uintptr_t)kernel, arg);
   if (!run->hook) return;
   wait();
   run->hook->after(run->hook->ctx, run, id, rt_now() - from);

@@ -9,7 +9,7 @@
 #include "tests/cuda/data.h"
 #include "tests/cuda/side.h"
 
-enum { MAX_BUFS = 64 };
+enum { MAX_PARAMS = 64 };
 
 static bool complain(const Kernel *k, const char *what) {
   fprintf(stderr, "%s: %s\n", k->name, what);
@@ -18,11 +18,10 @@ static bool complain(const Kernel *k, const char *what) {
 
 static void run(const Kernel *k, const CudaLaunch *l, ShimRun *kernel, void **bufs, const TessStep *step,
                 ShimOrder order) {
-  void *pointer[MAX_BUFS + 1], *args[MAX_BUFS + 1];
-  for (int i = 0; i <= k->nbuf; i++) {
-    pointer[i] = i < k->nbuf ? bufs[i] : (void *)(uintptr_t)step;
-    args[i] = &pointer[i];
-  }
+  void *args[MAX_PARAMS], *block = (void *)(uintptr_t)step;
+  for (int i = 0; i < k->nbuf; i++) args[i] = &bufs[i];
+  args[k->nbuf] = &block;
+  for (int i = 0; i < k->nstream; i++) args[k->nbuf + 1 + i] = (void *)(uintptr_t)&k->stream[i].value;
   ShimLaunch s = {l->grid, l->block, (size_t)l->shared, order, 7};
   kernel(&s, args);
 }
@@ -56,7 +55,8 @@ static bool compare(Arena *a, const Kernel *k, const CudaLaunch *l, ShimRun *ker
 
 static bool emit(CudaUnit *u, const KernList *list) {
   for (int i = 0; i < list->n; i++)
-    if (!kern_verify(list->k[i]) || list->k[i]->nbuf > MAX_BUFS || !cuda_unit_add(u, list->k[i], true))
+    if (!kern_verify(list->k[i]) || cuda_params(list->k[i]) > MAX_PARAMS ||
+        !cuda_unit_add(u, list->k[i], true))
       return complain(list->k[i], "can't be emitted");
   return true;
 }

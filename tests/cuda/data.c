@@ -60,7 +60,8 @@ static double field(void *ctx, const char *name) {
 }
 
 KStepEnv data_env(const DataStep *step) {
-  return (KStepEnv){step->block.seed, step->block.step, step->block.micro, field, (void *)(uintptr_t)step};
+  return (KStepEnv){
+      step->block.seed, step->block.step, step->block.micro, field, (void *)(uintptr_t)step, NULL};
 }
 
 static int64_t elements(const KBuf *b) {

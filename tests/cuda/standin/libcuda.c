@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #include "codegen/cuda.h"
+#include "runtime/program.h"
 #include "tests/cuda/launch.h"
 
 /* cuda.h's numbers. */
@@ -393,14 +394,22 @@ int cuStreamDestroy_v2(Stream *stream) {
   return SUCCESS;
 }
 
-/* Whether each parameter is a device address. */
+static int is_step_block(uint64_t pointer) {
+  for (int i = 0; i < MAX_BLOCKS; i++)
+    if (pointer && (uint64_t)(uintptr_t)standin.block[i].device == pointer)
+      return standin.block[i].bytes == sizeof(TessStep);
+  return 0;
+}
+
+/* Each parameter up to the step block's must be a device address; those that follow it are numbers. */
 static int take_params(Work *w, const CudaCode *code, void **args) {
   if (code->nparam > MAX_PARAMS) return NOT_SUPPORTED;
-  for (int i = 0; i < code->nparam; i++) {
-    uint64_t pointer;
-    if (code->param_size[i] != 8) return refuse(NOT_SUPPORTED, "a parameter that is no pointer");
-    memcpy(&pointer, args[i], 8);
-    void *at = behind(pointer, 1);
+  for (int i = 0, numbers = 0; i < code->nparam; i++) {
+    if (code->param_size[i] != 8) return refuse(NOT_SUPPORTED, "a parameter that is not of 8 bytes");
+    memcpy(&w->param[i], args[i], 8);
+    if (numbers) continue;
+    numbers = is_step_block(w->param[i]);
+    void *at = behind(w->param[i], 1);
     if (!at) return refuse(INVALID_VALUE, "a parameter that is no address of device memory");
     w->param[i] = (uint64_t)(uintptr_t)at;
   }
