@@ -1,4 +1,5 @@
 /* Reductions and scatters: sums or maxima over rows of terms, perhaps in partials and a combination. */
+#include "ir/kern_name.h"
 #include "passes/kbuild.h"
 
 static const char *const outer[] = {"outer", NULL}, *const part[] = {"part", "outer", NULL};
@@ -44,6 +45,11 @@ static int define_whole(KBuild *b, const Node *n) {
   return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kb_reduce(n), "row", term(b, n));
 }
 
+/* Partials are of the type that the reduction accumulates in: rounding each would lose what the sum keeps. */
+static DType partial_type(const Node *n) {
+  return kern_acc(kb_reduce(n), n->dtype);
+}
+
 /* Where the partials of each of the group's reductions are. */
 typedef struct Partials {
   Sum sum;
@@ -65,29 +71,33 @@ static const Ix **place(KBuild *b, const Sum *s, const char *role) {
 
 static int partial_buf(KBuild *b, const Node *n, bool out) {
   const Partials *p = b->ctx;
-  return kb_buf(b, p->buf[number_of(b->group, n)], 0, n->dtype, p->sum.parts * p->sum.results, out);
+  return kb_buf(b, p->buf[number_of(b->group, n)], 0, partial_type(n), p->sum.parts * p->sum.results, out);
 }
 
 static void partial_body(KBuild *b) {
   const Partials *p = b->ctx;
   for (int i = 0; i < b->group->ncore; i++) {
     const Node *n = b->group->core[i];
-    int v = kb_value(b, "partial", n->dtype, part, kb_reduce(n), "row", term(b, n));
+    const KExpr *e = kexpr_cast(b->arena, partial_type(n), term(b, n));
+    int v = kb_value(b, "partial", partial_type(n), part, kb_reduce(n), "row", e);
     kern_store(b->k, v, partial_buf(b, n, true), place(b, &p->sum, "part"));
   }
 }
 
 static int define_combined(KBuild *b, const Node *n) {
   const Partials *p = b->ctx;
+  const char *name = n->name ? n->name : "sum";
   const KExpr *e = kexpr_read(b->k, partial_buf(b, n, false), place(b, &p->sum, "row"));
-  return kb_value(b, n->name ? n->name : "sum", n->dtype, outer, kb_reduce(n), "row", e);
+  int v = kb_value(b, name, e->dtype, outer, kb_reduce(n), "row", e);
+  if (e->dtype == n->dtype) return v;
+  return kb_value(b, name, n->dtype, outer, KR_NONE, NULL, kexpr_cast(b->arena, n->dtype, kb_ref(b, v)));
 }
 
 static Partials new_partials(Lower *l, const Group *g) {
   Partials p = {.sum = kb_sum(g->core[0]), .buf = ARENA_ARRAY(l->arena, g->ncore, PBuf *)};
   const char *name = arena_printf(l->arena, "%s.partials", kb_origin(l, g));
   for (int i = 0; i < g->ncore; i++)
-    p.buf[i] = lower_buf(l, name, g->core[i]->dtype, p.sum.parts * p.sum.results, g->core[i]->loc);
+    p.buf[i] = lower_buf(l, name, partial_type(g->core[i]), p.sum.parts * p.sum.results, g->core[i]->loc);
   return p;
 }
 

@@ -368,6 +368,22 @@ START_TEST(gather_summed_in_uneven_partials) {
 }
 END_TEST
 
+/* 11 partials of 32868 ones, of which bf16 would drop 100 each: 361548 ones are 362496 in bf16, not 360448.
+ */
+START_TEST(partials_keep_what_bf16_can_not) {
+  check("graph \"t\"\n"
+        "%0 = random 0x1 : f32[361548]\n"
+        "%1 = elt floor %0 : f32[361548]\n"
+        "%2 = const 1 : f32[361548]\n"
+        "%3 = elt + %1, %2 : f32[361548]\n"
+        "%4 = cast %3 : bf16[361548]\n"
+        "%5 = reduce %4 sum 0 : bf16[]\n"
+        "%6 = cast %5 : f32[]\n"
+        "entry eval\n"
+        "value \"y\" = %6 report\n");
+}
+END_TEST
+
 START_TEST(greatest_integer_in_uneven_partials) {
   check("graph \"t\"\n"
         "%0 = random 0x1 : f32[65539]\n"
@@ -459,6 +475,7 @@ int main(void) {
   tcase_add_test(t, sum_beside_a_contraction_that_permutes_its_rows);
   tcase_add_test(t, scatter_in_partials);
   tcase_add_test(t, gather_summed_in_uneven_partials);
+  tcase_add_test(t, partials_keep_what_bf16_can_not);
   tcase_add_test(t, greatest_integer_in_uneven_partials);
   tcase_add_test(t, two_orders_of_many_dimensions_meet_in_a_contraction);
   tcase_add_test(t, index_is_a_view_that_another_kernel_stores);
