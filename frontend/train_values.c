@@ -50,6 +50,15 @@ static void add_data(Train *t, EntryKind e, const Item *it) {
   v->classes = it->classes;
 }
 
+/* A let that is a state itself, a frozen tensor, has that state's memory: giving the let would overwrite it.
+ */
+static void add_let(Train *t, EntryKind e, const Item *it) {
+  Graph *g = t->ev->graph;
+  if (it->node->op == O_STATE || find_value(&g->entry[e], it->name, it->node)) return;
+  g->loc = it->loc;
+  graph_value(g, e, it->name, it->node, V_SUPPLY);
+}
+
 static bool batch_fits(Train *t, const Item *it) {
   const Shape *s = &it->node->shape;
   if (s->rank > 0 && s->dim[0] == t->ev->graph->batch) return true;
@@ -82,12 +91,7 @@ bool train_values(Train *t, EntryKind e) {
     add_data(t, e, &t->data.v[i]);
     ok = batch_fits(t, &t->data.v[i]) && ok;
   }
-  for (int i = 0; i < t->let.n; i++) {
-    const Item *it = &t->let.v[i];
-    if (!used[it->node->id] || from_params[it->node->id] || find_value(&g->entry[e], it->name, it->node))
-      continue;
-    g->loc = it->loc;
-    graph_value(g, e, it->name, it->node, V_SUPPLY);
-  }
+  for (int i = 0; i < t->let.n; i++)
+    if (used[t->let.v[i].node->id] && !from_params[t->let.v[i].node->id]) add_let(t, e, &t->let.v[i]);
   return few_supplied(t) && ok;
 }

@@ -189,6 +189,13 @@ static void value_fits(const Value *v) {
            type_text(v->node->dtype, &v->node->shape).s);
 }
 
+/* G16: giving a value from outside must not overwrite a state. */
+static void supplied_is_no_state(const Value *v) {
+  if (from_outside(v) && v->node->op == O_STATE)
+    broken(v->loc, 16, "value \"%s\": found the state \"%s\" itself, expected a supplied value apart from it",
+           v->name, v->node->at.state->name);
+}
+
 static bool given(const Entry *e, const Node *input) {
   for (int i = 0; i < e->nvalue; i++)
     if (e->value[i].node == input && from_outside(&e->value[i])) return true;
@@ -244,6 +251,7 @@ static void verify_entry(const Graph *g, int e) {
     value_named(g, e, i);
     supplied_apart(entry, i);
     value_fits(&entry->value[i]);
+    supplied_is_no_state(&entry->value[i]);
   }
   inputs_given(g, e);
 }

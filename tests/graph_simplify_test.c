@@ -36,7 +36,8 @@ static void report_last(RandomGraph *r) {
     char name[16];
     snprintf(name, sizeof name, "y%d", i);
     Node *n = r->pool[r->n - 1 - i];
-    graph_value(r->g, EN_EVAL, name, n, V_REPORT | (i == 1 && n != r->pool[2] ? V_SUPPLY : 0));
+    bool may_be_given = i == 1 && n->op != O_STATE && n != r->pool[2];
+    graph_value(r->g, EN_EVAL, name, n, V_REPORT | (may_be_given ? V_SUPPLY : 0));
   }
 }
 

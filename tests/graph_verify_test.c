@@ -100,6 +100,9 @@ static void loss_of_rank_2(Sound *s) {
 static void input_not_given(Sound *s) {
   graph_value(s->g, EN_EVAL, "z", s->y, V_REPORT);
 }
+static void supplied_state(Sound *s) {
+  graph_value(s->g, EN_MICRO, "weights", s->read, V_SUPPLY);
+}
 static void too_many_supplied(Sound *s) {
   for (int i = 0; i < 64; i++) {
     char name[16];
@@ -145,6 +148,8 @@ static const struct {
     {input_not_given,
      "G14: input \"images\": found no data or supplied value of it in entry eval, expected one"},
     {too_many_supplied, "G15: found 65 values that may be supplied, expected at most 64"},
+    {supplied_state,
+     "G16: value \"weights\": found the state \"p\" itself, expected a supplied value apart from it"},
     {wrong_type, "G28: node %3, contract: found type f32[6, 2], expected f32[5, 2]"},
     {wrong_labels, "G28: node %3, contract: found label 'a' in one operand alone, expected it in the other "
                    "or in the result "

@@ -155,6 +155,33 @@ START_TEST(refused_update) {
 }
 END_TEST
 
+static const Value *value_of(const Graph *g, EntryKind e, const char *name) {
+  for (int i = 0; i < g->entry[e].nvalue; i++)
+    if (strcmp(g->entry[e].value[i].name, name) == 0) return &g->entry[e].value[i];
+  return NULL;
+}
+
+/* What is computed from frozen parameters may be given from outside, but not what is one: it would be
+ * overwritten. */
+START_TEST(frozen_parameters_are_not_supplied) {
+  LangCase *c = lang_open("module held(dim) {\n"
+                          "  param weight [dim] = 1\n"
+                          "  fn stored(x [.., dim]) { return weight }\n"
+                          "}\n"
+                          "train t(batch = 2) {\n"
+                          "  data x f32 [batch, 3] = given()\n"
+                          "  frozen f = held(3)\n"
+                          "  let w = f.stored(x)\n"
+                          "  let scaled = x * w\n"
+                          "  report y = mean(scaled)\n"
+                          "}\n",
+                          0, NULL);
+  ck_assert_ptr_null(value_of(c->graph, EN_EVAL, "w"));
+  ck_assert_ptr_nonnull(value_of(c->graph, EN_EVAL, "scaled"));
+  lang_close(c);
+}
+END_TEST
+
 START_TEST(schedule) {
   LangCase *c = lang_open("import \"lib/nn.tess\"\n"
                           "import \"lib/optim.tess\"\n"
@@ -442,6 +469,7 @@ int main(void) {
   tcase_add_test(c, epsilons_of_the_models);
   tcase_add_test(c, shared_and_fixed_parameters);
   tcase_add_test(c, unused_parameters);
+  tcase_add_test(c, frozen_parameters_are_not_supplied);
   tcase_add_test(c, sizes_and_teachers);
   tcase_add_test(c, foreign_model_learns);
   tcase_add_test(c, examples_of_the_documentation);
