@@ -175,7 +175,7 @@ static void fill_numbers(TessProgram *r, const Prog *p, const HostInfo *info) {
   r->nstate = (uint32_t)p->nstate;
   r->nvalue = (uint32_t)p->nvalue;
   r->nsetting = (uint32_t)p->graph->nsetting;
-  r->finite = p->finite ? p->finite->offset : -1;
+  r->finite = p->finite ? p->finite->offset + p->finite_at : -1;
 }
 
 void host_program(const Prog *p, LLVMModuleRef mod, const HostInfo *info, const LLVMValueRef *entry,

@@ -75,7 +75,8 @@ typedef struct Prog {
   PValue *value;       /* those with V_SUPPLY first: value i is bit i of the step block's `supplied` */
   int64_t arena_bytes; /* of the plan */
   int64_t live_bytes;  /* most bytes live at once: the lower bound */
-  PBuf *finite;        /* the flag of a refused update, or NULL */
+  PBuf *finite;        /* the memory of the flag of a refused update, or NULL */
+  int64_t finite_at;   /* bytes into it */
 } Prog;
 
 #endif

@@ -150,6 +150,8 @@ static Prog *program(void) {
   p->nstate = 1;
   p->value = arena_copy(arena, &(PValue){.value = images, .entry = EN_MICRO, .buf = x}, sizeof(PValue));
   p->nvalue = 1;
+  p->finite = z;
+  p->finite_at = 7;
   host_count_tasks(p);
   return p;
 }
@@ -214,7 +216,7 @@ START_TEST(tables_read_back_as_they_went_in) {
   ck_assert_int_eq(status, 0);
   has(said, "abi 2 pretrain two.tess abc tessera test sse2\n");
   has(said, "batch 3 accumulate 2 arena 320 live 300 scratch ");
-  has(said, " threads 9 finite -1 manifest ");
+  has(said, " threads 9 finite 135 manifest ");
   has(said, "state w module student slot \"\" kind 0 alias old.w older.w type 0 [3 2] at 144 count 6\n");
   has(said,
       "value images flags 5 entry 2 data \"image\" shift 2 flip 0.5 classes 0 type 0 [6] at 64 count 6\n");

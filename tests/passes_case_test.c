@@ -302,6 +302,22 @@ START_TEST(first_value_is_assigned) {
 }
 END_TEST
 
+START_TEST(flag_of_a_refused_update_is_a_member) {
+  static const char text[] = "graph \"t\" finite s1\n"
+                             "state s0 group \"g\" : bool[7]\n"
+                             "state s1 temp \"ok\" : bool[] group s0 at 5 init %0\n"
+                             "%0 = const true : bool[]\n"
+                             "entry init\n";
+  Arena *a = arena_new();
+  Graph *g = graph_parse(a, diag_source(a, "case", text, strlen(text)));
+  const Prog *p = passes_run(a, g, &(PassOptions){.target = "cpu"});
+  ck_assert_ptr_eq(p->finite, p->state[0].buf);
+  ck_assert_int_eq(p->finite_at, 5);
+  ck_assert_int_eq(p->state[0].at, 5);
+  arena_free(a);
+}
+END_TEST
+
 static const char two_draws[] = "graph \"t\"\n"
                                 "state s0 param \"a\" : f32[40] init %0\n"
                                 "state s1 param \"b\" : f32[40] init %1\n"
@@ -471,6 +487,7 @@ int main(void) {
   tcase_add_test(t, supplied_sum_beside_a_contraction);
   tcase_add_test(t, supplied_contraction_beside_a_sum);
   tcase_add_test(t, first_value_is_assigned);
+  tcase_add_test(t, flag_of_a_refused_update_is_a_member);
   tcase_add_test(t, kernels_of_other_streams_are_one);
   tcase_add_test(t, sum_beside_a_contraction_that_permutes_its_rows);
   tcase_add_test(t, scatter_in_partials);
