@@ -38,10 +38,12 @@ const char *cuda_round(CudaFn *f, DType t, const char *value) {
   return value;
 }
 
-/* Floats become integers by dropping the fraction, held to the type's range. */
-static const char *to_whole(CudaFn *f, DType to, const char *value) {
-  if (to == DT_U64) return arena_printf(f->a, "(unsigned long long)%s", value);
-  return arena_printf(f->a, "f32_to_%s(%s)", dtype_name(to), value);
+/* Floats become integers by dropping the fraction; what does not fit becomes the nearest that does. */
+static const char *to_whole(CudaFn *f, DType to, DType from, const char *value) {
+  bool fits = from == DT_BOOL || from == DT_U8 || to == DT_U64;
+  if (fits) return arena_printf(f->a, "(%s)%s", cuda_register_type(to), value);
+  const char *source = dtype_is_float(from) ? "f32" : dtype_name(from);
+  return arena_printf(f->a, "%s_to_%s(%s)", source, dtype_name(to), value);
 }
 
 const char *cuda_cast(CudaFn *f, DType to, DType from, const char *value) {
@@ -51,8 +53,7 @@ const char *cuda_cast(CudaFn *f, DType to, DType from, const char *value) {
     if (dtype_is_float(from)) return cuda_round(f, to, value);
     return cuda_round(f, to, arena_printf(f->a, "(float)%s", value));
   }
-  if (dtype_is_float(from)) return to_whole(f, to, value);
-  return arena_printf(f->a, "(%s)%s", to == DT_U8 ? "unsigned char" : cuda_register_type(to), value);
+  return to_whole(f, to, from, value);
 }
 
 static const char *float_constant(CudaFn *f, float v) {

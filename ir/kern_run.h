@@ -63,7 +63,7 @@ void krun_value_layout(const Kernel *k, const KVal *v, int64_t *dim, int64_t *st
 double krun_load(DType t, bool f64, const void *memory, int64_t at);
 void krun_store(DType t, bool f64, void *memory, int64_t at, double v);
 double krun_round(DType t, bool f64, double v);
-double krun_cast(DType from, DType to, bool f64, double v);
+double krun_cast(DType to, bool f64, double v);
 /* An elementwise operation on operands of type t; integers wrap at 32 bits. */
 double krun_elt(EltOp op, DType t, const double *arg);
 

@@ -154,7 +154,7 @@ double krun_eval(KRun *r, const KCode *c) {
     if (c->inlined) return eval_inlined(r, c);
     return ((const double *)c->memory)[krun_address(r, &c->addr)];
   case KE_ELT: return eval_elt(r, c);
-  case KE_CAST: return krun_cast(c->from, c->dtype, r->f64, krun_eval(r, c->arg[0]));
+  case KE_CAST: return krun_cast(c->dtype, r->f64, krun_eval(r, c->arg[0]));
   case KE_RANDOM: return (double)random_uniform(c->key, (uint32_t)krun_ix(r, c->ix));
   }
   ice("interpreter: expression of kind %d", (int)c->kind);

@@ -86,13 +86,10 @@ static double wrap(int64_t v) {
   return (int32_t)(uint32_t)(uint64_t)v;
 }
 
-double krun_cast(DType from, DType to, bool f64, double v) {
+double krun_cast(DType to, bool f64, double v) {
   if (dtype_is_float(to)) return krun_round(to, f64, v);
   if (to == DT_BOOL) return v != 0;
-  if (dtype_is_float(from))
-    return to == DT_U8 ? saturate(v, 0, UINT8_MAX) : saturate(v, INT32_MIN, INT32_MAX);
-  int64_t whole = v < 0x1p63 ? (int64_t)v : (int64_t)(uint64_t)v;
-  return to == DT_U8 ? (uint8_t)(uint64_t)whole : wrap(whole);
+  return to == DT_U8 ? saturate(v, 0, UINT8_MAX) : saturate(v, INT32_MIN, INT32_MAX);
 }
 
 static double integer_elt(EltOp op, const double *arg) {

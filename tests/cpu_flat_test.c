@@ -180,6 +180,25 @@ START_TEST(random_streams) {
 }
 END_TEST
 
+/* Not the interpreter: each is the nearest number that the type holds. */
+START_TEST(integers_are_held_to_the_range_they_are_cast_to) {
+  static const char text[] =
+      "compute f { axis i:6\n in n[6] : i32\n in c[6] : u64\n out a[6] : u8\n out b[6] : u8\n out d[6] : "
+      "i32\n"
+      " va[i] = cast(u8, n[i])\n vb[i] = cast(u8, c[i])\n vd[i] = cast(i32, c[i])\n"
+      " store va[i] -> a[i]\n store vb[i] -> b[i]\n store vd[i] -> d[i] }\nplan f cpu flat { }\n";
+  int32_t n[6] = {7, -8, 65536, INT32_MAX, INT32_MIN, 256}, d[6];
+  uint64_t c[6] = {7, 255, 256, INT32_MAX, (uint64_t)INT32_MAX + 1, UINT64_MAX};
+  uint8_t a[6], b[6];
+  CpuCase k = cpu_case_open(text, "native", false);
+  cpu_case_run(&k, (void *[]){n, c, a, b, d}, 1);
+  ck_assert_mem_eq(a, ((uint8_t[]){7, 0, 255, 255, 0, 255}), sizeof a);
+  ck_assert_mem_eq(b, ((uint8_t[]){7, 255, 255, 255, 255, 255}), sizeof b);
+  ck_assert_mem_eq(d, ((int32_t[]){7, 255, 256, INT32_MAX, INT32_MAX, INT32_MAX}), sizeof d);
+  cpu_case_close(&k);
+}
+END_TEST
+
 START_TEST(tasks_share_the_work) {
   CpuCase c =
       cpu_case_open("compute f { axis i:300000\n in x[300000] : f32\n out y[300000] : f32\n v[i] = x[i]\n"
@@ -240,6 +259,7 @@ int main(void) {
   tcase_add_test(t, towers);
   tcase_add_test(t, scalars);
   tcase_add_test(t, random_streams);
+  tcase_add_test(t, integers_are_held_to_the_range_they_are_cast_to);
   tcase_add_test(t, tasks_share_the_work);
   tcase_add_test(t, red_zones_trap);
   suite_add_tcase(s, t);

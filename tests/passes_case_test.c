@@ -306,7 +306,7 @@ START_TEST(flag_of_a_refused_update_is_a_member) {
   static const char text[] = "graph \"t\" finite s1\n"
                              "state s0 group \"g\" : bool[7]\n"
                              "state s1 temp \"ok\" : bool[] group s0 at 5 init %0\n"
-                             "%0 = const true : bool[]\n"
+                             "%0 = const 1 : bool[]\n"
                              "entry init\n";
   Arena *a = arena_new();
   Graph *g = graph_parse(a, diag_source(a, "case", text, strlen(text)));
@@ -315,6 +315,21 @@ START_TEST(flag_of_a_refused_update_is_a_member) {
   ck_assert_int_eq(p->finite_at, 5);
   ck_assert_int_eq(p->state[0].at, 5);
   arena_free(a);
+}
+END_TEST
+
+START_TEST(integers_are_held_to_the_range_they_are_cast_to) {
+  check("graph \"t\"\n"
+        "%0 = random 0x1 : f32[200]\n"
+        "%1 = const 2000 : f32[200]\n"
+        "%2 = elt * %0, %1 : f32[200]\n"
+        "%3 = const 800 : f32[200]\n"
+        "%4 = elt - %2, %3 : f32[200]\n"
+        "%5 = cast %4 : i32[200]\n"
+        "%6 = cast %5 : u8[200]\n"
+        "%7 = cast %6 : i32[200]\n"
+        "entry eval\n"
+        "value \"y\" = %7 report\n");
 }
 END_TEST
 
@@ -487,6 +502,7 @@ int main(void) {
   tcase_add_test(t, supplied_sum_beside_a_contraction);
   tcase_add_test(t, supplied_contraction_beside_a_sum);
   tcase_add_test(t, first_value_is_assigned);
+  tcase_add_test(t, integers_are_held_to_the_range_they_are_cast_to);
   tcase_add_test(t, flag_of_a_refused_update_is_a_member);
   tcase_add_test(t, kernels_of_other_streams_are_one);
   tcase_add_test(t, sum_beside_a_contraction_that_permutes_its_rows);
