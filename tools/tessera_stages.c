@@ -1,5 +1,4 @@
 /* The stages of a build: from a description to a graph, to kernels, to machine code, to a program. */
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "passes/passes.h"
 #include "passes/strategy.h"
 #include "tools/tessera_build.h"
+#include "tools/tessera_files.h"
 
 /* The text of a stage, when --emit asks for it. */
 static bool emit(Build *b, EmitKind kind, char *(*text)(Build *)) {
@@ -41,8 +41,10 @@ static char *cuda_text(Build *b) {
 }
 
 bool build_describe(Build *b) {
-  FrontArgs args = {
-      .ndefine = b->o->ndefine, .define = b->o->define, .train = b->o->block, .library = TESSERA_LIBRARY};
+  FrontArgs args = {.ndefine = b->o->ndefine,
+                    .define = b->o->define,
+                    .train = b->o->block,
+                    .library = files_library(b->arena)};
   b->graph = front_build(b->arena, b->o->description, &args, &b->front);
   if (!b->graph || !graph_verify(b->graph)) return false;
   for (int i = 0; i < b->front.nsource; i++) diag_rename(b->front.source[i].src, b->front.source[i].relative);
@@ -135,20 +137,11 @@ static bool generate(Build *b, const char *object) {
   return ok;
 }
 
-/* The archive lies beside the compiler. */
-static const char *runtime_archive(Arena *a, const char *name) {
-  char self[4096];
-  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (n < 0) ice("/proc/self/exe cannot be read");
-  self[n] = 0;
-  return arena_printf(a, "%s/%s", dirname(self), name);
-}
-
 bool build_program(Build *b) {
   const char *object = arena_printf(b->arena, "%s.o.part", b->o->out);
-  const char *device = b->narch ? runtime_archive(b->arena, "libtessera_rt_cuda.a") : NULL;
+  const char *device = b->narch ? files_archive(b->arena, "libtessera_rt_cuda.a") : NULL;
   bool ok = generate(b, object) &&
-            link_program(object, device, runtime_archive(b->arena, "libtessera_rt.a"), b->o->out);
+            link_program(object, device, files_archive(b->arena, "libtessera_rt.a"), b->o->out);
   unlink(object);
   return ok;
 }

@@ -1,0 +1,31 @@
+/* Where the compiler's own files are. */
+#include "tools/tessera_files.h"
+
+#include <libgen.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "ir/diag.h"
+
+/* The folder that the running compiler is in. */
+static const char *own_folder(Arena *a) {
+  char self[4096];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n < 0) ice("/proc/self/exe cannot be read");
+  self[n] = 0;
+  return arena_strdup(a, dirname(self));
+}
+
+static bool is_build_folder(Arena *a, const char *folder) {
+  return access(arena_printf(a, "%s/CMakeCache.txt", folder), F_OK) == 0;
+}
+
+const char *files_library(Arena *a) {
+  const char *own = own_folder(a);
+  return is_build_folder(a, own) ? TESSERA_LIBRARY : arena_printf(a, "%s/../share/tessera/models", own);
+}
+
+const char *files_archive(Arena *a, const char *name) {
+  const char *own = own_folder(a);
+  return arena_printf(a, "%s%s/%s", own, is_build_folder(a, own) ? "" : "/../lib/tessera", name);
+}

@@ -1,0 +1,14 @@
+/* The files that the compiler brings along. An installed one finds them from where it lies (bin beside
+ * lib/tessera and share/tessera), so that the whole prefix can be moved; one in its build folder has the
+ * archives beside it and the library in the source tree. */
+#ifndef TOOLS_TESSERA_FILES_H
+#define TOOLS_TESSERA_FILES_H
+
+#include "ir/arena.h"
+
+/* The folder in which imports are looked for. */
+const char *files_library(Arena *a);
+/* The path of a runtime archive, "libtessera_rt.a". */
+const char *files_archive(Arena *a, const char *name);
+
+#endif
