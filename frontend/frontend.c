@@ -61,6 +61,7 @@ static Graph *build(Arena *a, const Files *files, const FrontArgs *args, FrontIn
   bool ok = define_read(a, args, &d);
   if (n == 0 || !ok) return NULL;
   Graph *g = graph_new(a);
+  g->refused = args->refused;
   Eval ev = {.arena = a, .graph = g, .path = "", .draw_root = "step", .budget = BUDGET};
   Scope *file = scope_new(a, NULL), *params = scope_new(a, file);
   file->file = chain[n - 1]->file;

@@ -9,6 +9,7 @@ typedef struct FrontArgs {
   const char *const *define; /* what was typed after each -D: "NAME=VALUE" or "@FILE.safetensors" */
   const char *train;         /* the train block to build; NULL: the file's only one */
   const char *library; /* folder in which imports are looked for after the importing file's own; or NULL */
+  unsigned refused;    /* licences of rewrites that are switched off: Graph.refused */
 } FrontArgs;
 
 /* A parameter of the train block with the value it was built with, as text. */

@@ -151,6 +151,7 @@ struct Graph {
   const char *name_of_block; /* of the train block, for the program */
   int64_t batch, accumulate; /* images a micro-batch, micro-batches a step */
   const State *finite;       /* the bool state that is false when the last update was refused, or NULL */
+  unsigned refused;          /* licences of the rewrites (passes/simplify.h) that are switched off */
   Loc loc;                   /* given to the nodes that are built next */
   const char *path, *name;   /* likewise; interned or arena-owned */
 };

@@ -3,6 +3,12 @@
 
 #include "passes/simplify_rules.h"
 
+const SimplifyLicenceRow simplify_licences[] = {
+#define X(member, bit, name, meaning) {bit, name, meaning},
+    SIMPLIFY_LICENCES(X)
+#undef X
+        {0, NULL, NULL}};
+
 enum { MOST_REWRITES = 1000, MOST_SWEEPS = 100 };
 
 static Node *try_table(Graph *g, const SimplifyRule *r, Node *n, unsigned licences) {
@@ -31,6 +37,7 @@ static bool may_rewrite(const Node *n) {
 }
 
 Node *simplify_node(Graph *g, Node *n, unsigned licences) {
+  licences &= ~g->refused;
   for (int i = 0; n && may_rewrite(n); i++) {
     if (i == MOST_REWRITES) ice("simplify: rewrites of a %s do not end", op_rows[n->op].text);
     Node *made = rewrite_once(g, n, licences);

@@ -23,6 +23,7 @@ START_TEST(help_teaches_by_examples) {
   OK(TESSERA " build --help");
   PRINTS("-D @golden.safetensors");
   PRINTS("Passes, in order: ");
+  PRINTS("  reciprocal   x / y, with one y for many x, is x * (1 / y)\n");
   OK(TESSERA " inspect --help && " TESSERA " kernel --help");
   PRINTS("tessera kernel out/digpt.kern");
 }
@@ -43,6 +44,8 @@ START_TEST(wrong_command_lines_are_refused) {
   SAYS("a whole number of at least 1, found \"none\"");
   ENDS(2, TESSERA " build a.tess -o p --dump-after=fusion");
   SAYS("no pass is called \"fusion\"");
+  ENDS(2, TESSERA " build a.tess -o p --no-licence fast");
+  SAYS("no licence is called \"fast\"");
   ENDS(2, TESSERA " build a.tess -o");
   SAYS("-o wants a value");
   ENDS(2, TESSERA " inspect p --yaml");
@@ -64,6 +67,16 @@ START_TEST(errors_of_the_users_leave_no_program) {
   ENDS(1, VIT " -o missing/p");
   SAYS("missing/p");
   ENDS(1, "ls p p.part p.o.part 2>/dev/null | grep .");
+}
+END_TEST
+
+/* Without a licence the simplified graph is another one, and the program says what it was built without. */
+START_TEST(licences_are_refused) {
+  OK(VIT " -o p --dump-after=simplify | grep '^%%' > all");
+  OK(VIT " -o p --dump-after=simplify --no-licence const --no-licence=zero | grep '^%%' > other");
+  ENDS(1, "cmp -s all other");
+  OK(TESSERA " inspect p");
+  PRINTS(", without zero, without const\n");
 }
 END_TEST
 
@@ -232,6 +245,7 @@ int main(void) {
   tcase_add_test(t, help_teaches_by_examples);
   tcase_add_test(t, wrong_command_lines_are_refused);
   tcase_add_test(t, errors_of_the_users_leave_no_program);
+  tcase_add_test(t, licences_are_refused);
   tcase_add_test(t, a_program_that_cannot_be_written_leaves_nothing);
   tcase_add_test(t, the_graph_reads_back);
   tcase_add_test(t, the_kernels_read_back);

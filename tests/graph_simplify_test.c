@@ -162,6 +162,41 @@ START_TEST(each_rule_does_what_it_says) {
 }
 END_TEST
 
+/* What each licence, and no other rule, rewrites. */
+static const struct {
+  const char *name, *text;
+} licensed[] = {
+#define P "%0 = state s0 : f32[2, 3, 4]\n"
+    {"stop", P "%1 = stop_gradient %0 : f32[2, 3, 4]\n"},
+    {"zero", P "%1 = const 0 : f32[2, 3, 4]\n%2 = elt * %0, %1 : f32[2, 3, 4]\n"},
+    {"broadcast", P "%1 = broadcast %0 map 0 2 3 : f32[2, 5, 3, 4]\n%2 = reduce %1 sum 1 3 : f32[2, 3]\n"},
+    {"const", P "%1 = const 2 : f32[2, 3, 4]\n%2 = elt * %0, %1 : f32[2, 3, 4]\n"
+                "%3 = const 0.25 : f32[2, 3, 4]\n%4 = elt * %2, %3 : f32[2, 3, 4]\n"},
+    {"reciprocal", P "%1 = reduce %0 sum 2 : f32[2, 3]\n%2 = broadcast %1 map 0 1 : f32[2, 3, 4]\n"
+                     "%3 = elt / %0, %2 : f32[2, 3, 4]\n"},
+#undef P
+};
+
+static char *simplified(Arena *a, const char *text, unsigned refused) {
+  Graph *g = graph_parse(a, diag_source(a, "before", text, strlen(text)));
+  ck_assert_ptr_nonnull(g);
+  g->refused = refused;
+  simplify(g, SL_ALL);
+  return graph_print(a, g);
+}
+
+START_TEST(a_refused_licence_is_not_used) {
+  Arena *a = arena_new();
+  const SimplifyLicenceRow *row = &simplify_licences[_i];
+  const char *text = as_graph(a, licensed[_i].text);
+  ck_assert_str_eq(row->name, licensed[_i].name);
+  ck_assert_str_eq(simplified(a, text, row->bit), text);
+  ck_assert_str_ne(simplified(a, text, SL_ALL & ~row->bit), text);
+  ck_assert_ptr_null(simplify_licences[sizeof licensed / sizeof *licensed].name);
+  arena_free(a);
+}
+END_TEST
+
 START_TEST(nothing_is_rewritten_through_a_supplied_value) {
   Arena *a = arena_new();
   Graph *g = graph_new(a);
@@ -187,6 +222,7 @@ int main(void) {
   suite_add_tcase(s, t);
   tcase_add_test(t, random_graphs_mean_the_same);
   tcase_add_loop_test(t, each_rule_does_what_it_says, 0, sizeof rules / sizeof *rules);
+  tcase_add_loop_test(t, a_refused_licence_is_not_used, 0, sizeof licensed / sizeof *licensed);
   tcase_add_test(t, nothing_is_rewritten_through_a_supplied_value);
   return case_main(s);
 }

@@ -16,6 +16,7 @@ typedef struct BuildOptions {
   const char *target; /* "cpu:native", "cuda:sm_80,sm_90a" */
   const char *dump_after, *dump_diff;
   const char *fusion; /* a strategy file, or NULL */
+  unsigned refused;   /* licences that are switched off (passes/simplify.h) */
   bool poison;
   int threads;
   int ndefine;
@@ -25,8 +26,8 @@ typedef struct BuildOptions {
 
 /* What a build is told when nothing is said. `define` has room for all arguments. */
 BuildOptions build_defaults(Arena *a, const Args *args);
-/* Takes the next argument if it says what is built and for which machine: -D, --block, --target, --threads.
- */
+/* Takes the next argument if it says what is built and for which machine: -D, --block, --fusion, --target,
+ * --threads, --no-licence. */
 bool build_common_option(Args *args, BuildOptions *o);
 /* Takes a word as the description. */
 void build_set_description(Args *args, BuildOptions *o, const char *word);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "passes/passes.h"
+#include "passes/simplify.h"
 #include "tools/tessera_build.h"
 
 enum { THREADS = 64, MOST_THREADS = 1024 };
@@ -22,6 +23,15 @@ static void set_threads(Args *args, BuildOptions *o, const char *text) {
   o->threads = (int)n;
 }
 
+static void refuse_licence(Args *args, BuildOptions *o, const char *name) {
+  for (const SimplifyLicenceRow *l = simplify_licences; l->name; l++)
+    if (strcmp(l->name, name) == 0) {
+      o->refused |= l->bit;
+      return;
+    }
+  args_fail(args, "no licence is called \"%s\"", name);
+}
+
 void build_set_description(Args *args, BuildOptions *o, const char *word) {
   if (args->wrong) return;
   if (o->description)
@@ -35,6 +45,8 @@ bool build_common_option(Args *args, BuildOptions *o) {
     if (!args->wrong) o->define[o->ndefine++] = text;
   } else if (args_option(args, "--threads", &text)) {
     if (!args->wrong) set_threads(args, o, text);
+  } else if (args_option(args, "--no-licence", &text)) {
+    if (!args->wrong) refuse_licence(args, o, text);
   } else {
     return args_option(args, "--block", &o->block) || args_option(args, "--fusion", &o->fusion) ||
            args_option(args, "--target", &o->target);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "passes/passes.h"
+#include "passes/simplify.h"
 #include "tools/tessera.h"
 
 static const char general[] =
@@ -26,6 +27,7 @@ static const char build[] =
     "  tessera build models/digpt.tess -D @golden.safetensors -o golden     sizes from a file's metadata\n"
     "  tessera build models/vit_classify.tess --target cpu:znver4 -o vit    for another machine\n"
     "  tessera build models/vit_classify.tess --emit=kernels out -o vit     look at what is made\n"
+    "  tessera build models/vit_classify.tess --no-licence const -o vit     round as it is written\n"
     "  tessera build models/digpt.tess --fusion models/fusion/none.fuse -o digpt    another fusion strategy\n"
     "\n"
     "  -D NAME=VALUE         set a parameter of the description\n"
@@ -37,6 +39,7 @@ static const char build[] =
     "  --fusion FILE         what may share a kernel: a strategy file (docs/fusion.md)\n"
     "  --threads N           the most threads that the program may use (64); memory is counted for each\n"
     "  --emit=KIND DIR       also write graph, kernels, llvm, asm or cuda into the folder\n"
+    "  --no-licence NAME     switch off rewrites that change rounding (any number of times)\n"
     "  --dump-after=PASS     print the program after a pass\n"
     "  --dump-diff=PASS      print what a pass changed\n"
     "  --debug-poison        overwrite memory as soon as the plan calls it dead\n";
@@ -123,6 +126,12 @@ static const char kernel[] =
     "  --seconds N           how long to time each kernel (1)\n"
     "  --target cpu:NAME     another row of the table of processors\n";
 
+static void show_licences(void) {
+  printf("\nLicences, all given unless refused with --no-licence:\n");
+  for (const SimplifyLicenceRow *l = simplify_licences; l->name; l++)
+    printf("  %-12s %s\n", l->name, l->meaning);
+}
+
 static void show_passes(void) {
   printf("\nPasses, in order:");
   for (const char *const *name = passes_names(); *name; name++) printf(" %s", *name);
@@ -132,6 +141,7 @@ static void show_passes(void) {
 void help_show(const char *verb) {
   if (strcmp(verb, "build") == 0) {
     fputs(build, stdout);
+    show_licences();
     show_passes();
   } else if (strcmp(verb, "explain") == 0) {
     fputs(explain, stdout);

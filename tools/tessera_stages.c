@@ -8,6 +8,7 @@
 #include "codegen/manifest_fill.h"
 #include "codegen/sha256.h"
 #include "passes/passes.h"
+#include "passes/simplify.h"
 #include "passes/strategy.h"
 #include "tools/tessera_build.h"
 #include "tools/tessera_files.h"
@@ -44,7 +45,8 @@ bool build_describe(Build *b) {
   FrontArgs args = {.ndefine = b->o->ndefine,
                     .define = b->o->define,
                     .train = b->o->block,
-                    .library = files_library(b->arena)};
+                    .library = files_library(b->arena),
+                    .refused = b->o->refused};
   b->graph = front_build(b->arena, b->o->description, &args, &b->front);
   if (!b->graph || !graph_verify(b->graph)) return false;
   for (int i = 0; i < b->front.nsource; i++) diag_rename(b->front.source[i].src, b->front.source[i].relative);
@@ -119,16 +121,25 @@ static const Define *defines(const Build *b) {
   return d;
 }
 
+/* ", without const": what makes this program differ from one that was built with every licence. */
+static const char *refused_licences(const Build *b) {
+  const char *list = "";
+  for (const SimplifyLicenceRow *l = simplify_licences; l->name; l++)
+    if (b->o->refused & l->bit) list = arena_printf(b->arena, "%s, without %s", list, l->name);
+  return list;
+}
+
 /* Kernels to machine code, with the entries and tables around them. */
 static bool generate(Build *b, const char *object) {
   const CpuTarget *t = b->cpu;
-  HostInfo info = {.description = b->front.source[0].relative,
-                   .source_hash = build_hash(b),
-                   .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", %s", b->target),
-                   .cpu_needs = t->needs,
-                   .scratch_bytes = build_scratch(b),
-                   .max_threads = b->narch ? 1 : b->o->threads,
-                   .poison = b->o->poison};
+  HostInfo info = {
+      .description = b->front.source[0].relative,
+      .source_hash = build_hash(b),
+      .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", %s%s", b->target, refused_licences(b)),
+      .cpu_needs = t->needs,
+      .scratch_bytes = build_scratch(b),
+      .max_threads = b->narch ? 1 : b->o->threads,
+      .poison = b->o->poison};
   manifest_fill(b->prog, b->narch ? NULL : t, defines(b), b->front.nparam, &info);
   b->module = cpu_module_new(b->arena, t, info.description);
   bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
