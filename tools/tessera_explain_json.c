@@ -18,6 +18,7 @@ static void show_program(JsonTree *j, const Explain *x) {
   tree_text(j, "description", b->front.source[0].relative);
   tree_text(j, "target", b->target);
   tree_text(j, "source_hash", build_hash(b));
+  tree_text(j, "fusion", b->o->fusion);
   tree_int(j, "batch", b->graph->batch);
   tree_int(j, "accumulate", b->graph->accumulate);
   tree_open(j, "defines", '[');

@@ -86,13 +86,13 @@ static char mark_at(const int64_t part[FM_COUNT], double level) {
   return ' ';
 }
 
-static void show_chart(const FactEntry *e, int64_t most, FILE *out) {
+static void show_chart(Arena *a, const FactEntry *e, int64_t most, FILE *out) {
   int columns = e->nlaunch + 1 < COLUMNS ? e->nlaunch + 1 : COLUMNS;
   int64_t part[COLUMNS][FM_COUNT] = {0};
   for (int c = 0; c < columns; c++) column_peak(e, c, columns, part[c]);
   for (int row = HEIGHT - 1; row >= 0; row--) {
     double level = ((double)row + 0.5) / HEIGHT * (double)most;
-    fprintf(out, "  %10.2f |", (double)most * (row + 1) / HEIGHT / mib);
+    fprintf(out, "  %10s |", explain_size(a, (double)most * (row + 1) / HEIGHT));
     for (int c = 0; c < columns; c++) fputc(mark_at(part[c], level), out);
     fputc('\n', out);
   }
@@ -116,7 +116,7 @@ static void show_entry(const Explain *x, const FactEntry *e, FILE *out) {
   } else {
     fprintf(out, "after its last launch\n");
   }
-  show_chart(e, fact_live(f, e, e->peak) - always, out);
+  show_chart(x->arena, e, fact_live(f, e, e->peak) - always, out);
   show_live(x, e, out);
 }
 

@@ -68,6 +68,7 @@ ok "$tessera" explain "${small_vit[@]}" --fusion vit.fuse --json
 python3 - <<'PY' || fail "the strategy written is another one"
 import json
 a, b = json.load(open("vit.json")), json.load(open("out"))
+assert a["program"].pop("fusion") is None and b["program"].pop("fusion") == "vit.fuse"
 for m in (a, b):
     for e in m["entries"]: del e["neighbours"] # reasons may be the file's
 assert a == b

@@ -13,7 +13,7 @@ COST = {"flop": NUMBER, "operations": NUMBER, "bytes": NUMBER, "seconds": NUMBER
 REASON = {"name": TEXT, "rule": TEXT, "text": TEXT}
 SCHEMA = {
     "tessera_explain": int,
-    "program": {"block": TEXT, "description": TEXT, "target": TEXT, "source_hash": TEXT, "batch": int,
+    "program": {"block": TEXT, "description": TEXT, "target": TEXT, "source_hash": TEXT, "fusion": MAYBE_TEXT, "batch": int,
                 "accumulate": int, "defines": [{"name": TEXT, "value": TEXT}]},
     "roofline": {"machine": TEXT, "threads": int, "flop_per_s": NUMBER, "operations_per_s": NUMBER,
                  "bytes_per_s": NUMBER, "launch_s": NUMBER},
