@@ -1,7 +1,7 @@
 #!/bin/bash
 # Strategy files through the driver: each shipped one, and placements drawn at random that are legal, keep to the
-# reference data; a file that allows everything gives the same bytes as none; illegal and stale rows are refused by
-# file, line and rule, and no program is left behind.
+# reference data; a file that allows everything gives the same bytes as none, and so do decisions that are written and
+# read back; illegal and stale rows are refused by file, line and rule, and no program is left behind.
 . "$(dirname "$0")/lib.sh"
 
 [ -d "$golden" ] || skip "there is no reference data in $golden"
@@ -52,6 +52,15 @@ for again in {1..40}; do
   sed -n 's/^drawn.fuse:\([0-9]*\):.*/\1/p' err >>refused
 done
 replays drawn.fuse
+
+# Decisions that are written and read back make the same bytes: the compiler's own, and those of the drawn file.
+written() { # PROGRAM [OPTIONS]
+  ok "$tessera" explain "$models/digpt.tess" -D "@$file" "${@:2}" --write written.fuse
+  compile "$models/digpt.tess" -D "@$file" --fusion written.fuse -o again
+  cmp "$1" again || fail "decisions written and read back make another program: ${*:2}"
+}
+written plain
+written program --fusion drawn.fuse
 
 # refused TEXT SAYS..: the file is refused with these words, and the program that was there stays.
 refused() {
