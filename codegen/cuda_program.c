@@ -53,6 +53,19 @@ bool cuda_program_emit(const Prog *p, CudaProgram *out) {
   return ok;
 }
 
+/* Where kernel i's comment begins. */
+static const char *kernel_text(const Prog *p, const CudaProgram *c, int i) {
+  const char *at = strstr(c->text->text, arena_printf(p->arena, "\n/* %s: ", p->kernel[i]->name));
+  if (!at) ice("kernel %s is not in the CUDA text", p->kernel[i]->name);
+  return at + 1;
+}
+
+char *cuda_program_kernel(const Prog *p, const CudaProgram *c, int i) {
+  const char *from = kernel_text(p, c, i);
+  size_t len = i + 1 < p->nkernel ? (size_t)(kernel_text(p, c, i + 1) - from) : strlen(from);
+  return arena_strndup(p->arena, from, len);
+}
+
 bool cuda_program_compile(const Prog *p, CudaProgram *c, const char *const *arch, int narch) {
   int *nparam = ARENA_ARRAY(p->arena, p->nkernel, int);
   for (int i = 0; i < p->nkernel; i++) nparam[i] = cuda_params(p->kernel[i]);

@@ -17,6 +17,8 @@ typedef struct CudaProgram {
 bool cuda_archs(Arena *a, const char *list, const char *const **arch, int *n);
 /* Emits every kernel of the program. False with errors reported. */
 bool cuda_program_emit(const Prog *p, CudaProgram *out);
+/* The part of the text that is kernel i, its comment first. */
+char *cuda_program_kernel(const Prog *p, const CudaProgram *c, int i);
 /* Compiles the text for each architecture and checks what came out. False with errors reported. */
 bool cuda_program_compile(const Prog *p, CudaProgram *c, const char *const *arch, int narch);
 /* Adds the images and runtime/cuda/tables.h's tables to the module: a global a kernel, under its name, which

@@ -16,3 +16,8 @@ endforeach()
 # Whole programs in this process, beside the graph interpreter.
 tessera_test(mlp_test passes codegen)
 tessera_test(models_test frontend passes codegen)
+
+# The report in a headless browser; its pictures stay in BUILD/report.
+add_test(NAME e2e_report COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/e2e/report.py ${CMAKE_SOURCE_DIR}
+                                 ${CMAKE_BINARY_DIR} ${CMAKE_BINARY_DIR}/report)
+set_tests_properties(e2e_report PROPERTIES LABELS e2e TIMEOUT 120 ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)

@@ -4,6 +4,7 @@
 
 #include "tools/tessera_compare.h"
 #include "tools/tessera_folder.h"
+#include "tools/tessera_report.h"
 
 enum { STEPS = 5, ROUNDS = 5, MOST_STEPS = 1000000, MOST_THREADS = 1024 };
 
@@ -33,6 +34,8 @@ static void read_one(Args *args, CompareOptions *o) {
     o->build.threads = o->threads = (int)number(args, "--threads", text, MOST_THREADS);
   else if (args_flag(args, "--json"))
     o->json = true;
+  else if (args_option(args, "--report", &o->report))
+    return;
   else if (!build_common_option(args, &o->build))
     add_word(args, o, args_word(args));
 }
@@ -63,16 +66,26 @@ static void name_sides(Comparison *c) {
         c->side[i].label = c->o->strategy[i];
 }
 
+static bool write_report(const Comparison *c) {
+  ReportBuild *build = ARENA_ARRAY(c->arena, c->o->nstrategy, ReportBuild);
+  int n = 0;
+  for (int i = 0; c->o->report && i < c->o->nstrategy; i++) {
+    const Side *s = &c->side[i];
+    if (s->facts) build[n++] = (ReportBuild){s->label, s->facts, compare_median(s)};
+  }
+  return !n || report_write(c->arena, c->o->report, build, n);
+}
+
 /* In the child: the exit status is 1 when some strategy has no times. */
 static int work(const char *folder, void *ctx) {
   const CompareOptions *o = ctx;
   Arena *a = arena_new();
   Comparison c = {.arena = a, .o = o, .folder = folder, .side = ARENA_ARRAY(a, o->nstrategy, Side)};
-  bool ok = true;
   name_sides(&c);
   for (int i = 0; i < o->nstrategy; i++) compare_build(&c, i);
   compare_run(&c);
   (o->json ? compare_print_json : compare_print)(&c, stdout);
+  bool ok = write_report(&c);
   for (int i = 0; i < o->nstrategy; i++) ok &= !c.side[i].failed;
   arena_free(a);
   return !ok;

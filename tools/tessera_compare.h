@@ -13,6 +13,7 @@ typedef struct CompareOptions {
   long steps, rounds;
   int threads; /* of the runs; 0: as many as the program takes by itself */
   bool json;
+  const char *report; /* the file of a page, or NULL */
 } CompareOptions;
 
 /* What of a step is known when a program is built. */
@@ -28,6 +29,7 @@ typedef struct Side {
   const char *program; /* its file */
   bool built;
   const char *failed; /* why it has no times, or NULL */
+  const char *facts;  /* for the page, if one is wanted and the program is planned */
   StepCounts step;
   int nround;
   double *seconds;        /* a step, the median of each round */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/tessera_compare.h"
+#include "tools/tessera_explain.h"
 
 extern char **environ;
 
@@ -50,6 +51,8 @@ void compare_build(Comparison *c, int i) {
   s->built = ok;
   if (ok) s->step = count_step(a, b.prog);
   if (ok) compare_note_rows(c, i, &b);
+  if (ok && c->o->report)
+    s->facts = arena_strdup(c->arena, explain_facts(&b, c->o->threads ? c->o->threads : 1));
   if (!ok) s->failed = "it does not build";
   arena_free(a);
 }

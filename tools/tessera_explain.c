@@ -2,11 +2,14 @@
 #include "tools/tessera_explain.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "codegen/host.h"
+#include "tools/tessera_report.h"
 
 const char *const explain_entries[EN_COUNT] = {
 #define X(e, text) text,
@@ -16,7 +19,7 @@ const char *const explain_entries[EN_COUNT] = {
 
 typedef struct Options {
   BuildOptions build;
-  const char *entry, *profile, *value, *write;
+  const char *entry, *profile, *value, *write, *report;
   int cores;
   bool json, memory;
 } Options;
@@ -34,7 +37,8 @@ static bool understand(Arena *a, Args *args, Options *o) {
   while (args_more(args)) {
     if (build_common_option(args, &o->build)) continue;
     if (args_option(args, "--entry", &o->entry) || args_option(args, "--profile", &o->profile) ||
-        args_option(args, "--value", &o->value) || args_option(args, "--write", &o->write))
+        args_option(args, "--value", &o->value) || args_option(args, "--write", &o->write) ||
+        args_option(args, "--report", &o->report))
       continue;
     if (args_option(args, "--cores", &text))
       o->cores = args->wrong ? 1 : (int)args_number(args, "--cores", text, 1);
@@ -66,6 +70,29 @@ static bool write_strategy(const Explain *x, const char *path) {
   return false;
 }
 
+static char *facts_text(const Explain *x) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *f = open_memstream(&text, &size);
+  if (!f) ice("out of memory for the facts");
+  explain_json(x, f);
+  fclose(f);
+  char *facts = arena_strndup(x->arena, text, size);
+  free(text);
+  return facts;
+}
+
+char *explain_facts(Build *b, int cores) {
+  Roofline r = roofline_of(b->target, cores);
+  Explain x = {.arena = b->arena, .build = b, .facts = facts_make(b->arena, b->prog, b->lower, &r)};
+  return facts_text(&x);
+}
+
+static bool write_report(const Explain *x, const char *path) {
+  ReportBuild build = {.label = x->build->graph->name_of_block, .facts = facts_text(x), .seconds = NAN};
+  return report_write(x->arena, path, &build, 1);
+}
+
 static bool explain(Arena *a, const Options *o) {
   Build b = {.arena = a, .o = &o->build};
   if (!build_target(&b) || !build_describe(&b) || !build_plan(&b)) return false;
@@ -77,12 +104,14 @@ static bool explain(Arena *a, const Options *o) {
   if (profile) profile_apply(profile, f);
   Explain x = {.arena = a, .build = &b, .facts = f, .entry = o->entry};
   if (o->write && !write_strategy(&x, o->write)) return false;
+  if (b.narch && (o->json || o->report) && !cuda_program_emit(b.prog, &b.cuda)) return false;
+  if (o->report && !write_report(&x, o->report)) return false;
   if (o->value) return explain_value(&x, o->value, stdout);
   if (o->json)
     explain_json(&x, stdout);
   else if (o->memory)
     explain_memory(&x, stdout);
-  else if (!o->write)
+  else if (!o->write && !o->report)
     explain_text(&x, stdout);
   return true;
 }

@@ -56,7 +56,9 @@ bool explain_shows(const Explain *x, const FactEntry *e);
 void explain_memory(const Explain *x, FILE *out);
 /* The text of a line of the description, without what indents it; "" for nowhere. */
 const char *explain_line(Arena *a, Loc at);
-/* tessera_explain_json.c: everything, as docs/explain.md says. */
+/* tessera_explain_json.c: everything, as docs/explain.md says; with CUDA C once the build has it. */
 void explain_json(const Explain *x, FILE *out);
+/* The same of a planned build, as a string of its arena, with predictions for so many cores. */
+char *explain_facts(Build *b, int cores);
 
 #endif

@@ -87,6 +87,7 @@ static int launches_of(const Prog *p, int kernel) {
 
 static void show_kernels(JsonTree *j, const Explain *x) {
   const Prog *p = x->facts->prog;
+  const CudaProgram *cuda = &x->build->cuda;
   tree_open(j, "kernels", '[');
   for (int i = 0; i < p->nkernel; i++) {
     const Kernel *k = p->kernel[i];
@@ -97,6 +98,7 @@ static void show_kernels(JsonTree *j, const Explain *x) {
     place(j, k->loc);
     tree_int(j, "launches", launches_of(p, i));
     tree_text(j, "text", kern_print(x->arena, k));
+    tree_text(j, "cuda", cuda->text ? cuda_program_kernel(p, cuda, i) : NULL);
     tree_close(j, '}');
   }
   tree_close(j, ']');

@@ -52,6 +52,7 @@ static const char explain[] =
     "  tessera explain models/digpt.tess --value score          one value's whole story\n"
     "  tessera explain models/digpt.tess --write digpt.fuse     a strategy file to edit\n"
     "  tessera explain models/digpt.tess --json >digpt.json     the same facts, as docs/explain.md has them\n"
+    "  tessera explain models/digpt.tess --report digpt.html    the same facts as a page for a browser\n"
     "  ./digpt bench --profile-out digpt.profile && tessera explain models/digpt.tess --profile "
     "digpt.profile\n"
     "\n"
@@ -62,7 +63,8 @@ static const char explain[] =
     "  --value NAME          everything about a let, by its name or path (blocks.*.attn.qkv), or a parameter\n"
     "  --write FILE          the decisions as a strategy file, to be edited and given to --fusion\n"
     "  --memory              live bytes over the launches; what lives at the peak, largest first\n"
-    "  --json                everything as one JSON object\n";
+    "  --json                everything as one JSON object\n"
+    "  --report FILE.html    everything as one page, which needs no network\n";
 
 static const char inspect[] =
     "tessera inspect PROGRAM [--json | --kernel NAME]: what a program was built from and what it does, "
@@ -83,6 +85,7 @@ static const char compare[] =
     "  tessera compare models/digpt.tess auto\n"
     "  tessera compare models/digpt.tess auto mine.fuse -D batch=32 --rounds 9\n"
     "  tessera compare models/digpt.tess auto mine.fuse --json | python3 -m json.tool\n"
+    "  tessera compare models/digpt.tess auto mine.fuse --report mine.html\n"
     "\n"
     "A strategy is a file, or \"auto\": what the compiler decides by itself. The programs run alternately, "
     "one\n"
@@ -94,6 +97,7 @@ static const char compare[] =
     "  --steps N             steps in a round of each program (5)\n"
     "  --threads N           threads of the programs (all processors)\n"
     "  --json                print JSON\n"
+    "  --report FILE.html    also what differs as a page for a browser\n"
     "  -D, --block, --target as for build\n";
 
 static const char fit[] =
