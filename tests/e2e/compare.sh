@@ -59,6 +59,19 @@ says out "1 round of 1 step each"
 says out "auto "
 empty
 
+# The row that docs/fusion.md adds to a strategy.
+cp "$models/fusion/epilogues.fuse" mine.fuse
+grep -oP "(?<=echo ').*(?=' >> mine.fuse)" "$source_dir/docs/fusion.md" >>mine.fuse
+ok "$tessera" compare "${small_vit[@]}" "$models/fusion/epilogues.fuse" mine.fuse --rounds 1 --steps 1 --json
+python3 - out <<'PY' || fail "the walk of docs/fusion.md does not lead there"
+import json, sys
+r = json.load(open(sys.argv[1]))
+epilogues, mine = r["strategies"]
+assert mine["bytes"] < epilogues["bytes"], (mine, epilogues)
+norm = [d for d in r["differ"] if d["class"] == "blocks.*.norm1.add#2"][0]
+assert norm["places"][0].endswith("in memory") and norm["places"][1] == "inline", norm
+PY
+
 # One that fails is named, and the others have their rows.
 ends 1 "$tessera" compare "${small_vit[@]}" auto missing.fuse auto --rounds 1 --steps 1
 says out "missing   failed: it does not build"
