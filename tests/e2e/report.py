@@ -40,7 +40,8 @@ def entry_of(facts, name="micro"):
 
 
 def opens(browser, page):
-    seconds = min(browser.open(page) for _ in range(3))  # other work on the machine is not the page's
+    tries = 3 if page == "large.html" else 1  # other work on the machine is not the page's
+    seconds = min(browser.open(page) for _ in range(tries))
     print(f"{page}: {os.path.getsize(page)} bytes, {seconds:.3f} s")
     check(seconds < SECOND, f"{page} took {seconds:.3f} s")
     check(browser.requests == [browser.value("location.href")], f"{page} asks for {browser.requests}")
@@ -278,8 +279,11 @@ def difference(browser):
     check("a step, measured" in text_of(browser, "totals"), "the measured time is not shown")
     harmless(browser)
     browser.picture("two.png")
-    browser.value("document.querySelector('#differing button').click()")
-    check(focused(browser, "className").startswith("cell"), "a row that differs does not lead to its kernel")
+    for build_of in (ours, theirs):
+        name = next(n for n in want if n in build_of and (build_of is ours or n not in ours))
+        browser.value(f"[...document.querySelectorAll('#differing button')].find(b => b.innerText == '{name}').click()")
+        origin = focused(browser, "cell.launches[0].origin")
+        check(starred(origin) == name, f"the row {name} leads to {origin}")
 
 
 def harmless(browser):
@@ -320,6 +324,15 @@ def measured(browser):
     check("measured" in text_of(browser, "facts"), "the measured time is not shown")
 
 
+def empty(browser):
+    """A program without a kernel has a page that says so."""
+    with open("empty.tess", "w", encoding="utf-8") as f:
+        f.write("train t(batch = 4) {\n  data x f32 [batch, 8] = given()\n  report x\n}\n")
+    run(build + "/tessera", "explain", "empty.tess", "--report", "empty.html")
+    opens(browser, "empty.html")
+    check("launches no kernel" in browser.value("document.body.innerText"), "an empty program is not called so")
+
+
 def cuda(browser):
     """For CUDA there is also each kernel's text, with lines of the description."""
     run(build + "/tessera", "explain", models + "/vit_classify.tess", "-D", "depth=1", "--target", "cuda:sm_80",
@@ -350,6 +363,7 @@ with Browser() as chromium:
         test(chromium, large)
     difference(chromium)
     hostile(chromium)
+    empty(chromium)
     cuda(chromium)
     measured(chromium)
     check(not chromium.complaints, f"the browser complains: {chromium.complaints}")

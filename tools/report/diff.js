@@ -60,8 +60,11 @@ function changedLines(before, after) {
 
 function differenceRow(page, row) {
   const cell = (side, of) => make('td', { class: 'n' }, side ? of(side) : '–');
-  const name = row.a ? make('button', { type: 'button', class: 'link' }, row.name) : row.name;
-  if (row.a) name.onclick = () => page.choose(row.a.launches[0], 'cells');
+  const name = make('button', { type: 'button', class: 'link' }, row.name);
+  name.onclick = () => {
+    if (!row.a) page.showBuild(page.other, page.build);
+    page.choose((row.a || row.b).launches[0], 'cells');
+  };
   const what = !row.a ? 'not here' : !row.b ? 'only here' : row.a.launches.length !== row.b.launches.length
     ? 'other launches' : 'other kernel';
   return make('tr', { class: row.change > 0 ? 'more' : 'less' }, make('td', null, name), make('td', null, what),

@@ -117,13 +117,19 @@ function drawBuilds() {
     buildChoice('against:', other, (b) => page.showBuild(page.build, b)), swap);
 }
 
-function drawHead() {
-  const { build, entry } = page, program = build.program;
+function drawTitle(build) {
+  const program = build.program;
   document.title = `${program.block}: fusion and memory`;
   at('title').textContent = `${program.block} of ${program.description}`;
   const accumulate = program.accumulate > 1 ? ` × ${program.accumulate}` : '';
-  at('made').textContent = `${program.target}, batch ${program.batch}${accumulate}; ` +
+  const fusion = program.fusion ? `, fused as ${program.fusion} says` : '';
+  at('made').textContent = `${program.target}, batch ${program.batch}${accumulate}${fusion}; ` +
     `predictions are for ${build.roofline.machine}`;
+}
+
+function drawHead() {
+  const { build, entry } = page;
+  drawTitle(build);
   drawBuilds();
   tabs(at('entries'), build.entries, entry, (e) => e.name, (e) => page.showEntry(e));
   at('totals').replaceChildren(...totalsOf(build, entry).map(([name, value]) =>
@@ -135,4 +141,9 @@ listenCode(page);
 listenSource(page);
 listenMemory(page);
 listenSearch(page);
-page.showBuild(page.builds[0], page.builds[1] || null);
+if (page.builds[0].entries.length) {
+  page.showBuild(page.builds[0], page.builds[1] || null);
+} else {
+  drawTitle(page.builds[0]);
+  document.querySelector('main').replaceChildren('The program launches no kernel.');
+}
