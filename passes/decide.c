@@ -144,10 +144,7 @@ static DReason untried(Lower *l, const Node *consumer, Group *producer) {
   switch (consumer->op) {
   case O_ELT:
   case O_CAST: return DR_TAKEN;
-  case O_REDUCE:
-    if (producer->ncore && producer->core[0]->op == O_CONTRACT) return DR_FULL;
-    why = group_may_reduce(l, producer, consumer);
-    return why ? why : DR_FAR;
+  case O_REDUCE: why = group_may_reduce(l, producer, consumer); return why ? why : DR_FAR;
   default: return DR_BEGINS;
   }
 }

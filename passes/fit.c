@@ -52,6 +52,7 @@ DReason group_may_reduce(Lower *l, Group *g, const Node *n) {
   if (parted) return parted;
   if (g->backward != site_of(l, n)->backward) return DR_PASSES;
   if (g->alone || site_of(l, n)->supply) return DR_ALONE;
+  if (g->ncore && g->core[0]->op == O_CONTRACT) return DR_FULL;
   if (!g->ncore || !same_rows(g->core[0], n)) return DR_ROWS;
   if (g->ncore == MOST_CORES) return DR_CORES;
   if (kb_sum(n).terms == 1) return DR_ROWS;

@@ -101,7 +101,7 @@ static bool absorb(Lower *l, const Node *n) {
   }
   if (!best) return false;
   cheaper_inline(l, n, true); /* for its costs */
-  decide_taken(l, n);
+  if (!no_inline(l, n)) decide_taken(l, n);
   group_add_root(l, best, n);
   return true;
 }

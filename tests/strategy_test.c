@@ -290,6 +290,60 @@ START_TEST(later_rows_win_and_names_mean_themselves) {
 }
 END_TEST
 
+static const DPair *pair_named(const Decisions *d, const char *consumer, const char *producer) {
+  for (int i = 0; i < d->npair; i++)
+    if (strcmp(d->row[d->pair[i].consumer].class->name, consumer) == 0 &&
+        strcmp(d->row[d->pair[i].producer].class->name, producer) == 0)
+      return &d->pair[i];
+  ck_abort_msg("%s reads nothing of %s from memory", consumer, producer);
+}
+
+START_TEST(reasons_are_recorded) {
+  Arena *a = arena_new();
+  const Decisions *d = decide(a, "tessera fusion 1\n** auto\n");
+  ck_assert_int_eq(pair_named(d, "net.*.reduce", "net.*.tanh")->joining, DR_FULL);
+  ck_assert_int_eq(row_named(d, "net.*.contract")->inlining, DR_REDUCED);
+  ck_assert_int_eq(row_named(d, "net.*.log")->inlining, DR_MEMORY);
+  d = decide(a, "tessera fusion 1\n** buffer\n");
+  ck_assert_int_eq(pair_named(d, "net.*.tanh", "net.*.contract")->joining, DR_OVERRIDE);
+  ck_assert_int_eq(pair_named(d, "net.*.contract", "net.*.random")->joining, DR_BEGINS);
+  ck_assert_int_eq(pair_named(d, "net.*.contract", "net.*.random")->inlining, DR_OVERRIDE);
+  d = decide(a, "tessera fusion 1\nnet.*.sub buffer\n");
+  ck_assert_int_eq(pair_named(d, "net.*.reduce#2", "net.*.sub")->joining, DR_OVERRIDE);
+  arena_free(a);
+}
+END_TEST
+
+/* Two error functions of a draw, read by a contraction and, turned round, by what follows it. */
+static Graph *costly(Arena *a) {
+  Graph *g = graph_new(a);
+  Shape s = shape_of(2, (int64_t[]){256, 256});
+  Node *x = graph_random(g, 1, s);
+  Node *f = graph_elt(g, E_ERF, graph_elt(g, E_ERF, x, NULL, NULL), NULL, NULL);
+  g->name = "rows";
+  Node *rows = graph_contract(g, "ik,jk->ij", f, graph_random(g, 2, s));
+  g->name = "turned";
+  Node *turned = graph_elt(g, E_SUB, graph_permute(g, f, (int[]){1, 0}), rows, NULL);
+  graph_value(g, EN_EVAL, "out", turned, V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  return g;
+}
+
+START_TEST(costs_are_compared) {
+  Arena *a = arena_new();
+  const Decisions *of[EN_COUNT] = {0};
+  PassOptions o = {.target = "cpu", .decisions = of};
+  ck_assert_ptr_nonnull(passes_run(a, costly(a), &o));
+  const DRow *f = row_named(of[EN_EVAL], "erf#2");
+  ck_assert_int_eq(f->inlining, DR_COST);
+  ck_assert(f->stored && f->inlined > f->storing && f->storing > (double)f->bytes);
+  ck_assert_int_eq(row_named(of[EN_EVAL], "random")->role, DP_INLINE);
+  ck_assert_int_eq(row_named(of[EN_EVAL], "random")->inlining, DR_NONE);
+  ck_assert_int_eq(pair_named(of[EN_EVAL], "turned", "erf#2")->joining, DR_TAKEN);
+  arena_free(a);
+}
+END_TEST
+
 static const struct {
   const char *pattern, *text;
   bool matches;
@@ -329,6 +383,8 @@ int main(void) {
   tcase_add_loop_test(t, illegal_files_are_refused_by_rule, 0, sizeof illegal / sizeof *illegal);
   tcase_add_test(t, rows_are_obeyed);
   tcase_add_test(t, later_rows_win_and_names_mean_themselves);
+  tcase_add_test(t, reasons_are_recorded);
+  tcase_add_test(t, costs_are_compared);
   tcase_add_test(t, patterns_match);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
