@@ -1,5 +1,6 @@
 tessera_test(lower_test passes codegen)
 tessera_test(passes_case_test passes)
+tessera_test(order_test passes)
 target_sources(lower_test PRIVATE random_graph.c chain_graph.c)
 tessera_test(strategy_test passes)
 target_sources(strategy_test PRIVATE random_graph.c)
