@@ -156,7 +156,7 @@ static void merge_flat_operands(Lower *l, const Node *n) {
   for (int i = 0; i < g->ndep; i++) {
     Group *o = g->dep[i];
     while (o->merged) o = o->merged;
-    if (o == g) continue;
+    if (o == g || o->ncore) continue;
     DReason why = group_may_merge(l, o, g);
     if (why)
       decide_refuse(l, n, o, why);
