@@ -148,7 +148,7 @@ static void dump(const Ctx *c, int pass, const char *before) {
 }
 
 Prog *passes_run(Arena *a, Graph *g, const PassOptions *o) {
-  Ctx c = {.arena = a, .graph = g, .options = o};
+  Ctx c = {.arena = a, .graph = g, .options = arena_copy(a, o, sizeof *o)}; /* entries outlive the caller's */
   for (int i = 0; i < PASSES; i++) {
     int errors = diag_count();
     const char *before = named(o->dump_diff, i) ? stage_text(&c, pipeline[i].leaves) : NULL;
