@@ -78,8 +78,12 @@ function neighbourItem(page, launch, n) {
     ...reasonsText(n).map((text) => make('p', { class: 'quiet' }, text)));
 }
 
+/* A row's neighbours are those of all its modules: the launch's own come first. */
 function drawNeighbours(page, launch) {
-  const items = launch.row.neighbours.map((n) => neighbourItem(page, launch, n));
+  const block = blockOf(launch.origin), path = block ? block.path : launch.origin;
+  const foreign = (n) => Number(!n.value.name.startsWith(path));
+  const items = [...launch.row.neighbours].sort((a, b) => foreign(a) - foreign(b))
+    .map((n) => neighbourItem(page, launch, n));
   at('neighbours').replaceChildren(
     make('h3', null, items.length ? 'Neighbours, and why they are kernels of their own'
       : 'No other kernel stores what this one reads, or reads what it stores'),

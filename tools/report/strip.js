@@ -40,7 +40,7 @@ function shortLabel(label) {
 
 function bracketElement(part, from, whole, folded) {
   const width = (100 * part.time) / whole, label = shortLabel(part.label);
-  const letters = (width * window.innerWidth) / 100 / 7.5;
+  const letters = (width * window.innerWidth) / 100 / 9;
   const fits = [label, label.replace(/^.* (?=× )/, '')].find((text) => text.length < letters);
   const element = make('button', {
     type: 'button', class: 'bracket', tabindex: -1, 'aria-expanded': folded ? 'false' : null, title: part.label,
