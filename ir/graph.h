@@ -235,6 +235,11 @@ void graph_redirect(Graph *g, Node *const *now);
 void graph_prune(Graph *g);
 /* Keeps exactly these nodes of the graph, in this order, operands first; ids change. */
 void graph_order(Graph *g, Node *const *node, int n);
+/* The graph as it is now, to be had back after it was rebuilt from other nodes: ids are again what they were.
+ * In between entries and states may not be added. */
+typedef struct GraphShot GraphShot;
+GraphShot *graph_shot(Arena *a, const Graph *g);
+void graph_restore(Graph *g, const GraphShot *s);
 /* v as type t holds it: floats rounded to nearest unless f64; integers towards zero, held to their range, NaN
  * to 0; bool is v != 0. */
 double graph_convert(DType t, double v, bool f64);

@@ -59,6 +59,17 @@ typedef struct PValue {
   int64_t at; /* bytes into buf */
 } PValue;
 
+/* Values of the forward pass that the backward pass needs and that could be kept for it, by class: what was
+ * chosen, and what each would cost, in bytes of memory traffic, for all members. */
+typedef struct PSaved {
+  const Node *first; /* its first member */
+  int members;
+  int64_t bytes; /* of all members */
+  bool kept;     /* else made again */
+  double keep;   /* written and read */
+  double again;  /* made from its operands, which is all that is counted */
+} PSaved;
+
 typedef struct Prog {
   Arena *arena;
   const Graph *graph;
@@ -72,7 +83,9 @@ typedef struct Prog {
   int nstate, cap_state;
   PState *state;
   int nvalue, cap_value;
-  PValue *value;       /* those with V_SUPPLY first: value i is bit i of the step block's `supplied` */
+  PValue *value; /* those with V_SUPPLY first: value i is bit i of the step block's `supplied` */
+  int nsaved;
+  PSaved *saved;       /* in order of their first nodes */
   int64_t arena_bytes; /* of the plan */
   int64_t live_bytes;  /* most bytes live at once: the lower bound */
   PBuf *finite;        /* the memory of the flag of a refused update, or NULL */

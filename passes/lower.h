@@ -62,24 +62,24 @@ struct Group {
 /* What is known of a node in this entry, by node id. */
 typedef struct Site {
   Where where;
-  bool forced;          /* must have memory: assigned, reported, supplied, or an index of a gather */
-  bool backward;        /* of the backward pass: what is assigned needs it, the losses do not */
-  bool padded;          /* read beyond its extent, under a condition */
-  bool pinned;          /* its memory lives for the whole entry */
-  bool row;             /* a root at the row's elements, not at the results' points */
-  int64_t shared;       /* the look for shared reads that met it last */
-  bool outside;         /* another kernel reads it */
-  bool kept;            /* of the forward pass, and a kernel of the backward pass reads it */
-  int uses;             /* consumers that compute, counted through views */
-  unsigned readers;     /* their kinds, bit k: some is of DKind k */
-  double spread;        /* points at which consumers read it, over its own count */
-  double ops, bytes;    /* an element of its inline expression: operations, bytes read */
-  int size;             /* nodes of that expression */
-  Group *group;         /* HELD, BUFFER */
-  PBuf *buf;            /* BUFFER, GIVEN */
-  int64_t at;           /* first byte in buf */
-  int order[MAX_RANK];  /* its dimensions in memory, outermost first */
-  const Node *within;   /* stored in its slice of this concatenation, as operand `part` */
+  bool forced;         /* must have memory: assigned, reported, supplied, or an index of a gather */
+  bool backward;       /* of the backward pass: what is assigned needs it, the losses do not */
+  bool padded;         /* read beyond its extent, under a condition */
+  bool pinned;         /* its memory lives for the whole entry */
+  bool row;            /* a root at the row's elements, not at the results' points */
+  int64_t shared;      /* the look for shared reads that met it last */
+  bool outside;        /* another kernel reads it */
+  bool kept;           /* of the forward pass, and a kernel of the backward pass reads it */
+  int uses;            /* consumers that compute, counted through views */
+  unsigned readers;    /* their kinds, bit k: some is of DKind k */
+  double spread;       /* points at which consumers read it, over its own count */
+  double ops, bytes;   /* an element of its inline expression: operations, bytes read */
+  int size;            /* nodes of that expression */
+  Group *group;        /* HELD, BUFFER */
+  PBuf *buf;           /* BUFFER, GIVEN */
+  int64_t at;          /* first byte in buf */
+  int order[MAX_RANK]; /* its dimensions in memory, outermost first */
+  const Node *within;  /* stored in its slice of this concatenation, as operand `part` */
   int part;
   uint64_t supply;      /* its bit in the step block's `supplied`, or 0 */
   const Assign *assign; /* stored straight into this state */

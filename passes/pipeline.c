@@ -11,6 +11,7 @@ typedef struct Ctx {
   Graph *graph;
   const PassOptions *options;
   Save *saved;
+  int64_t price; /* of a byte kept for the backward pass */
   Prog *prog;
   Lower *entry[EN_COUNT];
 } Ctx;
@@ -30,7 +31,7 @@ static void pass_states(Ctx *c) {
 }
 
 static void pass_save(Ctx *c) {
-  c->saved = save_choose(c->arena, c->graph, c->options);
+  save_decide(c->saved, c->price);
   save_clone(c->graph, c->saved);
 }
 
@@ -41,6 +42,7 @@ static void pass_tables(Ctx *c) {
   p->graph = c->graph;
   PBuf **states = prog_states(p);
   prog_values(p);
+  save_record(c->saved, p);
   for (int e = 0; e < EN_COUNT; e++)
     if (c->graph->entry[e].present) {
       p->entry[e].present = true;
@@ -147,16 +149,91 @@ static void dump(const Ctx *c, int pass, const char *before) {
   if (before) fputs(dump_diff(c->arena, name, before, after), o->dump);
 }
 
+/* The pass that is run with several prices, with all that follow. */
+static int save_pass(void) {
+  int i = 0;
+  while (pipeline[i].run != pass_save) i++;
+  return i;
+}
+
+/* Runs passes from..to-1; false after reporting errors. */
+static bool run(Ctx *c, int from, int to) {
+  for (int i = from; i < to; i++) {
+    int errors = diag_count();
+    const char *before = named(c->options->dump_diff, i) ? stage_text(c, pipeline[i].leaves) : NULL;
+    pipeline[i].run(c);
+    if (diag_count() > errors) return false;
+    if (!verified(c, pipeline[i].leaves)) ice("the program is wrong after pass %s", pipeline[i].name);
+    dump(c, i, before);
+  }
+  return true;
+}
+
+/* Passes on a graph that pass `save` has not rebuilt yet, with its classes looked at. */
+static bool start(Ctx *c) {
+  if (!run(c, 0, save_pass())) return false;
+  c->saved = save_look(c->arena, c->graph, c->options);
+  return true;
+}
+
+/* One program, in memory of its own; the graph is put back. `go_on`: what the visitor says. */
+static bool try_once(Ctx *c, const GraphShot *before, PassVisit *visit, void *ctx, bool *go_on) {
+  Arena *a = arena_new();
+  PassOptions quiet = *c->options;
+  quiet.dump_after = quiet.dump_diff = NULL;
+  quiet.decisions = NULL;
+  Ctx t = {.arena = a, .graph = c->graph, .options = &quiet, .saved = c->saved, .price = c->price};
+  bool ok = run(&t, save_pass(), PASSES);
+  *go_on = ok && visit(ctx, t.prog, t.entry);
+  graph_restore(c->graph, before);
+  arena_free(a);
+  return ok;
+}
+
+/* Leaves the price of the last try in c->price. */
+static bool try_all(Ctx *c, PassVisit *visit, void *ctx) {
+  const GraphShot *before = graph_shot(c->arena, c->graph);
+  bool go_on = true, ok = true;
+  for (int i = 0; i < SAVE_PRICES && ok && go_on; i++) {
+    c->price = save_price(i);
+    if (save_decide(c->saved, c->price) || i == 0) ok = try_once(c, before, visit, ctx, &go_on);
+  }
+  return ok;
+}
+
+bool passes_try(Arena *a, Graph *g, const PassOptions *o, PassVisit *visit, void *ctx) {
+  Ctx c = {.arena = a, .graph = g, .options = o};
+  return start(&c) && try_all(&c, visit, ctx);
+}
+
+typedef struct Limit {
+  const PassOptions *o;
+  int64_t least;
+  bool met;
+} Limit;
+
+static bool meets_limit(void *ctx, const Prog *p, Lower *const *entry) {
+  Limit *l = ctx;
+  (void)entry;
+  int64_t takes = l->o->takes ? l->o->takes(l->o->takes_ctx, p) : p->arena_bytes;
+  if (takes < l->least) l->least = takes;
+  l->met = takes <= l->o->most_bytes;
+  return !l->met;
+}
+
+/* The lowest price with which the program keeps to the limit. */
+static bool find_price(Ctx *c) {
+  Limit l = {.o = c->options, .least = INT64_MAX};
+  if (!try_all(c, meets_limit, &l)) return false;
+  if (!l.met)
+    diag_error(c->graph->loc, "found a limit of %lld bytes of memory, expected at least %lld (%.1f MiB)",
+               (long long)l.o->most_bytes, (long long)l.least, (double)l.least / (1 << 20));
+  return l.met;
+}
+
 Prog *passes_run(Arena *a, Graph *g, const PassOptions *o) {
   Ctx c = {.arena = a, .graph = g, .options = arena_copy(a, o, sizeof *o)}; /* entries outlive the caller's */
-  for (int i = 0; i < PASSES; i++) {
-    int errors = diag_count();
-    const char *before = named(o->dump_diff, i) ? stage_text(&c, pipeline[i].leaves) : NULL;
-    pipeline[i].run(&c);
-    if (diag_count() > errors) return NULL;
-    if (!verified(&c, pipeline[i].leaves)) ice("the program is wrong after pass %s", pipeline[i].name);
-    dump(&c, i, before);
-  }
+  if (!start(&c) || (o->most_bytes && !find_price(&c)) || !run(&c, save_pass(), PASSES)) return NULL;
   for (int e = 0; o->lowered && e < EN_COUNT; e++) o->lowered[e] = c.entry[e];
   return c.prog;
 }

@@ -73,7 +73,7 @@ static void connect(Save *s, const Node *n) {
   }
 }
 
-Save *save_choose(Arena *a, Graph *g, const PassOptions *o) {
+Save *save_look(Arena *a, Graph *g, const PassOptions *o) {
   Save *s = ARENA_NEW(a, Save);
   *s = (Save){.arena = a, .graph = g, .class_of = ARENA_ARRAY(a, g->nnode + 1, int)};
   if (!g->entry[EN_MICRO].present) return s;
@@ -81,7 +81,39 @@ Save *save_choose(Arena *a, Graph *g, const PassOptions *o) {
   s->trial = try_placement(a, g, o);
   collect(s);
   for (int i = 0; i < g->nnode; i++) connect(s, g->node[i]);
-  do save_cut(s);
-  while (save_break_circle(s));
   return s;
+}
+
+bool save_decide(Save *s, int64_t price) {
+  bool changed = false;
+  for (int i = 0; i < s->nclass; i++) s->class[i].kept_always = false;
+  do save_cut(s, price);
+  while (save_break_circle(s));
+  for (int i = 0; i < s->nclass; i++) {
+    SaveClass *c = &s->class[i];
+    bool again = c->need && c->recompute;
+    changed = changed || again != c->decided;
+    c->decided = again;
+  }
+  return changed;
+}
+
+/* Half a byte of traffic and up, in steps of about the square root of two. */
+int64_t save_price(int i) {
+  if (i == 0) return 0;
+  return (int64_t)(i % 2 ? SAVE_UNIT / 2 : SAVE_UNIT * 3 / 4) << (i - 1) / 2;
+}
+
+void save_record(const Save *s, Prog *p) {
+  p->saved = ARENA_ARRAY(p->arena, s->nclass + 1, PSaved);
+  for (int i = 0; i < s->nclass; i++) {
+    const SaveClass *c = &s->class[i];
+    if (!c->need || !c->keepable) continue;
+    p->saved[p->nsaved++] = (PSaved){.first = c->first,
+                                     .members = c->members,
+                                     .bytes = c->bytes,
+                                     .kept = !c->recompute,
+                                     .keep = (double)c->keep / SAVE_UNIT,
+                                     .again = (double)c->again / SAVE_UNIT};
+  }
 }

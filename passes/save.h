@@ -16,6 +16,7 @@ typedef struct SaveClass {
   bool kept_always;     /* made again, they would need others of their own class */
   int64_t keep, again;  /* costs of all members, in SAVE_UNITs; `again` without what it needs */
   bool need, recompute; /* the choice: whether the backward pass has it, and whether by making it again */
+  bool decided;         /* recompute, as the decision before left it */
   int ndep, cap_dep;
   int *dep; /* classes that making it again needs */
 } SaveClass;
@@ -32,8 +33,16 @@ typedef struct Save {
   SaveClass *class;
 } Save;
 
-/* Decides for entry micro. The graph stays as it is. */
-Save *save_choose(Arena *a, Graph *g, const PassOptions *o);
+/* The classes of entry micro, with nothing decided. The graph stays as it is. */
+Save *save_look(Arena *a, Graph *g, const PassOptions *o);
+/* Decides, where a byte that is kept costs `price` SAVE_UNITs besides. Whether that differs from the decision
+ * before. */
+bool save_decide(Save *s, int64_t price);
+/* The i-th of the prices that are tried, rising from 0. */
+enum { SAVE_PRICES = 28 };
+int64_t save_price(int i);
+/* Fills in the program's table of what is kept and what is made again. */
+void save_record(const Save *s, Prog *p);
 /* Rebuilds the graph: what is made again becomes nodes of its own, each just before the first value of the
  * backward pass that needs it. */
 void save_clone(Graph *g, const Save *s);
@@ -45,7 +54,7 @@ int64_t save_keep_cost(const Lower *l, const Node *n);
 int64_t save_again_cost(const Lower *l, const Node *n);
 
 /* passes/save_cut.c: sets need and recompute of every class to the choice of least cost, exactly. */
-void save_cut(Save *s);
+void save_cut(Save *s, int64_t price);
 
 /* passes/save_circle.c: where the choice makes values of a class again from others of it, sets kept_always of
  * a class that is to be kept instead. False: there is nothing to break. */

@@ -4,7 +4,7 @@
  * separates what is chosen from what is not. Found by Dinic's algorithm. */
 #include "passes/save.h"
 
-static const int64_t unlimited = INT64_MAX / 4, never = (int64_t)1 << 50;
+static const int64_t unlimited = INT64_MAX / 4, never = (int64_t)1 << 52;
 
 typedef struct Arc {
   int to, next;
@@ -95,8 +95,13 @@ static int made_again(int class) {
   return 2 * class + 1;
 }
 
-static void add_class(Net *net, const SaveClass *c, int i) {
-  int64_t keep = c->keepable ? c->keep : never;
+/* What has memory anyway takes none for being kept. */
+static int64_t keep_cost(const SaveClass *c, int64_t price) {
+  return !c->keepable ? never : c->keep ? c->keep + price * c->bytes : 0;
+}
+
+static void add_class(Net *net, const SaveClass *c, int i, int64_t price) {
+  int64_t keep = keep_cost(c, price);
   weigh(net, needed(i), keep);
   weigh(net, made_again(i), c->kept_always ? never : c->again - keep);
   add_arc(net, made_again(i), needed(i), unlimited);
@@ -104,11 +109,11 @@ static void add_class(Net *net, const SaveClass *c, int i) {
   if (c->required) add_arc(net, net->source, needed(i), unlimited);
 }
 
-void save_cut(Save *s) {
+void save_cut(Save *s, int64_t price) {
   int arcs = 0;
   for (int i = 0; i < s->nclass; i++) arcs += 4 + s->class[i].ndep; /* see add_class */
   Net *net = net_new(s->arena, 2 * s->nclass, arcs);
-  for (int i = 0; i < s->nclass; i++) add_class(net, &s->class[i], i);
+  for (int i = 0; i < s->nclass; i++) add_class(net, &s->class[i], i, price);
   cut(net);
   for (int i = 0; i < s->nclass; i++) {
     s->class[i].need = net->level[needed(i)] >= 0;

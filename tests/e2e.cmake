@@ -2,7 +2,7 @@
 add_executable(make_replay e2e/make_replay.c)
 target_link_libraries(make_replay PRIVATE frontend passes tessera_rt)
 
-set(e2e golden fusion sizes bits memory artifact finite errors learns compare fit explain install)
+set(e2e golden fusion sizes bits memory artifact finite errors learns compare fit explain install max_memory)
 if(NOT TESSERA_SANITIZE) # arithmetic alone
   list(APPEND e2e eps)
 endif()

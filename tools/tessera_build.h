@@ -19,6 +19,7 @@ typedef struct BuildOptions {
   unsigned refused;   /* licences that are switched off (passes/simplify.h) */
   bool poison;
   int threads;
+  int64_t max_memory; /* bytes, 0: no limit */
   int ndefine;
   const char **define; /* as typed: "batch=32", "@FILE" */
   Emit emit;

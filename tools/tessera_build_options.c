@@ -61,6 +61,8 @@ static void read_one(Args *args, BuildOptions *o) {
     return;
   if (args_option(args, "--emit", &text)) {
     if (!args->wrong) add_emit(args, o, text);
+  } else if (args_option(args, "--max-memory", &text)) {
+    if (!args->wrong) o->max_memory = args_bytes(args, "--max-memory", text);
   } else if (args_flag(args, "--debug-poison")) {
     o->poison = true;
   } else {

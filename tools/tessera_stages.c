@@ -59,12 +59,21 @@ static bool read_strategy(Build *b, const Strategy **strategy) {
   return !b->o->fusion || *strategy;
 }
 
+/* Bytes that the program would take with all its threads. */
+static int64_t takes(void *ctx, const Prog *p) {
+  const Build *b = ctx;
+  return p->arena_bytes + (b->narch ? 0 : b->o->threads * host_scratch(p, b->cpu));
+}
+
 bool build_plan(Build *b) {
   PassOptions options = {.target = "cpu",
                          .dump_after = b->o->dump_after,
                          .dump_diff = b->o->dump_diff,
                          .dump = stdout,
-                         .lowered = b->lower};
+                         .lowered = b->lower,
+                         .most_bytes = b->o->max_memory,
+                         .takes = takes,
+                         .takes_ctx = b};
   if (!read_strategy(b, &options.strategy)) return false;
   b->prog = passes_run(b->arena, b->graph, &options);
   if (!b->prog) return false;
@@ -162,5 +171,5 @@ int64_t build_scratch(const Build *b) {
 }
 
 int64_t build_memory(const Build *b) {
-  return b->prog->arena_bytes + build_scratch(b) * (b->narch ? 0 : b->o->threads);
+  return takes((void *)b, b->prog);
 }
