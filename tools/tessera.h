@@ -36,7 +36,7 @@ bool args_option(Args *a, const char *name, const char **value);
 const char *args_word(Args *a);
 /* Reports a wrong command line, with the way to the verb's help. */
 void args_fail(Args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* A whole number of at least `least`, or reports. */
+/* A whole number of at least `least` that an int holds, or reports. */
 long args_number(Args *a, const char *option, const char *text, long least);
 /* Bytes: "24GiB", "800MB", "123456"; parts of a byte are dropped. Or reports (tessera_bytes.c). */
 int64_t args_bytes(Args *a, const char *option, const char *text);

@@ -1,5 +1,6 @@
 /* Reading a command line. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ long args_number(Args *a, const char *option, const char *text, long least) {
   char *end;
   errno = 0;
   long n = strtol(text, &end, 10);
-  if (errno || *end || end == text || n < least)
+  if (errno || *end || end == text || n < least || n > INT_MAX)
     args_fail(a, "%s wants a whole number of at least %ld, found \"%s\"", option, least, text);
   return n;
 }

@@ -51,6 +51,8 @@ static bool understand(Arena *a, Args *args, Options *o) {
   }
   if (!args->wrong && !o->build.description) args_fail(args, "which description?");
   if (!args->wrong && o->entry) check_entry(args, o->entry);
+  if (!args->wrong && (o->value != NULL) + o->memory + o->json > 1)
+    args_fail(args, "--value, --memory and --json show different things: one at a time");
   return !args->wrong;
 }
 

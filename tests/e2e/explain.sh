@@ -58,6 +58,12 @@ says err 'computes a value named "scroe"'
 says err 'did you mean "score"?'
 ends 2 "$tessera" explain "${small_vit[@]}" --entry macro
 says err 'found "macro"'
+ends 2 "$tessera" explain "${small_vit[@]}" --memory --json
+says err "one at a time"
+ends 2 "$tessera" explain "${small_vit[@]}" --cores 99999999999
+says err 'found "99999999999"'
+ok "$tessera" explain --help
+says out "--value NAME"
 ends 2 "$tessera" explain
 says err "which description?"
 
