@@ -31,6 +31,12 @@ print(rows)
 assert rows["micro"] <= 80
 PY
 
+# More blocks are more launches and no more rows.
+ok "$tessera" explain "${small_vit[@]}" -D depth=3
+rows3=$(grep -o 'launches in [0-9]* rows' out)
+ok "$tessera" explain "${small_vit[@]}" -D depth=6
+[ "$rows3" = "$(grep -o 'launches in [0-9]* rows' out)" ] || fail "depth 3 has $rows3"
+
 ok "$tessera" explain "${small_vit[@]}" --memory
 says out "bytes planned, "
 says out "launches 0 to "
