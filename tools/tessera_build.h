@@ -59,6 +59,8 @@ bool build_describe(Build *b);
 bool build_plan(Build *b);
 /* 64 hex digits over the texts of the description's files and the values of its parameters. */
 const char *build_hash(const Build *b);
+/* In place of build_plan: visits the programs that it would choose from (passes_try). */
+bool build_try(Build *b, PassVisit *visit, void *ctx);
 /* Kernels to the program o->out. */
 bool build_program(Build *b);
 
@@ -66,5 +68,7 @@ bool build_program(Build *b);
  * them (of a CUDA program: what lies on the device). */
 int64_t build_scratch(const Build *b);
 int64_t build_memory(const Build *b);
+/* The same of a program that the build might get. */
+int64_t build_takes(const Build *b, const Prog *p);
 
 #endif

@@ -12,11 +12,17 @@ typedef struct FitOptions {
   int cores;      /* that the prediction is for */
 } FitOptions;
 
+typedef enum FitMode {
+  FIT_FASTEST, /* the saved set of the least time: a build without limit */
+  FIT_AGAIN    /* as much made again as it takes: a build with --max-memory */
+} FitMode;
+
 /* A batch as it would be built; bytes as build announces them: the arena and the scratch of all threads. */
 typedef struct FitPoint {
   int64_t batch, images; /* images a step: of all its micro-batches */
-  int64_t bytes, arena, scratch;
-  double seconds; /* a step, predicted (passes/roofline.h); 0: not yet */
+  int64_t bytes;         /* where nothing fits, the least that there is; then the rest is not known */
+  int64_t arena, scratch;
+  double seconds; /* a step, predicted (passes/roofline.h); 0: not asked for */
   char target[80];
 } FitPoint;
 
@@ -27,9 +33,8 @@ typedef enum FitResult {
   FIT_ALL     /* FIT_MOST_BATCH fits */
 } FitResult;
 
-/* Plans programs of several batches. `best` is the largest that fits; for FIT_NONE it is batch 1. */
-FitResult fit_search(const FitOptions *o, FitPoint *best);
-/* Plans the point's batch once more and sets its seconds; false after reporting errors. */
-bool fit_predict(const FitOptions *o, FitPoint *p);
+/* Plans programs of several batches. `best` is the largest that fits, with its prediction; for FIT_NONE it is
+ * batch 1. */
+FitResult fit_search(const FitOptions *o, FitMode mode, FitPoint *best);
 
 #endif

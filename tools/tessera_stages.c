@@ -59,26 +59,35 @@ static bool read_strategy(Build *b, const Strategy **strategy) {
   return !b->o->fusion || *strategy;
 }
 
-/* Bytes that the program would take with all its threads. */
-static int64_t takes(void *ctx, const Prog *p) {
-  const Build *b = ctx;
-  return p->arena_bytes + (b->narch ? 0 : b->o->threads * host_scratch(p, b->cpu));
+static int64_t takes(void *build, const Prog *p) {
+  return build_takes(build, p);
+}
+
+/* False after reporting errors. */
+static bool pass_options(Build *b, PassOptions *out) {
+  *out = (PassOptions){.target = "cpu",
+                       .dump_after = b->o->dump_after,
+                       .dump_diff = b->o->dump_diff,
+                       .dump = stdout,
+                       .lowered = b->lower,
+                       .most_bytes = b->o->max_memory,
+                       .takes = takes,
+                       .takes_ctx = b};
+  return read_strategy(b, &out->strategy);
 }
 
 bool build_plan(Build *b) {
-  PassOptions options = {.target = "cpu",
-                         .dump_after = b->o->dump_after,
-                         .dump_diff = b->o->dump_diff,
-                         .dump = stdout,
-                         .lowered = b->lower,
-                         .most_bytes = b->o->max_memory,
-                         .takes = takes,
-                         .takes_ctx = b};
-  if (!read_strategy(b, &options.strategy)) return false;
+  PassOptions options;
+  if (!pass_options(b, &options)) return false;
   b->prog = passes_run(b->arena, b->graph, &options);
   if (!b->prog) return false;
   host_count_tasks(b->prog);
   return emit(b, EMIT_KERNELS, kernels_text);
+}
+
+bool build_try(Build *b, PassVisit *visit, void *ctx) {
+  PassOptions options;
+  return pass_options(b, &options) && passes_try(b->arena, b->graph, &options, visit, ctx);
 }
 
 /* Kernels to CUDA C to cubins, kept in the object. */
@@ -170,6 +179,10 @@ int64_t build_scratch(const Build *b) {
   return b->narch ? 0 : host_scratch(b->prog, b->cpu);
 }
 
+int64_t build_takes(const Build *b, const Prog *p) {
+  return p->arena_bytes + (b->narch ? 0 : b->o->threads * host_scratch(p, b->cpu));
+}
+
 int64_t build_memory(const Build *b) {
-  return takes((void *)b, b->prog);
+  return build_takes(b, b->prog);
 }

@@ -1,10 +1,10 @@
 #!/bin/bash
-# `tessera fit`: what it prints is what a build of that batch announces, the next batch does not fit, and the least
-# memory that it names builds.
+# `tessera fit`: what it prints is what a build of that batch announces, with and without a limit; the next batch does
+# not fit; and the least memory that it names builds, a byte less does not.
 . "$(dirname "$0")/lib.sh"
 
-# A small network, apart from its batch; without code it is planned within a fraction of a second.
-net=("$models/vit_classify.tess" -D img=16 -D patch=4 -D embed_dim=24 -D depth=1 -D heads=2 -D classes=4
+# Small, apart from its batch; without code it is planned within a fraction of a second.
+net=("$models/vit_classify.tess" -D img=16 -D patch=4 -D embed_dim=16 -D depth=2 -D heads=2 -D classes=4
      -D layer_decay=1 -D mean=0.3 -D std=0.3)
 
 # announced OPTIONS..: the bytes that a build announces.
@@ -13,37 +13,52 @@ announced() {
   grep -oE '[0-9]+ bytes in all' out | grep -oE '^[0-9]+'
 }
 
-# row FIELD: of the table's only row.
-row() {
-  tail -n 1 out | awk -v f="$1" '{ print $f }'
+# field ROW N: of the printed table.
+field() {
+  awk -v row="$1" -v n="$2" '$1 == row { print $n }' table
+}
+
+# check_row ROW BYTES OPTIONS OF BUILD..: the row's figures are those of a build.
+check_row() {
+  local row=$1 bytes=$2 batch found
+  shift 2
+  batch=$(field "$row" 2) found=$(field "$row" 3)
+  [ "$found" -le "$bytes" ] || fail "$found bytes do not fit into $bytes"
+  [ "$(announced "$@" -D batch="$batch")" = "$found" ] || fail "a build with batch=$batch announces something else"
+  awk -v row="$row" '$1 == row && $7 > 0 && $8 > 0 { n++ } END { exit n != 1 }' table || fail "no prediction"
 }
 
 check_fit() { # MEMORY BYTES OPTIONS..
-  local memory=$1 bytes=$2 batch found next
+  local memory=$1 bytes=$2 next
   shift 2
   ok "$tessera" fit "${net[@]}" --memory "$memory" "$@"
-  cat out
-  batch=$(row 1) found=$(row 2)
-  row 0 | awk '{ exit !($6 > 0 && $7 > 0) }' || fail "no prediction"
-  [ "$found" -le "$bytes" ] || fail "$found bytes do not fit into $bytes"
-  [ "$(announced "$@" -D batch="$batch")" = "$found" ] || fail "a build with batch=$batch announces something else"
-  next=$(announced "$@" -D batch=$((batch + 1)))
-  [ "$next" -gt "$bytes" ] || fail "batch=$((batch + 1)) fits too: $next bytes"
+  cp out table
+  cat table
+  check_row fastest "$bytes" "$@"
+  next=$(announced "$@" -D batch=$(($(field fastest 2) + 1)))
+  [ "$next" -gt "$bytes" ] || fail "one more fits too: $next bytes"
+  check_row largest "$bytes" "$@" --max-memory "$memory"
+  ends 1 "$tessera" build "${net[@]}" "$@" -D batch=$(($(field largest 2) + 1)) --max-memory "$memory" -o program
+  says err "found a limit of $bytes bytes of memory"
+  [ "$(field largest 2)" -ge "$(field fastest 2)" ] || fail "making values again makes batches smaller"
 }
 
 check_fit 6MiB $((6 * 1048576)) --threads 2
-check_fit 20MB 20000000 --threads 3
-check_fit 9.5MiB 9961472 -D accumulate=2
+check_fit 12MB 12000000 --threads 3 -D accumulate=2
+[ "$(field largest 2)" -gt "$(field fastest 2)" ] || fail "making values again gains nothing"
 
 # Not even one: the least is named, and is enough.
 ends 1 "$tessera" fit "${net[@]}" --memory 100KiB --threads 2
-says err "not even batch=1 fits into 102400 bytes: it takes "
-least=$(grep -oE 'it takes [0-9]+' err | grep -oE '[0-9]+')
-[ "$(announced -D batch=1 --threads 2)" = "$least" ] || fail "a build with batch=1 does not take $least bytes"
+says err "not even batch=1 fits into 102400 bytes: it takes at least "
+least=$(grep -oE 'it takes at least [0-9]+' err | grep -oE '[0-9]+')
+[ "$(announced -D batch=1 --threads 2 --max-memory "$least")" = "$least" ] || fail "batch=1 does not take $least bytes"
 ok "$tessera" fit "${net[@]}" --memory "$least" --threads 2
-[ "$(row 1) $(row 2)" = "1 $least" ] || fail "$least bytes are not what batch=1 takes"
+cp out table
+[ "$(field largest 2) $(field largest 3)" = "1 $least" ] || fail "$least bytes are not what batch=1 takes"
 ends 1 "$tessera" fit "${net[@]}" --memory $((least - 1)) --threads 2
 says err "not even batch=1"
+ends 1 "$tessera" build "${net[@]}" -D batch=1 --threads 2 --max-memory $((least - 1)) -o program
+says err "expected at least $least "
 
 ends 2 "$tessera" fit "${net[@]}"
 says err "--memory says into what"
