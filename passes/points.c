@@ -3,18 +3,22 @@
 
 #include "passes/kbuild.h"
 
-/* A reduction with few results and many terms is cut into partials, so that threads can share it. How many
- * is a function of shape alone. */
+/* A reduction with few results and many terms is cut into partials, so that threads can share it; one along
+ * rows needs fewer results for that than one by columns, which reads better in long pieces. How many is a
+ * function of shape alone. */
 enum {
-  FEW_RESULTS = 4096,
+  FEW_ROWS = 256,
+  FEW_COLUMNS = 4096,
   MANY_ELEMENTS = 1 << 16,
   TERMS_A_PARTIAL = 1 << 15,
   MOST_PARTIALS = 64,
   LEAST_PARTIALS = 8
 };
 
-static int64_t choose_parts(int64_t results, int64_t terms) {
-  if (results >= FEW_RESULTS || results * terms < MANY_ELEMENTS || terms < 2 * LEAST_PARTIALS) return 1;
+static int64_t choose_parts(int64_t results, int64_t terms, bool rows) {
+  if (results >= (rows ? FEW_ROWS : FEW_COLUMNS) || results * terms < MANY_ELEMENTS ||
+      terms < 2 * LEAST_PARTIALS)
+    return 1;
   int64_t most = results * terms / TERMS_A_PARTIAL;
   if (most > MOST_PARTIALS) most = MOST_PARTIALS;
   if (most < LEAST_PARTIALS) most = LEAST_PARTIALS;
@@ -36,7 +40,8 @@ Sum kb_sum(const Node *n) {
     }
   }
   s.terms = shape_count(&s.gone);
-  s.parts = choose_parts(s.results, s.terms);
+  bool rows = n->op == O_REDUCE && x->shape.rank && n->at.axes >> (x->shape.rank - 1) & 1;
+  s.parts = choose_parts(s.results, s.terms, rows);
   s.chunk = (s.terms + s.parts - 1) / s.parts;
   return s;
 }
