@@ -1,20 +1,9 @@
 /* Where the values of an attn kernel live in a thread's scratch: resident blocks, whose memory is used again
  * when their last reader is done, packed operands, results. */
 #include "codegen/cpu_attn.h"
+#include "ir/i64.h"
 
 enum { GROUPS = 64, PAD = 16 };
-
-static int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
-static int64_t round_up(int64_t x, int64_t to) {
-  return ceil_div(x, to) * to;
-}
-
-static int64_t min2(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
 
 static bool bounded(const KVal *v) {
   for (int i = 0; i < v->nred; i++)
@@ -30,12 +19,7 @@ static bool is_left(AttnClass c) {
 static int left_value(const AttnShape *s, int c) {
   const KExpr *e = s->dot[c].left;
   if (e->kind != KE_VALUE || (s->cls[e->ref] != AT_MAP && s->cls[e->ref] != AT_SCORE)) return -1;
-  const KVal *v = &s->k->val[e->ref];
-  for (int i = 0; i < v->naxes; i++) {
-    const Ix *own = ix_axis(s->k->arena, v->axis[i], s->k->axis[v->axis[i]].extent);
-    if (!ix_same(own, e->idx[i])) return -1;
-  }
-  return e->ref;
+  return kexpr_at_own_axes(s->k, e) ? e->ref : -1;
 }
 
 int attn_slot_of(const AttnShape *s, int val, int reader) {
@@ -136,7 +120,7 @@ static int64_t place_slots(AttnShape *s, int64_t at) {
 
 static int64_t area(int64_t *at, int64_t floats) {
   int64_t here = *at;
-  *at += round_up(floats * 4, 64);
+  *at += i64_round_up(floats * 4, 64);
   return here;
 }
 
@@ -157,7 +141,7 @@ static void pack_shape(AttnShape *s, int val, int rows, int64_t extent, int axis
   bool along = s->cls[val] != AT_COLUMN && dot_runs_along_k(sh, d->right, rows);
   sh->a = (DotOperand){.expr = d->left, .rows = s->axis_m, .along_k = true};
   sh->b = (DotOperand){.expr = d->right, .rows = rows, .along_k = along};
-  int64_t nvecs = ceil_div(extent, s->lanes), w = min2(s->w, nvecs);
+  int64_t nvecs = i64_ceil_div(extent, s->lanes), w = i64_min(s->w, nvecs);
   d->g = (DotBlocks){.lanes = s->lanes,
                      .mr = s->mr,
                      .mpanels = s->mpanels,
@@ -165,14 +149,14 @@ static void pack_shape(AttnShape *s, int val, int rows, int64_t extent, int axis
                      .w = w,
                      .nr = w * s->lanes,
                      .nvecs = nvecs,
-                     .npanels = ceil_div(nvecs, w),
+                     .npanels = i64_ceil_div(nvecs, w),
                      .ku = kk};
 }
 
 /* Room for a contraction's packed operands and result. */
 static void lay_out_dot(AttnShape *s, int val, int64_t *at) {
   AttnDot *d = &s->dot[val];
-  int64_t depth = round_up(d->extent, s->lanes), n = round_up(s->n, s->lanes);
+  int64_t depth = i64_round_up(d->extent, s->lanes), n = i64_round_up(s->n, s->lanes);
   if (s->cls[val] == AT_SCORE) {
     pack_shape(s, val, s->axis_n, s->n, d->x, d->extent);
     d->a_row = depth + PAD;
@@ -197,12 +181,12 @@ void attn_lay_out(AttnShape *s, const CpuTarget *t) {
   int64_t at = 0;
   s->lanes = t->lanes;
   s->w = 2, s->nr = s->w * t->lanes;
-  int64_t mr = min2(min2((t->vregs - 1 - s->w) / s->w, 14), t->lanes);
-  mr = min2(kplan_get(s->plan, "mr", kplan_get(s->plan, "rows", mr)), mr);
-  s->mpanels = ceil_div(s->m, mr);
-  s->mr = ceil_div(s->m, s->mpanels);
+  int64_t mr = i64_min(i64_min((t->vregs - 1 - s->w) / s->w, 14), t->lanes);
+  mr = i64_min(kplan_get(s->plan, "mr", kplan_get(s->plan, "rows", mr)), mr);
+  s->mpanels = i64_ceil_div(s->m, mr);
+  s->mr = i64_ceil_div(s->m, s->mpanels);
   s->tall = s->m - (s->mr - 1) * s->mpanels;
-  s->width = round_up(s->n, s->nr) + PAD;
+  s->width = i64_round_up(s->n, s->nr) + PAD;
   for (int v = 0; v < k->nval; v++)
     if (s->cls[v] == AT_SCORE || s->cls[v] == AT_MAP) slots_of_value(s, v);
   for (int v = 0; v < k->nval; v++)
@@ -217,7 +201,7 @@ void attn_lay_out(AttnShape *s, const CpuTarget *t) {
 }
 
 int64_t cpu_attn_tasks(const Kernel *k, const KPlan *p) {
-  return min2(attn_shape(k, p)->nbatch, GROUPS);
+  return i64_min(attn_shape(k, p)->nbatch, GROUPS);
 }
 
 int64_t cpu_attn_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t) {

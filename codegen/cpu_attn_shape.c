@@ -110,19 +110,10 @@ bool attn_reads(const AttnShape *s, const KExpr *e, int val) {
   return false;
 }
 
-static bool same_bound(const Ix *a, const Ix *b) {
-  return a == b || (a && b && ix_same(a, b));
-}
-
 bool attn_same_bounds(const Kernel *k, int a, int b) {
   if (a == b) return true;
   const KVal *v = &k->val[a], *w = &k->val[b];
-  if (v->nred != w->nred) return false;
-  for (int i = 0; i < v->nred; i++)
-    if (v->red[i].axis != w->red[i].axis || !same_bound(v->red[i].lo, w->red[i].lo) ||
-        !same_bound(v->red[i].hi, w->red[i].hi))
-      return false;
-  return true;
+  return v->nred == w->nred && kred_same(v->nred, v->red, w->red);
 }
 
 AttnShape *attn_shape(const Kernel *k, const KPlan *p) {

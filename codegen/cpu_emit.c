@@ -113,13 +113,6 @@ LLVMValueRef cpu_expr(CpuFn *f, const KExpr *e) {
   return v;
 }
 
-/* The value's own axes as indices. */
-static const Ix *const *own_axes(CpuFn *f, const KVal *v) {
-  const Ix **idx = ARENA_ARRAY(f->arena, v->naxes + 1, const Ix *);
-  for (int i = 0; i < v->naxes; i++) idx[i] = ix_axis(f->arena, v->axis[i], f->k->axis[v->axis[i]].extent);
-  return idx;
-}
-
 /* v's expression with its axes replaced by idx. */
 static const KExpr *expr_at(CpuFn *f, const KVal *v, const Ix *const *idx) {
   const Ix *to[KERN_MAX_AXES] = {0};
@@ -141,7 +134,7 @@ static LLVMValueRef expr_in_place(CpuFn *f, const KVal *v, const KExpr *e) {
 
 LLVMValueRef cpu_value(CpuFn *f, int val, const Ix *const *idx) {
   const KVal *v = &f->k->val[val];
-  if (!idx) idx = own_axes(f, v);
+  if (!idx) idx = kval_own_axes(f->arena, f->k, v);
   LLVMValueRef r = f->placed ? f->placed(f, f->placed_ctx, val, idx) : NULL;
   if (r) return cpu_fill(f, r);
   if (v->reduce != KR_NONE) ice("kernel %s: %s is reduced, yet lives nowhere", f->k->name, v->name);

@@ -1,6 +1,7 @@
 /* Index expressions as LLVM values: how they move along the lanes, and their value at the current point. What
  * is affine over a block of lanes stays a scalar; the rest is computed in vectors, of i32 where it fits. */
 #include "codegen/cpu_emit.h"
+#include "ir/i64.h"
 
 const Ix *cpu_sub(const CpuFn *f, const Ix *ix) {
   return f->sub ? ix_subst(f->arena, ix, f->sub, f->nsub) : ix;
@@ -10,16 +11,6 @@ const Ix *cpu_linear(const CpuFn *f, int rank, const int64_t *stride, const Ix *
   const Ix *sum = ix_const(f->arena, 0);
   for (int d = 0; d < rank; d++) sum = ix_add(f->arena, sum, ix_scale(f->arena, idx[d], stride[d]));
   return cpu_sub(f, sum);
-}
-
-static int64_t gcd(int64_t a, int64_t b) {
-  if (a < 0) a = -a;
-  while (b) {
-    int64_t r = a % b;
-    a = b;
-    b = r < 0 ? -r : r;
-  }
-  return a;
 }
 
 static bool atom_slope(const CpuFn *f, const IxAtom *a, int64_t *slope);
@@ -41,15 +32,15 @@ static int64_t base_divisor(const CpuFn *f, const Ix *ix) {
   for (int i = 0; i < ix->nterm; i++) {
     const IxAtom *a = ix->term[i].atom;
     int64_t known = a->kind == IX_AXIS && a->id == f->lane_axis ? f->lane_align : 1;
-    g = gcd(g, ix->term[i].coef * known);
+    g = i64_gcd(g, ix->term[i].coef * known);
   }
-  return g < 0 ? -g : g;
+  return i64_gcd(g, 0);
 }
 
 /* The block does not cross a multiple of the divisor n when it starts at a multiple of some g that divides n
  * and is shorter than g. */
 static bool within(const CpuFn *f, const Ix *arg, int64_t n, int64_t slope) {
-  return slope >= 0 && slope * (f->lanes - 1) < gcd(base_divisor(f, arg), n);
+  return slope >= 0 && slope * (f->lanes - 1) < i64_gcd(base_divisor(f, arg), n);
 }
 
 static bool atom_slope(const CpuFn *f, const IxAtom *a, int64_t *slope) {

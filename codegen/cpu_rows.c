@@ -42,16 +42,8 @@ static const KRed *bounds_of(const KVal *v) {
   return NULL;
 }
 
-static bool same_bound(const Ix *x, const Ix *y) {
-  return x == y || (x && y && ix_same(x, y));
-}
-
 static bool same_bounds(const KRed *x, const KRed *y, int n) {
-  if (!x || !y) return x == y;
-  for (int i = 0; i < n; i++)
-    if (x[i].axis != y[i].axis || !same_bound(x[i].lo, y[i].lo) || !same_bound(x[i].hi, y[i].hi))
-      return false;
-  return true;
+  return x && y ? kred_same(n, x, y) : x == y;
 }
 
 static bool same_axes(const CpuAxes *x, const CpuAxes *y) {

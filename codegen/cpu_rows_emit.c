@@ -52,15 +52,9 @@ static LLVMValueRef scratch_load(CpuFn *f, const Rows *r, int val, const Ix *con
   return cpu_widen(f, t, v);
 }
 
-static const Ix *const *own_axes(CpuFn *f, const KVal *v) {
-  const Ix **idx = ARENA_ARRAY(f->arena, v->naxes + 1, const Ix *);
-  for (int i = 0; i < v->naxes; i++) idx[i] = ix_axis(f->arena, v->axis[i], f->k->axis[v->axis[i]].extent);
-  return idx;
-}
-
 static void scratch_store(CpuFn *f, const Rows *r, int val, LLVMValueRef v) {
   DType t = f->k->val[val].dtype;
-  const Ix *lin = row_index(f, r, val, own_axes(f, &f->k->val[val]));
+  const Ix *lin = row_index(f, r, val, kval_own_axes(f->arena, f->k, &f->k->val[val]));
   if (!r->s.by_column) {
     cpu_store_at(f, row_pointer(f, r, val), t, f->k->nbuf, lin, v);
     return;

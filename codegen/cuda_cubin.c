@@ -1,9 +1,9 @@
 /* What is inside a cubin: an ELF file for machine 190 whose .nv.info sections say how its kernels are called.
  */
-#include <elf.h>
 #include <string.h>
 
 #include "codegen/cuda.h"
+#include "codegen/elf_section.h"
 
 enum { MACHINE_CUDA = 190, FORMAT_VALUE = 3, FORMAT_BYTES = 4, INSTRUCTION = 16 };
 enum {
@@ -14,52 +14,15 @@ enum {
   INFO_REGISTERS = 0x2f
 };
 
-typedef struct Elf {
-  const char *bytes;
-  size_t size;
-  Elf64_Ehdr head;
-} Elf;
-
-static bool inside(const Elf *e, uint64_t at, uint64_t size) {
-  return at <= e->size && size <= e->size - at;
-}
-
-static bool section(const Elf *e, unsigned i, Elf64_Shdr *s) {
-  uint64_t at = e->head.e_shoff + (uint64_t)i * sizeof *s;
-  if (i >= e->head.e_shnum || !inside(e, at, sizeof *s)) return false;
-  memcpy(s, e->bytes + at, sizeof *s);
-  return s->sh_type == SHT_NOBITS || inside(e, s->sh_offset, s->sh_size);
-}
-
-/* The string at `at` of string table s, or "" where there is none. */
-static const char *string(const Elf *e, const Elf64_Shdr *s, uint64_t at) {
-  if (at >= s->sh_size) return "";
-  const char *p = e->bytes + s->sh_offset + at;
-  return memchr(p, 0, s->sh_size - at) ? p : "";
-}
-
-static const char *section_name(const Elf *e, const Elf64_Shdr *s) {
-  Elf64_Shdr names;
-  return section(e, e->head.e_shstrndx, &names) ? string(e, &names, s->sh_name) : "";
-}
-
-static bool open_elf(Elf *e, const void *bytes, size_t size) {
-  *e = (Elf){.bytes = bytes, .size = size};
-  if (size < sizeof e->head) return false;
-  memcpy(&e->head, bytes, sizeof e->head);
-  return !memcmp(e->head.e_ident, ELFMAG, SELFMAG) && e->head.e_ident[EI_CLASS] == ELFCLASS64 &&
-         e->head.e_machine == MACHINE_CUDA && e->head.e_shentsize == sizeof(Elf64_Shdr);
-}
-
 /* The name of symbol number i. */
 static const char *symbol(const Elf *e, uint32_t i) {
   Elf64_Shdr s, names;
   for (unsigned n = 0; n < e->head.e_shnum; n++) {
-    if (!section(e, n, &s) || s.sh_type != SHT_SYMTAB || !section(e, s.sh_link, &names)) continue;
+    if (!elf_header(e, n, &s) || s.sh_type != SHT_SYMTAB || !elf_header(e, s.sh_link, &names)) continue;
     Elf64_Sym sym;
     if (i >= s.sh_size / sizeof sym) return "";
     memcpy(&sym, e->bytes + s.sh_offset + i * sizeof sym, sizeof sym);
-    return string(e, &names, sym.st_name);
+    return elf_string(e, &names, sym.st_name);
   }
   return "";
 }
@@ -103,7 +66,7 @@ static void take_global(const Elf *e, CudaCode *code, int n, int attribute, cons
 
 /* c NULL: the section is of the cubin as a whole. */
 static void take_info(const Elf *e, const Elf64_Shdr *s, CudaCode *c, CudaCode *code, int n) {
-  const char *p = e->bytes + s->sh_offset, *end = p + s->sh_size;
+  const char *p = (const char *)elf_contents(e, s), *end = p ? p + s->sh_size : NULL;
   while (end - p >= 4) {
     int format = (unsigned char)p[0], attribute = (unsigned char)p[1];
     size_t value = half(p + 2), size = format == FORMAT_BYTES ? value : 0;
@@ -125,24 +88,23 @@ static int find_kernels(Arena *a, const Elf *e, CudaCode *code) {
   Elf64_Shdr s;
   int n = 0;
   for (unsigned i = 0; i < e->head.e_shnum; i++) {
-    const char *name = section(e, i, &s) ? after(section_name(e, &s), ".text.") : NULL;
+    const char *name = elf_header(e, i, &s) ? after(elf_section_name(e, &s), ".text.") : NULL;
     if (!name || s.sh_type != SHT_PROGBITS) continue;
-    code[n++] = (CudaCode){.name = arena_strdup(a, name),
-                           .text = (const unsigned char *)e->bytes + s.sh_offset,
-                           .text_bytes = s.sh_size};
+    code[n++] =
+        (CudaCode){.name = arena_strdup(a, name), .text = elf_contents(e, &s), .text_bytes = s.sh_size};
   }
   return n;
 }
 
 int cuda_cubin(Arena *a, const void *bytes, size_t size, CudaCode **code) {
   Elf e;
-  if (!open_elf(&e, bytes, size)) return -1;
+  if (!elf_open(&e, bytes, size) || e.head.e_machine != MACHINE_CUDA) return -1;
   *code = ARENA_ARRAY(a, e.head.e_shnum + 1, CudaCode);
   int n = find_kernels(a, &e, *code);
   for (unsigned i = 0; i < e.head.e_shnum; i++) {
     Elf64_Shdr s;
-    if (!section(&e, i, &s)) continue;
-    const char *name = section_name(&e, &s), *of = after(name, ".nv.info."),
+    if (!elf_header(&e, i, &s)) continue;
+    const char *name = elf_section_name(&e, &s), *of = after(name, ".nv.info."),
                *shared = after(name, ".nv.shared.");
     if (!strcmp(name, ".nv.info")) take_info(&e, &s, NULL, *code, n);
     CudaCode *c = of || shared ? named(*code, n, of ? of : shared) : NULL;

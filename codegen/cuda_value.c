@@ -4,10 +4,7 @@
 #include "codegen/cuda_emit.h"
 
 const Ix *const *cuda_own_axes(CudaFn *f, int val) {
-  const KVal *v = &f->k->val[val];
-  const Ix **idx = ARENA_ARRAY(f->a, v->naxes + 1, const Ix *);
-  for (int i = 0; i < v->naxes; i++) idx[i] = cuda_axis_ix(f, v->axis[i]);
-  return idx;
+  return kval_own_axes(f->a, f->k, &f->k->val[val]);
 }
 
 /* A reduction's axis keeps its number unless a loop around the place of evaluation has it already, or the

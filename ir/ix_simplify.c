@@ -6,14 +6,7 @@
 #include <stdlib.h>
 
 #include "ir/diag.h"
-
-static int64_t gcd(int64_t x, int64_t y) {
-  while (y) {
-    int64_t r = x % y;
-    x = y, y = r;
-  }
-  return x < 0 ? -x : x;
-}
+#include "ir/i64.h"
 
 /* Quotients and remainders weigh most, so that fewer of them is always cheaper. */
 static int64_t cost(const Ix *x) {
@@ -118,7 +111,7 @@ static int64_t common_factor(IxWork *w, const Ix *x, int64_t n, const Ix **high,
   int64_t best = 0;
   for (int i = 0; i < x->nterm; i++) {
     const Ix *h, *l;
-    int64_t g = gcd(x->term[i].coef, n), k;
+    int64_t g = i64_gcd(x->term[i].coef, n), k;
     if (g <= 1 || g <= best) continue;
     part_by_factor(w, x, g, &h, &l);
     if (!one_bucket(l, g, &k)) continue;

@@ -214,6 +214,11 @@ const KExpr *kexpr_elt(Arena *a, EltOp op, const KExpr *x, const KExpr *y, const
 const KExpr *kexpr_cast(Arena *a, DType t, const KExpr *x);
 const KExpr *kexpr_step(Arena *a, const char *field);
 const KExpr *kexpr_random(Kernel *k, int stream, const Ix *element);
+/* The value's own axes as indices, and whether an expression KE_VALUE uses its value at them. */
+const Ix *const *kval_own_axes(Arena *a, const Kernel *k, const KVal *v);
+bool kexpr_at_own_axes(const Kernel *k, const KExpr *use);
+/* Whether two lists of n reduced axes are the same, bounds included. */
+bool kred_same(int n, const KRed *x, const KRed *y);
 /* The expression with axis i replaced by to[i]. */
 const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n);
 

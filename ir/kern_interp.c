@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "ir/kern_run.h"
+#include "ir/kern_walk.h"
 
 enum { MOST_KEPT = 1 << 24 };
 
@@ -43,16 +44,6 @@ static void choose_kept(KRun *r) {
     bool must = v->reduce != KR_NONE || is_stored(k, i);
     if (must || (n <= MOST_KEPT && uses[i] > (double)n)) r->array[i] = ARENA_ARRAY(r->arena, n, double);
   }
-}
-
-/* The next point of axes with all their extents, the last fastest; false after the last. */
-static bool advance(KRun *r, const KVal *v) {
-  for (int i = v->naxes - 1; i >= 0; i--) {
-    int axis = v->axis[i];
-    if (++r->at[axis] < r->k->axis[axis].extent) return true;
-    r->at[axis] = 0;
-  }
-  return false;
 }
 
 typedef struct Sum {
@@ -111,7 +102,7 @@ static void compute(KRun *r, int i) {
   int64_t n = 0;
   do {
     r->array[i][n++] = element(r, v, r->code[i]);
-  } while (advance(r, v));
+  } while (kern_next_point(r->k, v->naxes, v->axis, r->at));
 }
 
 static void store(KRun *r, const KStore *s) {
@@ -121,7 +112,7 @@ static void store(KRun *r, const KStore *s) {
   int64_t n = 0;
   do {
     krun_store(b->dtype, r->f64, r->bufs[s->buf], krun_address(r, &to), r->array[s->val][n++]);
-  } while (advance(r, v));
+  } while (kern_next_point(r->k, v->naxes, v->axis, r->at));
 }
 
 void kern_interp(const Kernel *k, void *const *bufs, const KStepEnv *env, bool f64) {

@@ -44,26 +44,19 @@ uint32_t kcheck_axes_of(const Kernel *k, const Ix *x) {
   return axes;
 }
 
-/* The next point over the axes of `mask`, the last axis fastest; false after the last one. */
-static bool advance(const Kernel *k, uint32_t mask, int64_t *at) {
-  for (int i = k->naxes - 1; i >= 0; i--) {
-    if (!(mask >> i & 1)) continue;
-    if (++at[i] < k->axis[i].extent) return true;
-    at[i] = 0;
-  }
-  return false;
-}
-
 static bool within_at_every_point(KCheck *c, const Ix *x, int64_t extent) {
-  uint32_t mask = kcheck_axes_of(c->k, x);
+  int axis[KERN_MAX_AXES] = {0}, n = 0;
   int64_t at[KERN_MAX_AXES] = {0}, points = 1;
-  for (int i = 0; i < c->k->naxes && points <= MOST_TRIED; i++)
-    if (mask >> i & 1) points *= c->k->axis[i].extent;
+  for (int i = 0; i < c->k->naxes && points <= MOST_TRIED; i++) {
+    if (!ix_uses_axis(x, i)) continue;
+    axis[n++] = i;
+    points *= c->k->axis[i].extent;
+  }
   if (ix_reads(x) || points > MOST_TRIED || !kcheck_afford(c, points)) return false;
   do {
     int64_t v = ix_eval(x, at, NULL, NULL);
     if (v < 0 || v >= extent) return false;
-  } while (advance(c->k, mask, at));
+  } while (kern_next_point(c->k, n, axis, at));
   return true;
 }
 

@@ -77,24 +77,16 @@ static int64_t points_of(const Kernel *k, const KVal *v) {
   return n;
 }
 
-static bool advance(const Kernel *k, const KVal *v, int64_t *at) {
-  for (int i = v->naxes - 1; i >= 0; i--) {
-    int axis = v->axis[i];
-    if (++at[axis] < k->axis[axis].extent) return true;
-    at[axis] = 0;
-  }
-  return false;
-}
-
 /* Marks every element that the store hits; false when one was marked before. */
 static bool mark(KCheck *c, const KStore *s, unsigned char *seen) {
   const Ix *element = element_of(c, s);
+  const KVal *v = stored(c->k, s);
   int64_t at[KERN_MAX_AXES] = {0};
   do {
     int64_t e = ix_eval(element, at, NULL, NULL);
     if (seen[e / 8] >> (e % 8) & 1) return false;
     seen[e / 8] |= (unsigned char)(1u << (e % 8));
-  } while (advance(c->k, stored(c->k, s), at));
+  } while (kern_next_point(c->k, v->naxes, v->axis, at));
   return true;
 }
 
@@ -144,15 +136,6 @@ static bool same_place(const Kernel *k, const KStore *s, const KExpr *read) {
   return true;
 }
 
-static bool is_own_axes(const Kernel *k, const KExpr *use) {
-  const KVal *u = &k->val[use->ref];
-  for (int i = 0; i < u->naxes; i++) {
-    const Ix *own = ix_axis(k->arena, u->axis[i], k->axis[u->axis[i]].extent);
-    if (!ix_same(own, use->idx[i])) return false;
-  }
-  return true;
-}
-
 static bool written_where_read(const Kernel *k, const KExpr *read) {
   for (int i = 0; i < k->nstore; i++)
     if (same_place(k, &k->store[i], read)) return true;
@@ -165,7 +148,7 @@ static bool stays(const Kernel *k, const bool *tainted, const KVal *v, const KEx
   bool through = e->kind == KE_VALUE && tainted[e->ref];
   if (inout || through) *any = true;
   if (inout && (v->reduce != KR_NONE || !written_where_read(k, e))) return false;
-  if (through && (v->reduce != KR_NONE || !is_own_axes(k, e))) return false;
+  if (through && (v->reduce != KR_NONE || !kexpr_at_own_axes(k, e))) return false;
   for (int i = 0; i < 3 && e->arg[i]; i++)
     if (!stays(k, tainted, v, e->arg[i], any)) return false;
   return true;

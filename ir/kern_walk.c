@@ -1,4 +1,4 @@
-/* Visiting the index expressions and expressions of a kernel. */
+/* Visiting the index expressions, expressions and points of a kernel. */
 #include "ir/kern_walk.h"
 
 void kexpr_each_ix(const KExpr *e, IxVisit *visit, void *ctx) {
@@ -36,6 +36,14 @@ bool ix_reads(const Ix *x) {
   for (int i = 0; i < x->nterm; i++) {
     const IxAtom *atom = x->term[i].atom;
     if (atom->kind == IX_READ || (atom->arg && ix_reads(atom->arg))) return true;
+  }
+  return false;
+}
+
+bool kern_next_point(const Kernel *k, int n, const int *axis, int64_t *at) {
+  for (int i = n - 1; i >= 0; i--) {
+    if (++at[axis[i]] < k->axis[axis[i]].extent) return true;
+    at[axis[i]] = 0;
   }
   return false;
 }

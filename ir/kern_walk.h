@@ -14,6 +14,8 @@ void kern_each_ix(const Kernel *k, IxVisit *visit, void *ctx);
 /* Every IX_READ in x, those inside others' indices included; whether there is any. */
 void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx);
 bool ix_reads(const Ix *x);
+/* Moves `at` to the next point over n axes, the last fastest; false after the last point, back at zeros. */
+bool kern_next_point(const Kernel *k, int n, const int *axis, int64_t *at);
 /* For each buffer the bound that indexed reads of it promise (values are below it), 0 where none is read. */
 int64_t *kern_read_bounds(Arena *a, const Kernel *k);
 /* Elements of a buffer that the kernel reads plus those that it writes, each counted once however often it is

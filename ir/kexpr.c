@@ -90,3 +90,28 @@ const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n) {
     if (e->arg[i]) r->arg[i] = kexpr_subst(a, e->arg[i], to, n);
   return r;
 }
+
+const Ix *const *kval_own_axes(Arena *a, const Kernel *k, const KVal *v) {
+  const Ix **idx = ARENA_ARRAY(a, v->naxes + 1, const Ix *);
+  for (int i = 0; i < v->naxes; i++) idx[i] = ix_axis(a, v->axis[i], k->axis[v->axis[i]].extent);
+  return idx;
+}
+
+bool kexpr_at_own_axes(const Kernel *k, const KExpr *use) {
+  const KVal *v = &k->val[use->ref];
+  const Ix *const *own = kval_own_axes(k->arena, k, v);
+  for (int i = 0; i < v->naxes; i++)
+    if (!ix_same(own[i], use->idx[i])) return false;
+  return true;
+}
+
+static bool same_bound(const Ix *x, const Ix *y) {
+  return x == y || (x && y && ix_same(x, y));
+}
+
+bool kred_same(int n, const KRed *x, const KRed *y) {
+  for (int i = 0; i < n; i++)
+    if (x[i].axis != y[i].axis || !same_bound(x[i].lo, y[i].lo) || !same_bound(x[i].hi, y[i].hi))
+      return false;
+  return true;
+}

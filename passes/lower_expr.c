@@ -85,10 +85,7 @@ const KExpr *kb_read(KBuild *b, const Node *n, const Ix *const *idx) {
 
 const KExpr *kb_ref(KBuild *b, int v) {
   const KVal *val = &b->k->val[v];
-  const Ix **idx = ARENA_ARRAY(mem(b), KERN_MAX_DOMAIN, const Ix *);
-  for (int i = 0; i < val->naxes; i++)
-    idx[i] = ix_axis(mem(b), val->axis[i], b->k->axis[val->axis[i]].extent);
-  return kexpr_value(b->k, v, idx);
+  return kexpr_value(b->k, v, kval_own_axes(mem(b), b->k, val));
 }
 
 static const KExpr *lower_CONST(KBuild *b, const Node *n, const Ix *const *idx) {

@@ -9,7 +9,7 @@ add_dependencies(cuda_kernels_test tessera)
 
 # The stand-in driver, found through LD_LIBRARY_PATH in a folder of its own.
 add_library(cuda_standin SHARED cuda/standin/libcuda.c ${CMAKE_SOURCE_DIR}/codegen/cuda_cubin.c
-            ${CMAKE_SOURCE_DIR}/ir/arena.c ${CMAKE_SOURCE_DIR}/ir/diag.c)
+            ${CMAKE_SOURCE_DIR}/codegen/elf_section.c ${CMAKE_SOURCE_DIR}/ir/arena.c ${CMAKE_SOURCE_DIR}/ir/diag.c)
 target_compile_options(cuda_standin PRIVATE -fno-sanitize=all)
 target_link_options(cuda_standin PRIVATE -fno-sanitize=all -Wl,-z,defs)
 set_target_properties(cuda_standin PROPERTIES OUTPUT_NAME cuda SUFFIX .so.1

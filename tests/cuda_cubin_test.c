@@ -1,6 +1,7 @@
 /* The same texts through NVRTC: machine code for sm_80 and sm_90a without a GPU, and what is inside it.
  * Without NVRTC the test fails: a build for CUDA that was never compiled is not tested. */
 #include <check.h>
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +172,29 @@ START_TEST(damaged_cubin) {
 }
 END_TEST
 
+/* Each section in turn claims to have nothing in the file, at a place far outside it. */
+START_TEST(sections_without_contents_are_not_read) {
+  Arena *a = arena_new();
+  CudaImage image;
+  CudaCode *code;
+  Elf64_Ehdr head;
+  Source *text = text_source(a, "extern \"C\" __global__ void k_f(float *x, float *y) { x[0] = y[0]; }\n");
+  ck_assert(cuda_compile(a, text, "sm_80", &image));
+  memcpy(&head, image.bytes, sizeof head);
+  for (unsigned i = 0; i < head.e_shnum; i++) {
+    char *bad = arena_copy(a, image.bytes, image.size);
+    char *at = bad + head.e_shoff + i * sizeof(Elf64_Shdr);
+    Elf64_Shdr s;
+    memcpy(&s, at, sizeof s);
+    s.sh_type = SHT_NOBITS;
+    s.sh_offset = (uint64_t)1 << 40;
+    memcpy(at, &s, sizeof s);
+    ck_assert_int_ge(cuda_cubin(a, bad, image.size, &code), 0);
+  }
+  arena_free(a);
+}
+END_TEST
+
 START_TEST(architecture_names) {
   static const char *const good[] = {"sm_80", "sm_90a", "sm_100f", "sm_120"};
   static const char *const bad[] = {"", "sm_", "80", "sm_9", "sm_90b", "sm_90aa", "sm_1000", "compute_80"};
@@ -190,6 +214,7 @@ int main(void) {
   tcase_add_test(c, wrong_parameters_are_refused);
   tcase_add_test(c, promised_tensor_cores_are_asked_for);
   tcase_add_test(c, damaged_cubin);
+  tcase_add_test(c, sections_without_contents_are_not_read);
   tcase_add_test(c, architecture_names);
   suite_add_tcase(s, c);
   SRunner *r = srunner_create(s);

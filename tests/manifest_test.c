@@ -120,7 +120,7 @@ START_TEST(sections_are_found_by_name) {
   ck_assert_uint_gt(size, 0);
   ck_assert_ptr_null(elf_section(file, self->len, ".rodata_", &size));
   ck_assert_ptr_null(elf_section(file, self->len, ".bss", &size));
-  ck_assert_ptr_null(elf_section((const unsigned char *)"no ELF", 6, ".rodata", &size));
+  ck_assert_ptr_null(elf_section("no ELF", 6, ".rodata", &size));
   arena_free(a);
 }
 END_TEST

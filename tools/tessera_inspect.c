@@ -12,8 +12,7 @@ static bool inspect(Arena *a, const char *path, bool json, const char *kernel) {
   const Source *file = diag_read(a, path);
   if (!file) return false;
   size_t size = 0;
-  const unsigned char *bytes =
-      elf_section((const unsigned char *)file->text, file->len, HOST_MANIFEST_SECTION, &size);
+  const unsigned char *bytes = elf_section(file->text, file->len, HOST_MANIFEST_SECTION, &size);
   if (!bytes) {
     diag_error((Loc){.src = file}, "not a program of Tessera: it has no section %s", HOST_MANIFEST_SECTION);
     return false;
