@@ -184,7 +184,7 @@ static bool try_once(Ctx *c, const GraphShot *before, PassVisit *visit, void *ct
   quiet.decisions = NULL;
   Ctx t = {.arena = a, .graph = c->graph, .options = &quiet, .saved = c->saved, .price = c->price};
   bool ok = run(&t, save_pass(), PASSES);
-  *go_on = ok && visit(ctx, t.prog, t.entry);
+  *go_on = ok && t.prog && visit(ctx, t.prog, t.entry);
   graph_restore(c->graph, before);
   arena_free(a);
   return ok;

@@ -73,6 +73,17 @@ static void connect(Save *s, const Node *n) {
   }
 }
 
+/* What the file's rows say of the classes. */
+static void ask(Save *s, const Strategy *strategy) {
+  const DClasses *classes = s->trial->classes;
+  strategy_bind_early(strategy, s->trial->classes);
+  for (int i = 0; i < s->nclass; i++) {
+    int class = classes->of[s->class[i].first->id];
+    const StrategyRow *r = class >= 0 ? classes->class[class].row : NULL;
+    if (r) s->class[i].asked = r->save;
+  }
+}
+
 Save *save_look(Arena *a, Graph *g, const PassOptions *o) {
   Save *s = ARENA_NEW(a, Save);
   *s = (Save){.arena = a, .graph = g, .class_of = ARENA_ARRAY(a, g->nnode + 1, int)};
@@ -81,12 +92,16 @@ Save *save_look(Arena *a, Graph *g, const PassOptions *o) {
   s->trial = try_placement(a, g, o);
   collect(s);
   for (int i = 0; i < g->nnode; i++) connect(s, g->node[i]);
+  if (o->strategy) ask(s, o->strategy);
   return s;
 }
 
 bool save_decide(Save *s, int64_t price) {
   bool changed = false;
-  for (int i = 0; i < s->nclass; i++) s->class[i].kept_always = false;
+  for (int i = 0; i < s->nclass; i++) {
+    SaveClass *c = &s->class[i];
+    c->kept_always = c->asked == SS_KEEP && c->keepable;
+  }
   do save_cut(s, price);
   while (save_break_circle(s));
   for (int i = 0; i < s->nclass; i++) {

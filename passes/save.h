@@ -5,6 +5,7 @@
 #define PASSES_SAVE_H
 
 #include "passes/lower.h"
+#include "passes/strategy.h"
 
 /* Values that are decided together. */
 typedef struct SaveClass {
@@ -13,6 +14,7 @@ typedef struct SaveClass {
   int64_t bytes;        /* of all members */
   bool keepable;        /* its members have memory, or could */
   bool required;        /* the backward pass reads them */
+  StrategySave asked;   /* by a strategy file */
   bool kept_always;     /* made again, they would need others of their own class */
   int64_t keep, again;  /* costs of all members, in SAVE_UNITs; `again` without what it needs */
   bool need, recompute; /* the choice: whether the backward pass has it, and whether by making it again */

@@ -52,7 +52,7 @@ static int choose(const Walk *w) {
   bool all = false;
   for (int i = w->start; i < w->n; i++) {
     const SaveClass *c = &w->s->class[w->path[i]];
-    if (!c->keepable) continue;
+    if (!c->keepable || c->asked == SS_RECOMPUTE) continue;
     bool this_all = breaks_all(w->s, w->path[i]);
     bool cheaper = best < 0 || c->bytes < w->s->class[best].bytes;
     if (best >= 0 && (this_all == all ? !cheaper : all)) continue;

@@ -97,7 +97,9 @@ static int made_again(int class) {
 
 /* What has memory anyway takes none for being kept. */
 static int64_t keep_cost(const SaveClass *c, int64_t price) {
-  return !c->keepable ? never : c->keep ? c->keep + price * c->bytes : 0;
+  if (!c->keepable) return never;
+  if (!c->keep) return 0;
+  return c->asked == SS_RECOMPUTE ? never : c->keep + price * c->bytes;
 }
 
 static void add_class(Net *net, const SaveClass *c, int i, int64_t price) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const char *const strategy_saves[] = {[SS_CHEAPEST] = "", [SS_KEEP] = "keep", [SS_RECOMPUTE] = "recompute"};
+
 /* A line being read, word by word. */
 typedef struct Line {
   Arena *arena;
@@ -82,11 +84,11 @@ static bool is_word(const char *text, const char *word) {
 }
 
 static bool unknown_word(Line *x, Word w) {
-  static const char *const words[] = {"auto", "inline", "join", "buffer"};
+  static const char *const words[] = {"auto", "inline", "join", "buffer", "keep", "recompute"};
   const char *near = diag_nearest(w.text, words, sizeof words / sizeof *words);
   diag_error(w.loc,
-             "rule F3: found \"%s\", expected auto, inline, inline:KINDS, join, join:KINDS, join=CLASS "
-             "or buffer%s",
+             "rule F3: found \"%s\", expected auto, inline, inline:KINDS, join, join:KINDS, "
+             "join=CLASS, buffer, keep or recompute%s",
              w.text, near ? arena_printf(x->arena, "; did you mean \"%s\"?", near) : "");
   return false;
 }
@@ -102,6 +104,13 @@ static bool read_place(Line *x, Word w, StrategyRow *r) {
   if (is_word(w.text, "join")) return read_sides(x, w, strlen("join"), &r->join);
   if (strcmp(w.text, "auto") == 0) r->inline_into = r->join = STRATEGY_ALL_KINDS;
   return strcmp(w.text, "auto") == 0 || strcmp(w.text, "buffer") == 0 || unknown_word(x, w);
+}
+
+/* "keep" and "recompute" say nothing of places and stand beside any words that do. */
+static bool read_save(Word w, StrategyRow *r) {
+  for (int k = SS_KEEP; k <= SS_RECOMPUTE; k++)
+    if (strcmp(w.text, strategy_saves[k]) == 0) r->save = (StrategySave)k;
+  return r->save && strcmp(w.text, strategy_saves[r->save]) == 0;
 }
 
 static bool stands_alone(const char *word) {
@@ -122,17 +131,20 @@ static bool read_row(Line *x, Word pattern, StrategyRow *r) {
                pattern.text);
     return false;
   }
-  const char *first = w.text;
-  for (int n = 0; w.text; w = next_word(x), n++) {
-    if (n && (stands_alone(first) || stands_alone(w.text))) {
+  const char *first = NULL;
+  for (; w.text; w = next_word(x)) {
+    if (read_save(w, r)) continue;
+    if (first && (stands_alone(first) || stands_alone(w.text))) {
       diag_error(w.loc,
                  "rule F2: found \"%s\" after \"%s\", expected the end of the line: auto, buffer and "
                  "join=CLASS stand alone",
                  w.text, first);
       return false;
     }
+    if (!first) first = w.text;
     if (!read_place(x, w, r)) return false;
   }
+  if (!first) r->inline_into = r->join = STRATEGY_ALL_KINDS;
   r->must_inline = r->inline_into == STRATEGY_ALL_KINDS && !r->join;
   return true;
 }

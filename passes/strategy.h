@@ -10,6 +10,10 @@
 
 #include "passes/decide.h"
 
+/* What is done about values that the backward pass needs: whichever costs less, or what a row says. */
+typedef enum StrategySave { SS_CHEAPEST, SS_KEEP, SS_RECOMPUTE } StrategySave;
+extern const char *const strategy_saves[SS_RECOMPUTE + 1];
+
 /* A row allows its classes what it lists; of what is allowed and legal, placement takes the cheapest. */
 typedef struct StrategyRow {
   Loc loc;
@@ -19,6 +23,7 @@ typedef struct StrategyRow {
   unsigned join;        /* bit k: may share a kernel that was begun for kind k */
   bool must_inline;     /* inline and nothing else */
   const char *target;   /* join=CLASS: in the kernel of that class and nowhere else; or NULL */
+  StrategySave save;
 } StrategyRow;
 
 typedef struct Strategy Strategy;
@@ -35,6 +40,8 @@ Strategy *strategy_parse(Arena *a, const Source *src);
 
 /* Gives each class its row; false after reporting rows that match no class (rule F4). */
 bool strategy_bind(const Strategy *s, DClasses *classes);
+/* The same before the graph is rebuilt by what the rows say of saved values; nothing is reported yet. */
+void strategy_bind_early(const Strategy *s, DClasses *classes);
 /* Whether the text matches: "*" anything but a dot, "**" anything, "?" one character that is no dot. */
 bool strategy_glob(const char *pattern, const char *text);
 

@@ -65,6 +65,10 @@ static void report_stale(Arena *a, const StrategyRow *r, const DClasses *classes
                r->pattern, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
+void strategy_bind_early(const Strategy *s, DClasses *classes) {
+  for (int i = 0; i < s->nrow; i++) give(&s->row[i], classes);
+}
+
 bool strategy_bind(const Strategy *s, DClasses *classes) {
   bool good = true;
   Arena *a = arena_new();

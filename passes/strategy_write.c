@@ -46,6 +46,7 @@ static void print_class(FILE *f, const DClass *c, const Sum *s) {
   const Loc *at = &c->first->loc;
   fprintf(f, "%s ", c->name);
   print_place(f, c, s);
+  if (c->row && c->row->save) fprintf(f, " %s", strategy_saves[c->row->save]);
   fprintf(f, "  # %d of the %s", s->members, decide_kinds[c->kind]);
   if (at->src) fprintf(f, ", %s:%d", at->src->path, at->line);
   fputc('\n', f);

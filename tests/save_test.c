@@ -6,6 +6,7 @@
 
 #include "passes/autodiff.h"
 #include "passes/passes.h"
+#include "passes/strategy.h"
 #include "tests/prog_interp.h"
 
 enum { B = 2, N = 24, D = 16, WIDE = 48, SEED = 7 };
@@ -146,14 +147,16 @@ START_TEST(the_table_says_what_was_chosen) {
   Arena *a = arena_new();
   Layer l = layer(a, false);
   const Prog *p = compile(a, &l);
-  int kept = 0, again = 0;
+  int kept = 0, again = 0, scores = 0;
   for (int i = 0; i < p->nsaved; i++) {
     const PSaved *s = &p->saved[i];
-    bool is_e = s->first->op == O_ELT && s->first->at.elt == E_EXP;
-    if (is_e) ck_assert(!s->kept && s->again < s->keep && s->bytes == (int64_t)4 * B * N * N);
+    bool is_score = s->first->op == O_CONTRACT && s->first->shape.dim[2] == N;
+    if (is_score) ck_assert(!s->kept && s->again < s->keep && s->bytes == (int64_t)4 * B * N * N);
+    scores += is_score;
     kept += s->kept;
     again += !s->kept;
   }
+  ck_assert_int_eq(scores, 1);
   ck_assert_int_gt(kept, 0);
   ck_assert_int_gt(again, 0);
   arena_free(a);
@@ -177,6 +180,27 @@ START_TEST(it_stays_apart) {
 }
 END_TEST
 
+/* Rows of strategy files decide by class, whatever it costs. */
+static int again_under(const char *rows, Op op) {
+  Arena *a = arena_new();
+  Layer l = layer(a, false);
+  const Strategy *s = strategy_parse(a, diag_source(a, "rows", rows, strlen(rows)));
+  ck_assert_ptr_nonnull(s);
+  PassOptions o = {.target = "cpu", .strategy = s};
+  ck_assert_ptr_nonnull(passes_run(a, l.g, &o));
+  int n = count_again(l.g, op, 0);
+  arena_free(a);
+  return n;
+}
+
+START_TEST(rows_decide) {
+  ck_assert_int_eq(again_under("tessera fusion 1\ncontract#2 keep\n", O_CONTRACT), 0);
+  ck_assert_int_eq(again_under("tessera fusion 1\n** keep auto\n", O_CONTRACT), 0);
+  ck_assert_int_eq(again_under("tessera fusion 1\ncontract recompute join\n", O_CONTRACT), 2);
+  ck_assert_int_eq(again_under("tessera fusion 1\n** reductions recompute\n", O_REDUCE), 1);
+}
+END_TEST
+
 int main(void) {
   Suite *s = suite_create("save");
   TCase *t = tcase_create("choice");
@@ -185,6 +209,7 @@ int main(void) {
   tcase_add_test(t, what_has_memory_anyway_is_kept);
   tcase_add_test(t, the_table_says_what_was_chosen);
   tcase_add_test(t, it_stays_apart);
+  tcase_add_test(t, rows_decide);
   suite_add_tcase(s, t);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_NORMAL);
