@@ -174,13 +174,16 @@ static void store(Lower *l, const Node *n, Group *host, bool row) {
   if (!host->ncore && !site_of(l, n)->supply) merge_flat_operands(l, n);
 }
 
+/* A part of a concatenation that another kernel can make is stored there, into its place: inline, it would
+ * take a kernel to put it there. */
 static void place_map(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
   if (strategy_must_inline(l, n, no_inline(l, n))) return;
   if (strategy_target(l, n) < 0 && absorb(l, n)) return;
   bool row = false, may = !s->forced && strategy_may_inline(l, n);
-  Group *host = may && cheaper_inline(l, n, false) ? NULL : host_of(l, n, &row);
-  if (may && cheaper_inline(l, n, host)) return;
+  bool part = s->readers == 1u << DK_CONCAT;
+  Group *host = may && !part && cheaper_inline(l, n, false) ? NULL : host_of(l, n, &row);
+  if (may && !(part && host) && cheaper_inline(l, n, host)) return;
   if (!may) decide_stored(l, n, s->forced ? DR_MEMORY : DR_OVERRIDE, 0, 0);
   store(l, n, host, row);
 }
