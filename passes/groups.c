@@ -153,6 +153,30 @@ bool group_direct(Lower *l, Group *a, Group *b) {
   return true;
 }
 
+static void mark_goes_on(Group *g) {
+  g = resolve(g);
+  if (g->goes_on) return;
+  g->goes_on = true;
+  for (int i = 0; i < g->ndep; i++) mark_goes_on(g->dep[i]);
+}
+
+static bool only_scalars(const Group *g) {
+  for (int i = 0; i < g->nroot; i++)
+    if (shape_count(&g->root[i]->shape) > 1) return false;
+  return true;
+}
+
+bool group_of_pass(Lower *l, const Group *g, bool backward) {
+  if (g->backward == backward) return true;
+  for (int i = 0; !l->ends_known && i < l->ngroup; i++) {
+    const Group *h = l->group[i];
+    for (int d = 0; !h->merged && !h->backward && !only_scalars(h) && d < h->ndep; d++)
+      mark_goes_on(h->dep[d]);
+  }
+  l->ends_known = true;
+  return backward && !g->goes_on;
+}
+
 DReason group_may_merge(Lower *l, Group *a, Group *b) {
   if (a->ncore || b->ncore) return DR_FULL;
   DReason parted = strategy_parts_groups(l, a, b);
@@ -166,6 +190,7 @@ DReason group_may_merge(Lower *l, Group *a, Group *b) {
 
 void group_merge(Lower *l, Group *into, Group *from) {
   from->merged = into;
+  into->goes_on |= from->goes_on;
   for (int i = 0; i < from->ndep; i++) group_add_dep(l, into, from->dep[i]);
   const Node **both = ARENA_ARRAY(l->arena, into->nroot + from->nroot, const Node *);
   int n = 0;

@@ -52,6 +52,7 @@ struct Group {
   int ndep, cap_dep;
   Group **dep;     /* groups whose results it reads, or which must run before it */
   bool backward;   /* of the backward pass, as are all its values */
+  bool goes_on;    /* more of the forward pass than losses needs it; known once asked */
   bool alone;      /* stores a value that may be supplied: nothing else may join */
   Chain *chain;    /* or NULL */
   Group *merged;   /* the group that took this one over, or NULL */
@@ -97,6 +98,7 @@ struct Lower {
   int ngroup, cap_group;
   Group **group;
   int mark;
+  bool ends_known;   /* whether the groups' `goes_on` are */
   DClasses *classes; /* of the graph */
   DNotes *notes;
   PBuf **state_buf; /* by state id: owning group's memory */
@@ -146,6 +148,9 @@ bool group_reads(Lower *l, Group *g, const Node *n);
 bool group_direct(Lower *l, Group *a, Group *b);
 /* Whether all that the reader's roots read of another group is read at their own points. */
 bool group_reads_aligned(Lower *l, Group *reader, Group *of);
+/* Whether g may compute values of that pass: its own; or the backward pass' too where nothing of the forward
+ * pass but losses comes after g, since then nothing is kept for longer: a loss and its gradient. */
+bool group_of_pass(Lower *l, const Group *g, bool backward);
 /* Why two flat groups may not become one, or DR_NONE. */
 DReason group_may_merge(Lower *l, Group *a, Group *b);
 void group_merge(Lower *l, Group *into, Group *from);
