@@ -154,21 +154,37 @@ static Val call_full(Eval *ev, const Args *a, const Args *named) {
   return val_tensor(graph_const(ev->graph, t, s, a->v[1].val.u.number));
 }
 
-/* tensor((1, 2, 3)): f32 [3] */
+/* Most numbers that one expression picks from: no more than what is written into kernels. */
+enum { MOST_PICKED = 64 };
+
+/* Item at[i] of items lo .. lo + n - 1, by halves. */
+static Node *pick(Graph *g, Node *at, const Val *item, int lo, int n) {
+  if (n == 1) return graph_const(g, DT_F32, at->shape, item[lo].u.number);
+  Node *half = graph_const(g, DT_I32, at->shape, lo + n / 2);
+  Node *left = pick(g, at, item, lo, n / 2), *right = pick(g, at, item, lo + n / 2, n - n / 2);
+  return graph_elt(g, E_SELECT, graph_elt(g, E_LT, at, half, NULL), left, right);
+}
+
+static Node *picked(Graph *g, const Val *item, int n) {
+  Shape s = {.rank = 1, .dim = {n}};
+  return pick(g, graph_iota(g, DT_I32, s, 0), item, 0, n);
+}
+
+/* tensor((1, 2, 3)): f32 [3]. Written into what reads it; a long one in pieces that need memory. */
 static Val call_tensor(Eval *ev, const Args *a, const Args *named) {
   (void)named;
   Val list = a->v[0].val;
-  Shape one = {.rank = 1, .dim = {1}};
   if (list.kind != VAL_LIST || list.n == 0 || list.n > 4096)
     return eval_fail(a->v[0].loc, "tensor takes a list of 1 to 4096 numbers, found %s",
                      val_show(ev->arena, list));
-  Node **x = ARENA_ARRAY(ev->arena, list.n, Node *);
-  for (int i = 0; i < list.n; i++) {
+  for (int i = 0; i < list.n; i++)
     if (list.u.item[i].kind != VAL_NUMBER)
       return eval_fail(a->v[0].loc, "tensor takes numbers, found %s", val_show(ev->arena, list.u.item[i]));
-    x[i] = graph_const(ev->graph, DT_F32, one, list.u.item[i].u.number);
-  }
-  return val_tensor(graph_concat(ev->graph, list.n, x, 0));
+  Node **x = ARENA_ARRAY(ev->arena, list.n / MOST_PICKED + 1, Node *);
+  int pieces = 0;
+  for (int i = 0; i < list.n; i += MOST_PICKED)
+    x[pieces++] = picked(ev->graph, list.u.item + i, list.n - i < MOST_PICKED ? list.n - i : MOST_PICKED);
+  return val_tensor(pieces == 1 ? x[0] : graph_concat(ev->graph, pieces, x, 0));
 }
 
 static Val call_broadcast(Eval *ev, const Args *a, const Args *named) {

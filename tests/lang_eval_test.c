@@ -130,6 +130,26 @@ START_TEST(norms) {
 }
 END_TEST
 
+/* A short list and one that is made in pieces. */
+START_TEST(constants) {
+  enum { LONG = 130 };
+  LangCase *c = lang_open("train t(batch = 2) {\n"
+                          "  data x f32 [batch, 1] = given()\n"
+                          "  let few = tensor((3, -1.5, 4, 1, -5)) + x\n"
+                          "  let many = tensor([i * i - 3 for i in 0..130]) + x\n"
+                          "  report few, many\n"
+                          "}\n",
+                          0, NULL);
+  static const double few[] = {3, -1.5, 4, 1, -5};
+  const double *x = lang_draw(c, "x", 0);
+  lang_enter(c, EN_EVAL);
+  for (int i = 0; i < 5; i++) lang_near(lang_value(c, "few")[5 + i], few[i] + x[1], 1e-12, "few");
+  for (int i = 0; i < LONG; i++)
+    lang_near(lang_value(c, "many")[LONG + i], (double)i * i - 3 + x[1], 1e-12, "many");
+  lang_close(c);
+}
+END_TEST
+
 START_TEST(activations_and_losses) {
   LangCase *c = lang_open("import \"lib/loss.tess\"\n"
                           "train t(batch = 4) {\n"
@@ -270,6 +290,7 @@ int main(void) {
   tcase_add_test(c, operators);
   tcase_add_test(c, patterns);
   tcase_add_test(c, norms);
+  tcase_add_test(c, constants);
   tcase_add_test(c, activations_and_losses);
   tcase_add_test(c, images);
   tcase_add_test(c, first_values);
