@@ -160,9 +160,9 @@ enum { MOST_PICKED = 64 };
 /* Item at[i] of items lo .. lo + n - 1, by halves. */
 static Node *pick(Graph *g, Node *at, const Val *item, int lo, int n) {
   if (n == 1) return graph_const(g, DT_F32, at->shape, item[lo].u.number);
-  Node *half = graph_const(g, DT_I32, at->shape, lo + n / 2);
-  Node *left = pick(g, at, item, lo, n / 2), *right = pick(g, at, item, lo + n / 2, n - n / 2);
-  return graph_elt(g, E_SELECT, graph_elt(g, E_LT, at, half, NULL), left, right);
+  int half = lo + n / 2;
+  Node *first = graph_elt(g, E_LT, at, graph_const(g, DT_I32, at->shape, half), NULL);
+  return graph_elt(g, E_SELECT, first, pick(g, at, item, lo, n / 2), pick(g, at, item, half, n - n / 2));
 }
 
 static Node *picked(Graph *g, const Val *item, int n) {
