@@ -14,16 +14,18 @@ static bool contains_minimise(const Block *b) {
   return false;
 }
 
-/* The parameter `name` as a whole number from 1 on; `missing` where there is none. */
+enum { MOST_COUNT = 1 << 24 };
+
+/* The parameter `name` as a whole number from 1 to MOST_COUNT; `missing` where there is none. */
 static bool count_param(Train *t, const char *name, int64_t missing, int64_t *out) {
   Bind *b = scope_find(t->params, name);
   *out = missing;
   if (!b && missing) return true;
-  if (b && val_whole(b->val, 1, (int64_t)1 << 24, out)) return true;
+  if (b && val_whole(b->val, 1, MOST_COUNT, out)) return true;
   if (b && b->val.kind == VAL_ERROR) return false;
-  return eval_refuse(t->decl->loc,
-                     "train block \"%s\": the parameter \"%s\" must be a whole number from 1 on%s%s",
-                     t->decl->name, name, b ? ", found " : "", b ? val_show(t->ev->arena, b->val) : "");
+  return eval_refuse(
+      t->decl->loc, "train block \"%s\": the parameter \"%s\" must be a whole number from 1 to %d%s%s",
+      t->decl->name, name, MOST_COUNT, b ? ", found " : "", b ? val_show(t->ev->arena, b->val) : "");
 }
 
 static bool run_pass(Train *t, bool training, bool again) {

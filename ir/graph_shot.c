@@ -30,8 +30,8 @@ void graph_restore(Graph *g, const GraphShot *s) {
   for (int i = 0; i < g->nstate; i++) g->state[i]->init = s->init[i];
   for (int e = 0; e < EN_COUNT; e++) {
     Entry *x = &g->entry[e];
-    memcpy(x->assign, s->assign[e], sizeof *x->assign * (size_t)x->nassign);
-    memcpy(x->value, s->value[e], sizeof *x->value * (size_t)x->nvalue);
+    if (x->nassign) memcpy(x->assign, s->assign[e], sizeof *x->assign * (size_t)x->nassign);
+    if (x->nvalue) memcpy(x->value, s->value[e], sizeof *x->value * (size_t)x->nvalue);
   }
   graph_mark_supplied(g);
 }
