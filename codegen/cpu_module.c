@@ -90,7 +90,8 @@ bool cpu_module_object(CpuModule *m, const char *path) {
   FILE *f = fopen(path, "wb");
   bool ok = f && fwrite(LLVMGetBufferStart(code), 1, size, f) == size;
   if (f && fclose(f)) ok = false;
-  if (!ok) diag_error((Loc){0}, "can't write %s: %s", path, strerror(errno));
+  Source file = {.path = path};
+  if (!ok) diag_error((Loc){.src = &file}, "cannot write the file: %s", strerror(errno));
   LLVMDisposeMemoryBuffer(code);
   return ok;
 }

@@ -100,18 +100,23 @@ void diag_rename(const Source *src, const char *path) {
   ((Source *)src)->path = path;
 }
 
+/* Of a device that has no end. */
+enum { MOST_READ = 1 << 30 };
+
 static Source *read_stream(Arena *a, const char *path, FILE *f) {
   size_t len = 0, cap = 1 << 16;
   char *buf = malloc(cap);
   while (buf) {
     len += fread(buf + len, 1, cap - len, f);
-    if (len < cap) break;
+    if (len < cap || len > MOST_READ) break;
     char *bigger = realloc(buf, cap *= 2);
     if (!bigger) free(buf);
     buf = bigger;
   }
   if (!buf) ice("out of memory reading %s", path);
-  Source *s = ferror(f) ? NULL : diag_source(a, path, buf, len);
+  bool too_large = len > MOST_READ;
+  if (too_large) errno = EFBIG;
+  Source *s = ferror(f) || too_large ? NULL : diag_source(a, path, buf, len);
   free(buf);
   return s;
 }

@@ -24,6 +24,12 @@ START_TEST(help_teaches_by_examples) {
   PRINTS("-D @golden.safetensors");
   PRINTS("Passes, in order: ");
   PRINTS("  reciprocal   x / y, with one y for many x, is x * (1 / y)\n");
+  OK(TESSERA " build model.tess -o p --help");
+  PRINTS("-D @golden.safetensors");
+  ENDS(2, TESSERA " help biuld");
+  SAYS("no help on \"biuld\"");
+  ENDS(2, TESSERA " biuld --help");
+  SAYS("unknown verb \"biuld\"");
   OK(TESSERA " inspect --help && " TESSERA " kernel --help");
   PRINTS("tessera kernel out/digpt.kern");
 }
@@ -43,11 +49,19 @@ START_TEST(wrong_command_lines_are_refused) {
   ENDS(2, TESSERA " build a.tess -o p --threads none");
   SAYS("a whole number of at least 1, found \"none\"");
   ENDS(2, TESSERA " build a.tess -o p --dump-after=fusion");
-  SAYS("no pass is called \"fusion\"");
+  SAYS("no pass is called \"fusion\"; expected ");
+  SAYS("expected simplify, states, ");
   ENDS(2, TESSERA " build a.tess -o p --no-licence fast");
-  SAYS("no licence is called \"fast\"");
+  SAYS("no licence is called \"fast\"; expected ");
+  SAYS(", const");
   ENDS(2, TESSERA " build a.tess -o");
   SAYS("-o wants a value");
+  ENDS(2, TESSERA " build a.tess -o ''");
+  SAYS("-o wants a value");
+  ENDS(2, TESSERA " build '' -o p");
+  SAYS("found an empty argument");
+  ENDS(2, TESSERA " inspect p q");
+  SAYS("one at a time; found \"q\" after \"p\"");
   ENDS(2, TESSERA " inspect p --yaml");
   SAYS("unknown option --yaml");
   ENDS(2, TESSERA " kernel");
@@ -85,6 +99,44 @@ START_TEST(a_program_that_cannot_be_written_leaves_nothing) {
   ENDS(1, "ulimit -f 100; trap '' XFSZ; " VIT " -o p");
   SAYS("error: ");
   ENDS(1, "ls p p.part p.o.part 2>/dev/null | grep .");
+}
+END_TEST
+
+/* Known before anything is computed; what is there stays as it is. */
+START_TEST(names_that_no_program_can_have_are_refused_at_once) {
+  OK("cp " MODELS
+     "/vit_classify.tess own.tess && echo 'tessera fusion 1' >own.fuse && mkfifo pipe && mkdir -p dir");
+  ENDS(1, TESSERA " build own.tess -o ./own.tess");
+  SAYS("./own.tess: error: cannot write the file: it would be made from itself\n");
+  ENDS(1, TESSERA " build own.tess --fusion own.fuse -o own.fuse");
+  SAYS("own.fuse: error: cannot write the file: it would be made from itself\n");
+  ENDS(1, TESSERA " explain own.tess --report own.tess");
+  SAYS("own.tess: error: cannot write the file: it would be made from itself\n");
+  ENDS(1, VIT " -o pipe");
+  SAYS("pipe: error: cannot write the file: there is a device or a pipe, expected a file or nothing\n");
+  ENDS(1, VIT " -o dir");
+  SAYS("dir: error: cannot write the file: Is a directory\n");
+  ENDS(1, TESSERA " build missing.tess -o nowhere/p");
+  SAYS("nowhere/p: error: cannot write the file: No such file or directory\n");
+  OK("cmp own.tess " MODELS "/vit_classify.tess && test -p pipe");
+}
+END_TEST
+
+/* What goes to a device or a pipe goes there; what is not taken whole is an error. */
+START_TEST(what_is_printed_is_printed_whole_or_an_error) {
+  OK("mkfifo into; cat into >whole & " TESSERA " explain " MODELS
+     "/vit_classify.tess -D depth=1 --write into; wait");
+  OK("head -n 1 whole");
+  PRINTS("tessera fusion 1\n");
+  ENDS(1, TESSERA " help >/dev/full");
+  SAYS("cannot write to standard output: No space left on device");
+  ENDS(1, TESSERA " explain " MODELS "/vit_classify.tess -D depth=1 --json >/dev/full");
+  SAYS("cannot write to standard output: No space left on device");
+  ENDS(1, TESSERA " explain " MODELS "/vit_classify.tess -D depth=1 --write /dev/full");
+  SAYS("/dev/full: error: cannot write the file: No space left on device");
+  ENDS(1, "ulimit -f 8; trap '' XFSZ; " VIT " -o p --emit=kernels full");
+  SAYS("full/p.kern: error: cannot write the file: File too large");
+  ENDS(1, "ls full | grep .");
 }
 END_TEST
 
@@ -227,6 +279,8 @@ START_TEST(inspect_refuses_other_files) {
   SAYS("/bin/sh: error: not a program of Tessera");
   ENDS(1, "head -c 100 /bin/sh >cut; " TESSERA " inspect cut");
   SAYS("cut: error: not a program of Tessera");
+  ENDS(1, TESSERA " inspect /dev/zero");
+  SAYS("/dev/zero: error: cannot read the file: File too large");
   ENDS(1, TESSERA " inspect missing");
   SAYS("missing: error: cannot read the file");
   OK(VIT " -o p && objcopy --dump-section .tessera.manifest=m p");
@@ -247,6 +301,8 @@ int main(void) {
   tcase_add_test(t, errors_of_the_users_leave_no_program);
   tcase_add_test(t, licences_are_refused);
   tcase_add_test(t, a_program_that_cannot_be_written_leaves_nothing);
+  tcase_add_test(t, names_that_no_program_can_have_are_refused_at_once);
+  tcase_add_test(t, what_is_printed_is_printed_whole_or_an_error);
   tcase_add_test(t, the_graph_reads_back);
   tcase_add_test(t, the_kernels_read_back);
   tcase_add_test(t, code_can_be_looked_at);

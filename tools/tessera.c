@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/tessera.h"
+#include "tools/tessera_output.h"
 
 typedef struct Verb {
   const char *name;
@@ -17,15 +18,26 @@ static const Verb verbs[] = {
     {"fit", verb_fit},         /* the largest batch for a memory: tessera_fit.c */
     {"kernel", verb_kernel},   /* one kernel by itself: tessera_kernel.c */
     {"help", verb_help},       /* tessera_help.c */
-    {"--help", verb_help},
+    {"--help", verb_help},     {"-h", verb_help},
 };
 
-int main(int argc, char **argv) {
+static bool wants_help(int argc, char **argv) {
+  for (int i = 2; i < argc; i++)
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+  return false;
+}
+
+static int run(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : "help";
-  if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
-    return verb_help(1, argv + 1);
-  for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-    if (strcmp(name, verbs[i].name) == 0) return verbs[i].run(argc - 2 > 0 ? argc - 2 : 0, argv + 2);
+  for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+    if (strcmp(name, verbs[i].name) != 0) continue;
+    return wants_help(argc, argv) ? verb_help(1, argv + 1) : verbs[i].run(argc > 2 ? argc - 2 : 0, argv + 2);
+  }
   fprintf(stderr, "tessera: unknown verb \"%s\"; \"tessera --help\" lists the verbs\n", name);
   return 2;
+}
+
+int main(int argc, char **argv) {
+  int status = run(argc, argv);
+  return output_flush() || status ? status : 1;
 }

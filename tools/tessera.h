@@ -14,9 +14,6 @@ int verb_fit(int argc, char **argv);
 int verb_kernel(int argc, char **argv);
 int verb_help(int argc, char **argv);
 
-/* The help of one verb on standard output. */
-void help_show(const char *verb);
-
 /* The command line, read from left to right. */
 typedef struct Args {
   int argc, at;
@@ -34,6 +31,8 @@ bool args_flag(Args *a, const char *name);
 bool args_option(Args *a, const char *name, const char **value);
 /* The next argument, which is no option; reports an unknown option. */
 const char *args_word(Args *a);
+/* Likewise, as the only one that a verb takes. */
+void args_only(Args *a, const char **word);
 /* Reports a wrong command line, with the way to the verb's help. */
 void args_fail(Args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A whole number of at least `least` that an int holds, or reports. */

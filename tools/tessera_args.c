@@ -44,14 +44,22 @@ bool args_option(Args *a, const char *name, const char **value) {
   else if (a->at < a->argc)
     *value = a->argv[a->at++];
   else
-    args_fail(a, "%s wants a value", name);
+    *value = "";
+  if (!**value) args_fail(a, "%s wants a value", name);
   return true;
 }
 
 const char *args_word(Args *a) {
   const char *arg = a->argv[a->at++];
   if (arg[0] == '-' && arg[1]) args_fail(a, "unknown option %s", arg);
+  if (!arg[0]) args_fail(a, "found an empty argument");
   return arg;
+}
+
+void args_only(Args *a, const char **word) {
+  const char *next = args_word(a);
+  if (!a->wrong && *word) args_fail(a, "one at a time; found \"%s\" after \"%s\"", next, *word);
+  *word = next;
 }
 
 long args_number(Args *a, const char *option, const char *text, long least) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "tools/tessera_build.h"
+#include "tools/tessera_output.h"
 
 static void announce(const Build *b) {
   const Prog *p = b->prog;
@@ -17,6 +18,12 @@ static void announce(const Build *b) {
   printf("\n");
 }
 
+/* Known before the work of building is done. */
+static bool can_write(const BuildOptions *o) {
+  return output_possible(o->out, o->description) && output_replaces_file(o->out) &&
+         (!o->fusion || output_possible(o->out, o->fusion));
+}
+
 int verb_build(int argc, char **argv) {
   Arena *a = arena_new();
   Args args = args_start("build", argc, argv);
@@ -24,7 +31,7 @@ int verb_build(int argc, char **argv) {
   bool understood = build_options(a, &args, &o), ok = false;
   if (understood) {
     Build b = {.arena = a, .o = &o};
-    ok = build_target(&b) && build_describe(&b) && build_plan(&b) && build_program(&b);
+    ok = can_write(&o) && build_target(&b) && build_describe(&b) && build_plan(&b) && build_program(&b);
     if (ok) announce(&b);
   }
   arena_free(a);

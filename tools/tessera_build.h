@@ -28,7 +28,7 @@ typedef struct BuildOptions {
 /* What a build is told when nothing is said. `define` has room for all arguments. */
 BuildOptions build_defaults(Arena *a, const Args *args);
 /* Takes the next argument if it says what is built and for which machine: -D, --block, --fusion, --target,
- * --threads, --no-licence. */
+ * --threads, --max-memory, --no-licence. */
 bool build_common_option(Args *args, BuildOptions *o);
 /* Takes a word as the description. */
 void build_set_description(Args *args, BuildOptions *o, const char *word);

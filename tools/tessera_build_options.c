@@ -1,11 +1,12 @@
 /* The command line of `tessera build`. */
+#include <stdio.h>
 #include <string.h>
 
 #include "passes/passes.h"
 #include "passes/simplify.h"
 #include "tools/tessera_build.h"
 
-enum { THREADS = 64, MOST_THREADS = 1024 };
+enum { THREADS = 64, MOST_THREADS = 1024, LISTED = 1024 };
 
 static void add_emit(Args *args, BuildOptions *o, const char *kind) {
   EmitKind k = emit_kind(kind);
@@ -23,13 +24,21 @@ static void set_threads(Args *args, BuildOptions *o, const char *text) {
   o->threads = (int)n;
 }
 
+/* A name more in a text of LISTED bytes. */
+static void add_name(char *list, const char *name) {
+  size_t n = strlen(list);
+  snprintf(list + n, LISTED - n, "%s%s", n ? ", " : " ", name);
+}
+
 static void refuse_licence(Args *args, BuildOptions *o, const char *name) {
   for (const SimplifyLicenceRow *l = simplify_licences; l->name; l++)
     if (strcmp(l->name, name) == 0) {
       o->refused |= l->bit;
       return;
     }
-  args_fail(args, "no licence is called \"%s\"", name);
+  char list[LISTED] = "";
+  for (const SimplifyLicenceRow *l = simplify_licences; l->name; l++) add_name(list, l->name);
+  args_fail(args, "no licence is called \"%s\"; expected%s", name, list);
 }
 
 void build_set_description(Args *args, BuildOptions *o, const char *word) {
@@ -45,6 +54,8 @@ bool build_common_option(Args *args, BuildOptions *o) {
     if (!args->wrong) o->define[o->ndefine++] = text;
   } else if (args_option(args, "--threads", &text)) {
     if (!args->wrong) set_threads(args, o, text);
+  } else if (args_option(args, "--max-memory", &text)) {
+    if (!args->wrong) o->max_memory = args_bytes(args, "--max-memory", text);
   } else if (args_option(args, "--no-licence", &text)) {
     if (!args->wrong) refuse_licence(args, o, text);
   } else {
@@ -61,8 +72,6 @@ static void read_one(Args *args, BuildOptions *o) {
     return;
   if (args_option(args, "--emit", &text)) {
     if (!args->wrong) add_emit(args, o, text);
-  } else if (args_option(args, "--max-memory", &text)) {
-    if (!args->wrong) o->max_memory = args_bytes(args, "--max-memory", text);
   } else if (args_flag(args, "--debug-poison")) {
     o->poison = true;
   } else {
@@ -71,9 +80,12 @@ static void read_one(Args *args, BuildOptions *o) {
 }
 
 static void check_pass(Args *args, const char *name) {
-  for (const char *const *pass = passes_names(); *pass; pass++)
+  char list[LISTED] = "";
+  for (const char *const *pass = passes_names(); *pass; pass++) {
     if (strcmp(*pass, name) == 0) return;
-  args_fail(args, "no pass is called \"%s\"", name);
+    add_name(list, *pass);
+  }
+  args_fail(args, "no pass is called \"%s\"; expected%s", name, list);
 }
 
 static const char *file_name(const char *path) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "ir/diag.h"
+#include "tools/tessera_output.h"
 
 typedef struct Kind {
   const char *name, *ending;
@@ -24,11 +25,14 @@ EmitKind emit_kind(const char *name) {
 }
 
 bool emit_write(Arena *a, const Emit *e, EmitKind kind, const char *text) {
-  Source file = {.path = arena_printf(a, "%s/%s.%s", e->folder[kind], e->name, kinds[kind].ending)};
-  bool ok = !mkdir(e->folder[kind], 0777) || errno == EEXIST;
-  FILE *f = ok ? fopen(file.path, "w") : NULL;
-  ok = f && fputs(text, f) >= 0;
-  if (f && fclose(f)) ok = false;
-  if (!ok) diag_error((Loc){.src = &file}, "cannot write the file: %s", strerror(errno));
-  return ok;
+  const char *folder = e->folder[kind];
+  Source place = {.path = folder};
+  Output file;
+  if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+    diag_error((Loc){.src = &place}, "cannot make the folder: %s", strerror(errno));
+    return false;
+  }
+  if (!output_open(a, arena_printf(a, "%s/%s.%s", folder, e->name, kinds[kind].ending), &file)) return false;
+  fputs(text, file.f);
+  return output_close(&file);
 }

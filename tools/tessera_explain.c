@@ -1,14 +1,13 @@
 /* tessera explain: what would be built, and why. */
 #include "tools/tessera_explain.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "codegen/host.h"
+#include "tools/tessera_output.h"
 #include "tools/tessera_report.h"
 
 const char *const explain_entries[EN_COUNT] = {
@@ -56,20 +55,15 @@ static bool understand(Arena *a, Args *args, Options *o) {
   return !args->wrong;
 }
 
-/* A strategy that builds this very program, under a temporary name first. */
+/* A strategy that builds this very program. */
 static bool write_strategy(const Explain *x, const char *path) {
   const Decisions *of[EN_COUNT] = {0};
-  Source file = {.path = path};
-  const char *part = arena_printf(x->arena, "%s.part", path);
+  Output file;
   for (int e = 0; e < EN_COUNT; e++)
     if (x->facts->entry[e].lower) of[e] = x->facts->entry[e].decisions;
-  FILE *f = fopen(part, "w");
-  bool ok = f && fputs(strategy_print(x->arena, of), f) >= 0;
-  if (f && fclose(f) != 0) ok = false;
-  if (ok && rename(part, path) == 0) return true;
-  diag_error((Loc){.src = &file}, "cannot write the file: %s", strerror(errno));
-  if (f) unlink(part);
-  return false;
+  if (!output_open(x->arena, path, &file)) return false;
+  fputs(strategy_print(x->arena, of), file.f);
+  return output_close(&file);
 }
 
 static char *facts_text(const Explain *x) {
@@ -95,11 +89,27 @@ static bool write_report(const Explain *x, const char *path) {
   return report_write(x->arena, path, &build, 1);
 }
 
+static bool has_entry(const Build *b, const char *name) {
+  const char *list = "";
+  Source file = {.path = b->o->description};
+  for (int e = 0; e < EN_COUNT; e++) {
+    if (!b->lower[e]) continue;
+    if (strcmp(explain_entries[e], name) == 0) return true;
+    list = arena_printf(b->arena, "%s%s%s", list, *list ? ", " : "", explain_entries[e]);
+  }
+  diag_error((Loc){.src = &file}, "train block \"%s\" has no entry %s; expected %s", b->graph->name_of_block,
+             name, list);
+  return false;
+}
+
 static bool explain(Arena *a, const Options *o) {
   Build b = {.arena = a, .o = &o->build};
+  if (o->write && !output_possible(o->write, o->build.description)) return false;
+  if (o->report && !output_possible(o->report, o->build.description)) return false;
   if (!build_target(&b) || !build_describe(&b) || !build_plan(&b)) return false;
   Profile *profile = o->profile ? profile_read(a, o->profile) : NULL;
   if (o->profile && !profile) return false;
+  if (o->entry && !has_entry(&b, o->entry)) return false;
   Roofline r = roofline_of(b.target, profile ? (int)profile->threads : o->cores);
   Facts *f = facts_make(a, b.prog, b.lower, &r);
   if (profile && !profile_fits(profile, &b, f)) return false;

@@ -170,7 +170,7 @@ bool explain_value(const Explain *x, const char *name, FILE *out) {
   if (n) return true;
   diag_error((Loc){.src = x->build->front.source[0].src},
              "no kernel of %s computes a value named \"%s\"; expected the name of a let, or a path with one: "
-             "\"blocks.*.attn.qkv\"",
+             "\"blocks.*.attn.score\"",
              x->entry ? x->entry : "a step", name);
   const char *near = nearest(x, name);
   if (near) diag_note((Loc){0}, "did you mean \"%s\"?", near);

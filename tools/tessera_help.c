@@ -58,11 +58,11 @@ static const char explain[] =
     "  ./digpt bench --profile-out digpt.profile && tessera explain models/digpt.tess --profile "
     "digpt.profile\n"
     "\n"
-    "  -D, --block, --target, --fusion  as for build\n"
+    "  -D, --block, --target, --fusion, --no-licence, --max-memory, --threads  as for build\n"
     "  --entry NAME          init, prepare, micro, update or eval instead of those that make a step\n"
     "  --cores N             predict times for so many cores (1); with a profile, for its threads\n"
     "  --profile FILE        measured shares beside the predicted ones\n"
-    "  --value NAME          everything about a let, by its name or path (blocks.*.attn.qkv), or a "
+    "  --value NAME          everything about a let, by its name or path (blocks.*.attn.score), or a "
     "parameter\n"
     "  --write FILE          the decisions as a strategy file, to be edited and given to --fusion\n"
     "  --memory              live bytes over the launches; what lives at the peak, largest first\n"
@@ -87,6 +87,7 @@ static const char compare[] =
     "\n"
     "  tessera compare models/digpt.tess auto\n"
     "  tessera compare models/digpt.tess auto mine.fuse -D batch=32 --rounds 9\n"
+    "  tessera compare models/digpt.tess models/fusion/none.fuse auto --rows     what each places where\n"
     "  tessera compare models/digpt.tess auto mine.fuse --json | python3 -m json.tool\n"
     "  tessera compare models/digpt.tess auto mine.fuse --report mine.html\n"
     "\n"
@@ -99,15 +100,17 @@ static const char compare[] =
     "  --rounds N            rounds (5)\n"
     "  --steps N             steps in a round of each program (5)\n"
     "  --threads N           threads of the programs (all processors)\n"
-    "  --json                print JSON\n"
+    "  --json                print JSON (docs/fusion.md), always with every such class\n"
     "  --report FILE.html    also what differs as a page for a browser\n"
-    "  -D, --block, --target as for build\n";
+    "  --rows                every class of values that is placed differently, in place of a summary\n"
+    "  -D, --block, --target, --no-licence, --max-memory as for build\n";
 
 static const char fit[] =
     "tessera fit DESCRIPTION --memory AMOUNT [OPTIONS]: the largest batch whose program fits\n"
     "\n"
     "  tessera fit models/digpt_b.tess --memory 24GiB\n"
     "  tessera fit models/digpt_b.tess --memory 24GiB -D teacher=clip --threads 8 --cores 8\n"
+    "  tessera fit models/digpt_b.tess --memory 24GiB --json | python3 -m json.tool\n"
     "\n"
     "The first row is for programs that keep for the backward pass what makes a step fastest, the second "
     "for\n"
@@ -119,7 +122,8 @@ static const char fit[] =
     "\n"
     "  --memory AMOUNT       as in 24GiB, 800MB or 123456\n"
     "  --cores N             predict times for so many cores (1)\n"
-    "  -D, --block, --target, --threads, --fusion as for build\n";
+    "  --json                print JSON (docs/fusion.md)\n"
+    "  -D, --block, --target, --threads, --fusion, --no-licence as for build\n";
 
 static const char kernel[] =
     "tessera kernel FILE [OPTIONS]: compile the kernels of a text for this machine, run each on random data\n"
@@ -149,27 +153,22 @@ static void show_passes(void) {
   printf("\n");
 }
 
-void help_show(const char *verb) {
-  if (strcmp(verb, "build") == 0) {
-    fputs(build, stdout);
-    show_licences();
-    show_passes();
-  } else if (strcmp(verb, "explain") == 0) {
-    fputs(explain, stdout);
-  } else if (strcmp(verb, "inspect") == 0) {
-    fputs(inspect, stdout);
-  } else if (strcmp(verb, "compare") == 0) {
-    fputs(compare, stdout);
-  } else if (strcmp(verb, "fit") == 0) {
-    fputs(fit, stdout);
-  } else if (strcmp(verb, "kernel") == 0) {
-    fputs(kernel, stdout);
-  } else {
-    fputs(general, stdout);
-  }
-}
+static const struct {
+  const char *verb, *text;
+} helps[] = {{"build", build},     {"explain", explain}, {"inspect", inspect},
+             {"compare", compare}, {"fit", fit},         {"kernel", kernel},
+             {"help", general},    {"--help", general},  {"-h", general}};
 
 int verb_help(int argc, char **argv) {
-  help_show(argc > 0 ? argv[0] : "");
-  return 0;
+  const char *verb = argc > 0 ? argv[0] : "help";
+  for (size_t i = 0; i < sizeof helps / sizeof *helps; i++) {
+    if (strcmp(verb, helps[i].verb) != 0) continue;
+    fputs(helps[i].text, stdout);
+    if (helps[i].text != build) return 0;
+    show_licences();
+    show_passes();
+    return 0;
+  }
+  fprintf(stderr, "tessera: no help on \"%s\"; \"tessera --help\" lists the verbs\n", verb);
+  return 2;
 }

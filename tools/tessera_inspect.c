@@ -32,7 +32,7 @@ int verb_inspect(int argc, char **argv) {
     if (args_flag(&args, "--json"))
       json = true;
     else if (!args_option(&args, "--kernel", &kernel))
-      path = args_word(&args);
+      args_only(&args, &path);
   }
   if (!args.wrong && !path) args_fail(&args, "which program?");
   if (!args.wrong && json && kernel)

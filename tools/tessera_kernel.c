@@ -9,6 +9,7 @@
 #include "bench/peak.h"
 #include "codegen/cpu.h"
 #include "tools/tessera.h"
+#include "tools/tessera_target.h"
 #include "tools/tessera_trial.h"
 
 enum { MOST_TIMED = 1000, COPIED = 64 << 20 };
@@ -116,18 +117,11 @@ static bool run_kernel(Arena *a, const Kernel *k, const Options *o) {
 }
 
 static bool find_target(Arena *a, Options *o) {
-  o->cpu = cpu_target(o->target);
-  if (!o->cpu) {
-    const char *list = "native";
-    for (const char *const *name = cpu_target_names(a); *name; name++)
-      list = arena_printf(a, "%s, %s", list, *name);
-    diag_error((Loc){0}, "unknown target \"cpu:%s\"; expected cpu:NAME (%s)", o->target, list);
-  } else if (!cpu_runs_here(o->cpu)) {
-    diag_error((Loc){0}, "this machine cannot run code for cpu:%s, which needs %s", o->cpu->name,
-               o->cpu->needs);
-    return false;
-  }
-  return o->cpu;
+  o->cpu = target_cpu(a, o->target, "");
+  if (!o->cpu || cpu_runs_here(o->cpu)) return o->cpu;
+  diag_error((Loc){0}, "this machine cannot run code for cpu:%s, which needs %s", o->cpu->name,
+             o->cpu->needs);
+  return false;
 }
 
 static void find_peaks(Options *o) {
@@ -162,7 +156,7 @@ static bool run_file(Arena *a, Options *o) {
 
 int verb_kernel(int argc, char **argv) {
   Args args = args_start("kernel", argc, argv);
-  Options o = {.target = "native", .check = true, .seconds = 1};
+  Options o = {.target = "cpu:native", .check = true, .seconds = 1};
   const char *text;
   while (args_more(&args)) {
     if (args_flag(&args, "--no-check"))
@@ -170,9 +164,9 @@ int verb_kernel(int argc, char **argv) {
     else if (args_option(&args, "--seconds", &text))
       o.seconds = args.wrong ? 0 : (double)args_number(&args, "--seconds", text, 0);
     else if (args_option(&args, "--target", &text))
-      o.target = !args.wrong && strncmp(text, "cpu:", 4) == 0 ? text + 4 : text;
+      o.target = text;
     else if (!args_option(&args, "--kernel", &o.only))
-      o.path = args_word(&args);
+      args_only(&args, &o.path);
   }
   if (!args.wrong && !o.path) args_fail(&args, "which file?");
   if (args.wrong) return 2;

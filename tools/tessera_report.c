@@ -3,16 +3,15 @@
  * script run but its own, known by its hash. */
 #include "tools/tessera_report.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "codegen/sha256.h"
 #include "ir/diag.h"
 #include "tools/report/page.h"
 #include "tools/tessera_json.h"
+#include "tools/tessera_output.h"
 
 /* JSON has `<` inside strings only, where it can be written as an escape. */
 static void put_json(FILE *f, const char *json) {
@@ -92,18 +91,8 @@ static void put_page(FILE *f, const ReportBuild *build, int n) {
 }
 
 bool report_write(Arena *a, const char *path, const ReportBuild *build, int n) {
-  const char *part = arena_printf(a, "%s.part", path);
-  FILE *f = fopen(part, "w");
-  bool ok = f;
-  if (f) {
-    put_page(f, build, n);
-    ok = !ferror(f);
-    if (fclose(f) != 0) ok = false;
-    ok = ok && rename(part, path) == 0;
-  }
-  if (ok) return true;
-  Source file = {.path = path};
-  diag_error((Loc){.src = &file}, "cannot write the page: %s", strerror(errno));
-  if (f) unlink(part);
-  return false;
+  Output page;
+  if (!output_open(a, path, &page)) return false;
+  put_page(page.f, build, n);
+  return output_close(&page);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tools/tessera_build.h"
+#include "tools/tessera_target.h"
 
 static bool find_cuda_target(Build *b, const char *archs) {
   b->cpu = cuda_host_cpu();
@@ -10,13 +11,14 @@ static bool find_cuda_target(Build *b, const char *archs) {
   return cuda_archs(b->arena, archs, &b->arch, &b->narch) && !b->o->poison;
 }
 
-static bool unknown_target(Build *b) {
+const CpuTarget *target_cpu(Arena *a, const char *text, const char *others) {
+  const CpuTarget *t = strncmp(text, "cpu:", 4) == 0 ? cpu_target(text + 4) : NULL;
+  if (t) return t;
   const char *list = "native";
-  for (const char *const *name = cpu_target_names(b->arena); *name; name++)
-    list = arena_printf(b->arena, "%s, %s", list, *name);
-  diag_error((Loc){0}, "unknown target \"%s\"; expected cpu:NAME (%s) or cuda:sm_80,sm_90a and the like",
-             b->o->target, list);
-  return false;
+  for (const char *const *name = cpu_target_names(a); *name; name++)
+    list = arena_printf(a, "%s, %s", list, *name);
+  diag_error((Loc){0}, "unknown target \"%s\"; expected cpu:NAME (%s)%s", text, list, others);
+  return NULL;
 }
 
 bool build_target(Build *b) {
@@ -26,8 +28,8 @@ bool build_target(Build *b) {
     diag_error((Loc){0}, "--emit=cuda wants --target cuda:ARCH,..; found \"%s\"", t);
     return false;
   }
-  if (strncmp(t, "cpu:", 4) == 0) b->cpu = cpu_target(t + 4);
-  if (!b->cpu) return unknown_target(b);
+  b->cpu = target_cpu(b->arena, t, " or cuda:sm_80,sm_90a and the like");
+  if (!b->cpu) return false;
   b->target = arena_printf(b->arena, "cpu:%s", b->cpu->name);
   return true;
 }

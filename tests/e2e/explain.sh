@@ -62,6 +62,8 @@ says out "parameter, f32[72, 24]"
 ends 1 "$tessera" explain "${small_vit[@]}" --value scroe
 says err 'computes a value named "scroe"'
 says err 'did you mean "score"?'
+ends 1 "$tessera" explain "${small_vit[@]}" --entry prepare
+says err 'error: train block "classify" has no entry prepare; expected init, micro, update, eval'
 ends 2 "$tessera" explain "${small_vit[@]}" --entry macro
 says err 'found "macro"'
 ends 2 "$tessera" explain "${small_vit[@]}" --memory --json
@@ -87,6 +89,14 @@ assert a == b
 PY
 ends 1 "$tessera" explain "${small_vit[@]}" --write missing/vit.fuse
 says err "missing/vit.fuse: error: cannot write the file"
+
+# A program that is kept small is explained as it is built.
+ends 1 "$tessera" build "${small_vit[@]}" --max-memory 1 --threads 2 -o small
+least=$(grep -oE 'at least [0-9]+' err | grep -oE '[0-9]+')
+compile "${small_vit[@]}" --max-memory "$least" --threads 2 -o small
+ok ./small bench --steps 1 --threads 1 --profile-out small.profile
+ends 1 "$tessera" explain "${small_vit[@]}" --profile small.profile
+ok "$tessera" explain "${small_vit[@]}" --profile small.profile --max-memory "$least" --threads 2
 
 # A profile is the program's own.
 ok ./vit bench --steps 3 --threads 1 --profile-out vit.profile
