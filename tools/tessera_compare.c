@@ -4,6 +4,7 @@
 
 #include "tools/tessera_compare.h"
 #include "tools/tessera_folder.h"
+#include "tools/tessera_output.h"
 #include "tools/tessera_report.h"
 
 enum { STEPS = 5, ROUNDS = 5, MOST_STEPS = 1000000, MOST_THREADS = 1024 };
@@ -34,6 +35,8 @@ static void read_one(Args *args, CompareOptions *o) {
     o->build.threads = o->threads = (int)number(args, "--threads", text, MOST_THREADS);
   else if (args_flag(args, "--json"))
     o->json = true;
+  else if (args_flag(args, "--rows"))
+    o->rows = true;
   else if (args_option(args, "--report", &o->report))
     return;
   else if (!build_common_option(args, &o->build))
@@ -82,10 +85,12 @@ static int work(const char *folder, void *ctx) {
   Arena *a = arena_new();
   Comparison c = {.arena = a, .o = o, .folder = folder, .side = ARENA_ARRAY(a, o->nstrategy, Side)};
   name_sides(&c);
+  if (o->report && !output_possible(o->report, o->build.description)) return arena_free(a), 1;
+  if (!compare_describe(&c)) return arena_free(a), 1;
   for (int i = 0; i < o->nstrategy; i++) compare_build(&c, i);
   compare_run(&c);
   (o->json ? compare_print_json : compare_print)(&c, stdout);
-  bool ok = write_report(&c);
+  bool ok = output_flush() && write_report(&c);
   for (int i = 0; i < o->nstrategy; i++) ok &= !c.side[i].failed;
   arena_free(a);
   return !ok;

@@ -11,8 +11,8 @@ typedef struct CompareOptions {
   int nstrategy;
   const char *strategy[COMPARE_MOST]; /* as typed: a file, or "auto" */
   long steps, rounds;
-  int threads; /* of the runs; 0: as many as the program takes by itself */
-  bool json;
+  int threads;        /* of the runs; 0: as many as the program takes by itself */
+  bool json, rows;    /* rows: every class that differs, not only their groups */
   const char *report; /* the file of a page, or NULL */
 } CompareOptions;
 
@@ -40,6 +40,7 @@ typedef struct Side {
 typedef struct CompareRow {
   const char *name, *source; /* "blocks.*.mlp.fc1.contract", "nn.tess:9" (or NULL) */
   const char **place;        /* by side, in words; NULL: no such value */
+  const char **kind;         /* the same without the name of a kernel */
 } CompareRow;
 
 typedef struct Comparison {
@@ -58,8 +59,14 @@ int compare_times(const Prog *p, EntryKind e);
 void compare_note_rows(Comparison *c, int side, const Build *b);
 /* Whether sides that were built place the class differently. */
 bool compare_differs(const Comparison *c, const CompareRow *r);
+/* "none, all: inline; auto: a kernel of its own, in memory", from a text of each side. */
+const char *compare_sides(const Comparison *c, const char *const *text, const char *between);
+/* The classes that differ, each or by groups. */
 void compare_print_rows(const Comparison *c, FILE *out);
+void compare_print_groups(const Comparison *c, FILE *out);
 
+/* Whether there is such a description and target, which every side has; reports what is wrong. */
+bool compare_describe(Comparison *c);
 /* Builds side i's program into the folder; on failure `failed` says why. */
 void compare_build(Comparison *c, int i);
 /* Runs every program that there is, in turn, round after round. */

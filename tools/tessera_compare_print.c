@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tools/tessera_compare.h"
-#include "tools/tessera_json.h"
+#include "tools/tessera_json_tree.h"
 
 static int ascending(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -66,9 +66,8 @@ static void print_side(const Comparison *c, int i, int width, FILE *out) {
 
 void compare_print(const Comparison *c, FILE *out) {
   int width = longest_name(c);
-  fprintf(out, "%s for %s: %ld round%s of %ld step%s each, in turn\n", c->o->build.description,
-          c->target ? c->target : c->o->build.target, c->o->rounds, c->o->rounds == 1 ? "" : "s", c->o->steps,
-          c->o->steps == 1 ? "" : "s");
+  fprintf(out, "%s for %s: %ld round%s of %ld step%s each, in turn\n", c->o->build.description, c->target,
+          c->o->rounds, c->o->rounds == 1 ? "" : "s", c->o->steps, c->o->steps == 1 ? "" : "s");
   fprintf(out, "%-*s %9s %9s %9s %7s %10s %10s %9s %9s %8s %9s\n", width, "", "ms/step", "least", "most",
           "ratio", "MiB", "MiB", "MB/step", "outside", "", "launches");
   fprintf(out, "%-*s %9s %9s %9s %7s %10s %10s %9s %9s %8s %9s\n", width, "strategy", "(median)", "", "", "",
@@ -77,55 +76,55 @@ void compare_print(const Comparison *c, FILE *out) {
   compare_print_rows(c, out);
 }
 
-static void json_side(const Comparison *c, int i, FILE *out) {
+static void json_side(JsonTree *j, const Comparison *c, int i) {
   const Side *s = &c->side[i];
-  fprintf(out, "%s{\"strategy\":", i ? "," : "");
-  json_text(out, s->name);
-  fputs(",\"failed\":", out);
-  json_text(out, s->failed);
-  fputs(",\"seconds\":[", out);
-  for (int r = 0; r < s->nround; r++) {
-    if (r) fputc(',', out);
-    json_number(out, s->seconds[r]);
-  }
-  fputs("],\"median\":", out);
-  json_number(out, compare_median(s));
-  fputs(",\"ratio\":", out);
-  json_number(out, compare_ratio(c, i));
-  fprintf(out, ",\"memory_announced\":%.0f,\"memory_real\":%.0f", s->planned, s->memory);
-  fprintf(out, ",\"gflop\":%.9g,\"bytes\":%.0f,\"bytes_outside_contractions\":%.0f", s->step.flop * 1e-9,
-          s->step.bytes, s->step.outside);
-  fprintf(out, ",\"kernels\":%d,\"launches\":%d}", s->step.kernels, s->step.launches);
+  bool ran = s->nround > 0;
+  tree_open(j, NULL, '{');
+  tree_text(j, "strategy", s->name);
+  tree_text(j, "failed", s->failed);
+  tree_open(j, "seconds", '[');
+  for (int r = 0; r < s->nround; r++) tree_number(j, NULL, s->seconds[r]);
+  tree_close(j, ']');
+  tree_number(j, "median", compare_median(s));
+  tree_number(j, "ratio", compare_ratio(c, i));
+  tree_known(j, "memory_announced", ran ? s->planned : -1);
+  tree_known(j, "memory_real", ran ? s->memory : -1);
+  tree_known(j, "gflop", s->built ? s->step.flop * 1e-9 : -1);
+  tree_known(j, "bytes", s->built ? s->step.bytes : -1);
+  tree_known(j, "bytes_outside_contractions", s->built ? s->step.outside : -1);
+  tree_known(j, "kernels", s->built ? s->step.kernels : -1);
+  tree_known(j, "launches", s->built ? s->step.launches : -1);
+  tree_close(j, '}');
 }
 
 /* The classes on which strategies differ, with each one's placement in the order of the strategies. */
-static void json_rows(const Comparison *c, FILE *out) {
-  const char *comma = "";
+static void json_rows(JsonTree *j, const Comparison *c) {
   for (int i = 0; i < c->nrow; i++) {
     const CompareRow *r = &c->row[i];
     if (!compare_differs(c, r)) continue;
-    fprintf(out, "%s{\"class\":", comma);
-    json_text(out, r->name);
-    fputs(",\"source\":", out);
-    json_text(out, r->source);
-    fputs(",\"places\":[", out);
-    for (int k = 0; k < c->o->nstrategy; k++) {
-      if (k) fputc(',', out);
-      json_text(out, r->place[k]);
-    }
-    fputs("]}", out);
-    comma = ",";
+    tree_open(j, NULL, '{');
+    tree_text(j, "class", r->name);
+    tree_text(j, "source", r->source);
+    tree_open(j, "places", '[');
+    for (int k = 0; k < c->o->nstrategy; k++) tree_text(j, NULL, r->place[k]);
+    tree_close(j, ']');
+    tree_close(j, '}');
   }
 }
 
 void compare_print_json(const Comparison *c, FILE *out) {
-  fputs("{\"description\":", out);
-  json_text(out, c->o->build.description);
-  fputs(",\"target\":", out);
-  json_text(out, c->target);
-  fprintf(out, ",\"rounds\":%ld,\"steps\":%ld,\"strategies\":[", c->o->rounds, c->o->steps);
-  for (int i = 0; i < c->o->nstrategy; i++) json_side(c, i, out);
-  fprintf(out, "],\"classes\":%d,\"differ\":[", c->nrow);
-  json_rows(c, out);
-  fputs("]}\n", out);
+  JsonTree j = {.out = out};
+  tree_open(&j, NULL, '{');
+  tree_text(&j, "description", c->o->build.description);
+  tree_text(&j, "target", c->target);
+  tree_int(&j, "rounds", c->o->rounds);
+  tree_int(&j, "steps", c->o->steps);
+  tree_open(&j, "strategies", '[');
+  for (int i = 0; i < c->o->nstrategy; i++) json_side(&j, c, i);
+  tree_close(&j, ']');
+  tree_int(&j, "classes", c->nrow);
+  tree_open(&j, "differ", '[');
+  json_rows(&j, c);
+  tree_close(&j, ']');
+  tree_close(&j, '}');
 }

@@ -37,6 +37,15 @@ static StepCounts count_step(Arena *a, const Prog *p) {
   return c;
 }
 
+bool compare_describe(Comparison *c) {
+  Arena *a = arena_new();
+  Build b = {.arena = a, .o = &c->o->build};
+  bool ok = build_target(&b) && build_describe(&b);
+  if (ok) c->target = arena_strdup(c->arena, b.target);
+  arena_free(a);
+  return ok;
+}
+
 void compare_build(Comparison *c, int i) {
   Side *s = &c->side[i];
   Arena *a = arena_new();
@@ -47,7 +56,6 @@ void compare_build(Comparison *c, int i) {
   s->program = o.out = arena_printf(c->arena, "%s/%d", c->folder, i);
   Build b = {.arena = a, .o = &o};
   bool ok = build_target(&b) && build_describe(&b) && build_plan(&b) && build_program(&b);
-  if (b.target) c->target = arena_strdup(c->arena, b.target);
   s->built = ok;
   if (ok) s->step = count_step(a, b.prog);
   if (ok) compare_note_rows(c, i, &b);

@@ -1,5 +1,4 @@
 /* tessera fit: the largest batch whose program fits into a memory, found by planning it. */
-#include <stdio.h>
 #include <string.h>
 
 #include "tools/tessera_fit.h"
@@ -10,6 +9,8 @@ static void read_one(Args *args, FitOptions *o) {
     o->memory = args->wrong ? 0 : args_bytes(args, "--memory", text);
   else if (args_option(args, "--cores", &text))
     o->cores = args->wrong ? 1 : (int)args_number(args, "--cores", text, 1);
+  else if (args_flag(args, "--json"))
+    o->json = true;
   else if (!build_common_option(args, &o->build))
     build_set_description(args, &o->build, args_word(args));
 }
@@ -19,51 +20,30 @@ static bool read_options(Arena *a, Args *args, FitOptions *o) {
   while (args_more(args)) read_one(args, o);
   if (!args->wrong && !o->build.description) args_fail(args, "which description?");
   if (!args->wrong && !o->memory) args_fail(args, "--memory says into what");
+  if (!args->wrong && o->build.max_memory) args_fail(args, "--memory is the limit, without --max-memory");
   for (int i = 0; !args->wrong && i < o->build.ndefine; i++)
     if (strncmp(o->build.define[i], "batch=", 6) == 0) args_fail(args, "batch is what fit looks for");
   return !args->wrong;
 }
 
-static double mib(int64_t bytes) {
-  return (double)bytes / (1 << 20);
-}
-
-static const char *const labels[] = {[FIT_FASTEST] = "fastest", [FIT_AGAIN] = "largest"};
-
-static void print_head(const FitOptions *o, const FitPoint *p) {
-  printf("%s for %s within %.1f MiB (%lld bytes)", o->build.description, p->target, mib(o->memory),
-         (long long)o->memory);
-  if (p->scratch) printf(", with %d threads", o->build.threads);
-  printf("\n%-8s %8s %14s %10s %10s %12s %10s %10s\n", "", "batch", "bytes", "MiB", "arena", "each thread",
-         "s/step", "images/s");
-}
-
-/* Without a saved set that is made smaller, batch 1 may be too large: then the row says what it takes. */
-static void print_point(FitMode mode, FitResult result, const FitPoint *p) {
-  if (result == FIT_NONE) {
-    printf("%-8s %8s %14lld %10.1f   with batch=1\n", labels[mode], "none", (long long)p->bytes,
-           mib(p->bytes));
-    return;
-  }
-  printf("%-8s %8lld %14lld %10.1f %10.1f %12.2f %10.4g %10.4g\n", labels[mode], (long long)p->batch,
-         (long long)p->bytes, mib(p->bytes), mib(p->arena), mib(p->scratch), p->seconds,
-         (double)p->images / p->seconds);
+static bool none_fits(const FitOptions *o, const FitPoint *least) {
+  Source description = {.path = o->build.description};
+  diag_error((Loc){.src = &description},
+             "not even batch=1 fits into %lld bytes: it takes at least %lld (%.1f MiB)", (long long)o->memory,
+             (long long)least->bytes, (double)least->bytes / (1 << 20));
+  return false;
 }
 
 static bool fit(const FitOptions *o) {
-  FitPoint fastest, again;
-  FitResult first = fit_search(o, FIT_FASTEST, &fastest), second = FIT_FAILED;
-  if (first != FIT_FAILED) second = fit_search(o, FIT_AGAIN, &again);
-  if (second == FIT_FAILED) return false;
-  if (second == FIT_NONE) {
-    diag_error((Loc){0}, "not even batch=1 fits into %lld bytes: it takes at least %lld (%.1f MiB)",
-               (long long)o->memory, (long long)again.bytes, mib(again.bytes));
-    return false;
+  FitPoint point[FIT_MODES];
+  FitResult result[FIT_MODES];
+  for (FitMode m = FIT_FASTEST; m < FIT_MODES; m++) {
+    result[m] = fit_search(o, m, &point[m]);
+    if (result[m] == FIT_FAILED) return false;
   }
-  print_head(o, &again);
-  print_point(FIT_FASTEST, first, &fastest);
-  print_point(FIT_AGAIN, second, &again);
-  if (second == FIT_ALL) diag_note((Loc){0}, "batches above %d were not tried", FIT_MOST_BATCH);
+  if (result[FIT_AGAIN] == FIT_NONE) return none_fits(o, &point[FIT_AGAIN]);
+  (o->json ? fit_print_json : fit_print)(o, result, point);
+  if (result[FIT_AGAIN] == FIT_ALL) diag_note((Loc){0}, "batches above %d were not tried", FIT_MOST_BATCH);
   return true;
 }
 

@@ -10,11 +10,13 @@ typedef struct FitOptions {
   BuildOptions build;
   int64_t memory; /* bytes */
   int cores;      /* that the prediction is for */
+  bool json;
 } FitOptions;
 
 typedef enum FitMode {
   FIT_FASTEST, /* the saved set of the least time: a build without limit */
-  FIT_AGAIN    /* as much made again as it takes: a build with --max-memory */
+  FIT_AGAIN,   /* as much made again as it takes: a build with --max-memory */
+  FIT_MODES
 } FitMode;
 
 /* A batch as it would be built; bytes as build announces them: the arena and the scratch of all threads. */
@@ -36,5 +38,9 @@ typedef enum FitResult {
 /* Plans programs of several batches. `best` is the largest that fits, with its prediction; for FIT_NONE it is
  * batch 1. */
 FitResult fit_search(const FitOptions *o, FitMode mode, FitPoint *best);
+
+/* What both searches found, by mode; not for FIT_FAILED (tessera_fit_print.c). */
+void fit_print(const FitOptions *o, const FitResult result[FIT_MODES], const FitPoint point[FIT_MODES]);
+void fit_print_json(const FitOptions *o, const FitResult result[FIT_MODES], const FitPoint point[FIT_MODES]);
 
 #endif

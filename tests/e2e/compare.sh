@@ -48,7 +48,23 @@ assert all(d["places"][0] == "a kernel of its own, in memory" != d["places"][1] 
 centred = differ["blocks.*.norm1.centred"]
 assert centred["source"].startswith("lib/nn.tess:") and centred["places"][1] == "inline", centred
 PY
-ok "$tessera" compare "${small_vit[@]}" "$models/fusion/none.fuse" "$models/fusion/all.fuse" auto --rounds 1 --steps 1
+mv out rows.json
+ok "$tessera" compare "${small_vit[@]}" "$models/fusion/none.fuse" auto --rounds 1 --steps 1
+python3 - rows.json out <<'PY' || fail "the groups are not those of the rows"
+import collections, json, re, sys
+differ = json.load(open(sys.argv[1]))["differ"]
+lines = open(sys.argv[2]).read().splitlines()
+assert len(lines) <= 40, len(lines)
+assert any(l.startswith(f"{len(differ)} of ") and l.endswith("; --rows names each of them:") for l in lines), lines
+group = re.compile(r" *(\d+)  (.*)")
+counts = [int(m[1]) for m in map(group.fullmatch, lines) if m]
+assert sum(counts) == len(differ) and counts[:-1] == sorted(counts[:-1], reverse=True), counts
+inline = [d["source"] for d in differ if d["places"] == ["a kernel of its own, in memory", "inline"]]
+at = lines.index(f"{len(inline):5}  none: a kernel of its own, in memory; auto: inline")
+line, times = collections.Counter(inline).most_common(1)[0]
+assert f"{line} x{times}" in lines[at + 1], (line, times, lines[at + 1])
+PY
+ok "$tessera" compare "${small_vit[@]}" "$models/fusion/none.fuse" "$models/fusion/all.fuse" auto --rounds 1 --steps 1 --rows
 says out "none  "
 grep -A 2 -F 'blocks.*.norm1.centred (lib/nn.tess:' out >rows
 says rows "  none: a kernel of its own, in memory"
@@ -77,10 +93,22 @@ ends 1 "$tessera" compare "${small_vit[@]}" auto missing.fuse auto --rounds 1 --
 says out "missing   failed: it does not build"
 says err "missing.fuse: error: "
 [ "$(grep -c '^auto  ' out)" = 2 ] || fail "not two rows of auto"
+ends 1 "$tessera" compare "${small_vit[@]}" missing.fuse --rounds 1 --steps 1 --json
+python3 - <<'PY' || fail "what is not known is not null"
+import json
+side = json.load(open("out"))["strategies"][0]
+assert side.pop("strategy") == "missing.fuse" and side.pop("failed") and side.pop("seconds") == [], side
+assert set(side.values()) == {None}, side
+PY
 empty
 
-ends 1 "$tessera" compare "${small_vit[@]}" auto -D img=15 --rounds 1
-says out "failed: it does not build"
+# What is wrong with the description or the page is said once, and at once.
+ends 1 "$tessera" compare "${small_vit[@]}" auto auto -D img=15 --rounds 1
+[ ! -s out ] || fail "a table of nothing"
+[ "$(grep -c "error: the image's side" err)" = 1 ] || { cat err; fail "not said once"; }
+ends 1 "$tessera" compare "${small_vit[@]}" auto --report missing/page.html
+says err "missing/page.html: error: cannot write the file: No such file or directory"
+[ ! -s out ] || fail "it was measured first"
 empty
 
 # Signals to the process alone, while it builds and while it runs. The shell has commands in the background ignore SIGINT.
