@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "frontend/hidden.h"
 #include "frontend/load.h"
 #include "frontend/train.h"
 
@@ -79,6 +80,7 @@ Graph *front_build_source(Arena *a, const Source *src, const FrontArgs *args, Fr
   *info = (FrontInfo){0};
   load_files(a, src, args->library, &files);
   list_sources(a, &files, info);
+  if (diag_count() == errors) hidden_check(a, &files);
   if (diag_count() > errors) return NULL;
   Graph *g = build(a, &files, args, info);
   return diag_count() > errors ? NULL : g;

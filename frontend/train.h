@@ -44,6 +44,9 @@ bool train_build(Eval *ev, const Decl *decl, Scope *params);
 bool train_run_items(Train *t, const Block *b);
 /* Declares what an entry takes and gives (train_values.c). */
 bool train_values(Train *t, EntryKind e);
+/* Says which parameters are not trained, by their places: those whose state's id is not in `read`
+ * (train_unused.c). */
+void train_note_unused(const Train *t, const bool *read);
 /* Gradients, groups and the update (train_update.c). */
 bool train_update(Train *t);
 

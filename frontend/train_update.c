@@ -27,7 +27,7 @@ typedef struct Update {
   State *loss, *finite;
 } Update;
 
-/* Parameters that the loss depends on; others are left as they are, as in PyTorch. */
+/* Parameters that the loss depends on; others are left as they are, as in PyTorch, and named in a note. */
 static void collect_params(Update *u) {
   Graph *g = u->g;
   bool *reached = ARENA_ARRAY(g->arena, g->nnode + 1, bool),
@@ -41,6 +41,7 @@ static void collect_params(Update *u) {
   u->param = ARENA_ARRAY(g->arena, g->nstate + 1, State *);
   for (int i = 0; i < g->nstate; i++)
     if (g->state[i]->kind == ST_PARAM && read[i]) u->param[u->nparam++] = g->state[i];
+  train_note_unused(u->t, read);
 }
 
 static bool find_optimizer(Update *u) {

@@ -325,7 +325,30 @@ START_TEST(shared_and_fixed_parameters) {
 }
 END_TEST
 
-/* What the loss does not depend on is not trained, so it does not decay either. */
+/* What building says; the caller frees it. */
+static char *said_of(const char *text, int ndefine, const char *const *define) {
+  char *said = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&said, &size);
+  diag_to(out);
+  int errors = diag_count();
+  lang_close(lang_open(text, ndefine, define));
+  diag_to(stderr);
+  fclose(out);
+  ck_assert_int_eq(diag_count(), errors);
+  return said;
+}
+
+static void says(const char *text, int ndefine, const char *const *define, const char *note) {
+  char *said = said_of(text, ndefine, define);
+  if (note)
+    ck_assert_msg(strstr(said, note), "found %s, expected %s", said, note);
+  else
+    ck_assert_msg(!*said, "found %s, expected no note", said);
+  free(said);
+}
+
+/* What the loss does not depend on is not trained, so it does not decay either; a note says so. */
 START_TEST(unused_parameters) {
   const char *small[] = {"depth=3", "taps=1,2", "patch=7", "embed_dim=16", "heads=2", "batch=3"};
   LangCase *c = lang_open_model("digpt", 6, small);
@@ -334,6 +357,33 @@ START_TEST(unused_parameters) {
     if (s->kind == ST_PARAM) ck_assert_int_eq(s->group == NULL, !strncmp(s->name, "blocks.2.", 9));
   }
   lang_close(c);
+  says("import \"digpt.tess\"\ntrain t = pretrain()\n", 6, small,
+       ": note: blocks.2.*: 12 parameters that the loss does not depend on are not trained\n");
+  small[1] = "taps=2,3";
+  says("import \"digpt.tess\"\ntrain t = pretrain()\n", 6, small, NULL);
+}
+END_TEST
+
+START_TEST(unused_parameters_are_named_by_place) {
+  static const char text[] = "import \"lib/nn.tess\"\n"
+                             "import \"lib/optim.tess\"\n"
+                             "module net(depth) {\n"
+                             "  param scale [3] = 1\n"
+                             "  blocks: [linear(3, 3) for i in 0..depth]\n"
+                             "  blocks_too: linear(3, 3)\n"
+                             "  head: linear(3, 1)\n"
+                             "  fn (x [B, 3]) = sum(x * head.weight)\n"
+                             "}\n"
+                             "train t(batch = 2, depth = 4) {\n"
+                             "  data x f32 [batch, 3] = given()\n"
+                             "  model m = net(depth)\n"
+                             "  minimise m(x)\n"
+                             "  optimizer sgd(lr = 1)\n"
+                             "}\n";
+  says(
+      text, 0, NULL,
+      "case.tess:13:12: note: scale, blocks.*, blocks_too.*, head.bias: 12 parameters that the loss does not "
+      "depend on are not trained\n");
 }
 END_TEST
 
@@ -469,6 +519,7 @@ int main(void) {
   tcase_add_test(c, epsilons_of_the_models);
   tcase_add_test(c, shared_and_fixed_parameters);
   tcase_add_test(c, unused_parameters);
+  tcase_add_test(c, unused_parameters_are_named_by_place);
   tcase_add_test(c, frozen_parameters_are_not_supplied);
   tcase_add_test(c, sizes_and_teachers);
   tcase_add_test(c, foreign_model_learns);
