@@ -114,6 +114,7 @@ static bool lay_out(Update *u, Group *g, int at) {
     flat.dim[0] += (shape_count(&g->member[i]->shape) + MEMBER_ALIGN - 1) / MEMBER_ALIGN * MEMBER_ALIGN;
   }
   const char *name = arena_printf(u->g->arena, "group%d", at);
+  u->g->loc = u->t->optimizer->loc;
   g->flat = new_state(u, ST_GROUP, name, DT_F32, flat, NULL, NULL);
   g->grad = new_state(u, ST_GROUP, arena_printf(u->g->arena, "%s.grad", name), DT_F32, flat, NULL, g->flat);
   if (!g->flat || !g->grad) return false;
@@ -143,7 +144,6 @@ static bool add_slots(Update *u, Group *g) {
 static bool make_groups(Update *u) {
   for (int i = 0; i < u->nparam; i++)
     if (!join_group(u, u->param[i])) return false;
-  u->g->loc = u->t->optimizer->loc;
   for (int i = 0; i < u->ngroup; i++)
     if (!lay_out(u, &u->group[i], i) || !add_slots(u, &u->group[i])) return false;
   return true;

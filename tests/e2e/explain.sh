@@ -48,6 +48,14 @@ micro = next(e for e in m["entries"] if e["name"] == "micro")
 assert f'micro: {micro["memory"]["peak_bytes"] / 2**20:.3f} MiB live at its peak' in open("out").read()
 PY
 
+# Parameters that lie together are the optimizer line's, also those of the second group.
+python3 - "$models/vit_classify.tess" <<'PY' || fail "a group of parameters is another line's"
+import json, sys
+line = 1 + [i for i, l in enumerate(open(sys.argv[1])) if l.startswith("  optimizer ")][0]
+groups = [b for b in json.load(open("vit.json"))["buffers"] if b["value"] in ("group0", "group1", "group1.grad")]
+assert len(groups) == 3 and {(b["file"], b["line"]) for b in groups} == {("vit_classify.tess", line)}, groups
+PY
+
 ok "$tessera" explain "${small_vit[@]}" --value score
 says out "blocks.*.attn.score  f32[16, 2, 17, 17] x2 in micro  lib/nn.tess:"
 says out "let score = einsum(q, k,"
