@@ -39,6 +39,25 @@ static void add_report(Train *t, EntryKind e, const Item *it, const bool *in_los
   graph_value(t->ev->graph, e, it->name, it->node, V_REPORT | (loss ? V_LOSS : 0));
 }
 
+static bool is_taken(const Items *l, const char *name, const Node *n) {
+  for (int i = 0; i < l->n; i++)
+    if (!strcmp(l->v[i].name, name) && l->v[i].node != n) return true;
+  return false;
+}
+
+/* What is minimised is shown where no report tells of it: a run without a loss says nothing. */
+static void add_minimised(Train *t, EntryKind e) {
+  Graph *g = t->ev->graph;
+  if (!t->loss || e != EN_MICRO) return;
+  for (int i = 0; i < g->entry[e].nvalue; i++)
+    if (g->entry[e].value[i].flags & V_LOSS) return;
+  const char *name = "loss";
+  if (is_taken(&t->report, name, NULL) || is_taken(&t->let, name, t->loss) || is_taken(&t->data, name, NULL))
+    name = "minimised";
+  g->loc = t->minimise->loc;
+  graph_value(g, e, name, t->loss, V_REPORT | V_LOSS);
+}
+
 static void add_data(Train *t, EntryKind e, const Item *it) {
   t->ev->graph->loc = it->loc;
   Value *old = find_value(&t->ev->graph->entry[e], it->name, it->node);
@@ -86,6 +105,7 @@ bool train_values(Train *t, EntryKind e) {
   mark_operands(g, used);
   mark_operands(g, in_loss);
   for (int i = 0; i < t->report.n; i++) add_report(t, e, &t->report.v[i], in_loss);
+  add_minimised(t, e);
   for (int i = 0; i < t->data.n; i++) {
     if (!used[t->data.v[i].node->id]) continue;
     add_data(t, e, &t->data.v[i]);

@@ -6,6 +6,7 @@
 
 #include "runtime/rt_base.h"
 
+enum { MAX_BROKEN = 8 };
 enum { MAX_META = 16 + TESS_MAX_SETTINGS + RT_MAX_FROZEN };
 
 typedef struct Meta {
@@ -114,17 +115,20 @@ static bool get_u64(const RtFile *f, const char *key, uint64_t *out) {
 }
 
 static bool read_tensors(RtFile *f, const RtSession *s) {
-  bool ok = true;
-  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+  RtNames missing = {0};
+  int broken = 0;
+  for (uint32_t i = 0; i < tess_program.nstate && broken < MAX_BROKEN; i++) {
     const TessState *st = &tess_program.state[i];
     if (!is_stored(st)) continue;
     char *prefix = prefix_of(st);
     RtFound found = rt_load_state(f, prefix, st, s->arena);
-    if (found == RT_ABSENT) rt_error("%s: found no tensor \"%s%s\", expected it", f->path, prefix, st->name);
+    if (found == RT_ABSENT) rt_names_add(&missing, prefix, st->name);
     if (found == RT_LOADED) rt_send(s, &st->t);
-    ok = ok && found == RT_LOADED;
+    if (found == RT_BROKEN && ++broken == MAX_BROKEN) rt_error("%s: further errors are not shown", f->path);
     free(prefix);
   }
+  bool ok = !broken && !missing.n;
+  rt_names_say(&missing, rt_error, f->path, "missing");
   return ok;
 }
 

@@ -29,8 +29,10 @@ bool rt_data_possible(uint32_t entry) {
     const TessValue *v = &tess_program.value[i];
     if (!is_source(v, entry, "given")) continue;
     rt_error(
-        "the program's \"%s\" is given from outside: it can be replayed and timed, but no data folder has it",
-        v->name);
+        "the program's \"%s\" is given from outside: no data folder has it, so that the program can only be "
+        "replayed and timed; to train, build it from a description that computes \"%s\" (\"info\" prints the "
+        "parameters that the description was built with)",
+        v->name, v->name);
     ok = false;
   }
   return ok;

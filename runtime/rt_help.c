@@ -7,6 +7,7 @@ typedef struct Topic {
   RtVerb verb;
   const char *name, *what;
   const char *example[3];
+  const char *more; /* what stands below the options; may be NULL */
 } Topic;
 
 static const Topic topic[] = {
@@ -15,20 +16,30 @@ static const Topic topic[] = {
      "train on a folder of images",
      {"train --data /usr/share/datasets/fashion-mnist --epochs 4 --checkpoint net.safetensors",
       "train --data DIR --steps 2000 --init net.safetensors --seed 1 --log run.jsonl",
-      "train --data DIR --resume net.safetensors --checkpoint net.safetensors"}},
+      "train --data DIR --resume net.safetensors --checkpoint net.safetensors"},
+     "A first SIGINT (Ctrl-C) or SIGTERM ends the run after the update in hand and writes the checkpoint; "
+     "the\n"
+     "status is then 130 or 143, and 0 only for a run that reached its last update."},
     {RT_EVAL,
      "eval",
      "report on the test images of the folder (t10k-...)",
-     {"eval --data DIR --init net.safetensors", "eval --data DIR --init net.safetensors --json"}},
+     {"eval --data DIR --init net.safetensors", "eval --data DIR --init net.safetensors --json"},
+     NULL},
     {RT_REPLAY,
      "replay",
      "run the steps of a file and compare every value that it holds",
-     {"replay reference.safetensors", "replay reference.safetensors --tolerance 1000"}},
+     {"replay reference.safetensors", "replay reference.safetensors --tolerance 1000"},
+     NULL},
     {RT_BENCH,
      "bench",
      "time steps on random data",
-     {"bench --steps 10 --threads 2", "bench --steps 5 --profile"}},
-    {RT_INFO, "info", "print what the program was built from and what it holds", {"info", "info --json"}}};
+     {"bench --steps 10 --threads 2", "bench --steps 5 --profile"},
+     NULL},
+    {RT_INFO,
+     "info",
+     "print what the program was built from and what it holds",
+     {"info", "info --json"},
+     NULL}};
 enum { TOPICS = sizeof topic / sizeof *topic };
 
 static void print_options(RtVerb verb) {
@@ -62,6 +73,7 @@ static void help_verb(const char *self, const Topic *t) {
   print_examples(self, t);
   print_options(t->verb);
   if (t->verb & RT_RUNS) print_settings();
+  if (t->more) printf("\n%s\n", t->more);
 }
 
 void rt_help(const RtOptions *o) {

@@ -92,22 +92,13 @@ bool rt_is_foreign(const TessState *s) {
   return in_frozen_module(s) && program_trains();
 }
 
-/* A list of names for a message, cut after a few. */
-typedef struct Names {
-  FILE *out;
-  char *text;
-  size_t len;
-  int n;
-} Names;
-
-static void names_add(Names *l, const char *name) {
+void rt_names_add(RtNames *l, const char *prefix, const char *name) {
   if (!l->out) l->out = open_memstream(&l->text, &l->len);
-  if (l->out && l->n < MAX_LISTED) fprintf(l->out, "%s%s", l->n ? ", " : "", name);
+  if (l->out && l->n < MAX_LISTED) fprintf(l->out, "%s%s%s", l->n ? ", " : "", prefix, name);
   l->n++;
 }
 
-/* "what: a, b, c and 5 more"; says nothing of an empty list. Frees the list. */
-static void names_say(Names *l, void (*say)(const char *fmt, ...), const char *path, const char *what) {
+void rt_names_say(RtNames *l, void (*say)(const char *fmt, ...), const char *path, const char *what) {
   if (l->out) fclose(l->out);
   if (l->n > MAX_LISTED)
     say("%s: %s: %s and %d more", path, what, l->text, l->n - MAX_LISTED);
@@ -117,17 +108,17 @@ static void names_say(Names *l, void (*say)(const char *fmt, ...), const char *p
 }
 
 static void say_unused(const RtFile *f) {
-  Names unused = {0};
+  RtNames unused = {0};
   for (int i = 0; i < f->ntensor; i++)
     if (!f->tensor[i].used && strncmp(f->tensor[i].name, "slot.", 5) != 0)
-      names_add(&unused, f->tensor[i].name);
-  names_say(&unused, rt_note, f->path, "unused");
+      rt_names_add(&unused, "", f->tensor[i].name);
+  rt_names_say(&unused, rt_note, f->path, "unused");
 }
 
 bool rt_load_init(RtSession *s, const char *path, bool all) {
   RtFile *f = rt_file_open(path);
   if (!f) return false;
-  Names missing = {0};
+  RtNames missing = {0};
   bool ok = true;
   int loaded = 0;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
@@ -140,13 +131,13 @@ bool rt_load_init(RtSession *s, const char *path, bool all) {
       rt_send(s, &st->t);
     }
     if (found == RT_ABSENT && (!all || st->kind == TESS_PARAM || in_frozen_module(st)))
-      names_add(&missing, st->name);
+      rt_names_add(&missing, "", st->name);
   }
   if (ok && (loaded == 0 || (all && missing.n))) {
     rt_error("%s: found %d of the program's parameters", path, loaded);
     ok = false;
   }
-  names_say(&missing, rt_note, path, all ? "missing" : "missing, left at their initial values");
+  rt_names_say(&missing, rt_note, path, all ? "missing" : "missing, left at their initial values");
   say_unused(f);
   rt_file_close(f);
   return ok;
@@ -155,7 +146,7 @@ bool rt_load_init(RtSession *s, const char *path, bool all) {
 static bool load_module(RtSession *s, RtFrozen *z) {
   RtFile *f = rt_file_open(z->file);
   if (!f) return false;
-  Names missing = {0};
+  RtNames missing = {0};
   bool ok = true;
   int states = 0;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
@@ -165,11 +156,11 @@ static bool load_module(RtSession *s, RtFrozen *z) {
     if (found == RT_LOADED) rt_send(s, &st->t);
     states++;
     if (found == RT_BROKEN) ok = false;
-    if (found == RT_ABSENT) names_add(&missing, st->name);
+    if (found == RT_ABSENT) rt_names_add(&missing, "", st->name);
   }
   if (missing.n || !states) ok = false;
   if (!states) rt_error("--frozen %s=%s: the program has no frozen module %s", z->module, z->file, z->module);
-  names_say(&missing, rt_error, f->path, "missing");
+  rt_names_say(&missing, rt_error, f->path, "missing");
   rt_file_close(f);
   return ok && rt_hash_file(z->file, z->hash);
 }

@@ -2,6 +2,8 @@
 #ifndef RUNTIME_RT_LOAD_H
 #define RUNTIME_RT_LOAD_H
 
+#include <stdio.h>
+
 #include "runtime/rt_option.h"
 #include "runtime/rt_safetensors.h"
 #include "runtime/rt_session.h"
@@ -15,6 +17,18 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
 /* Tensor PREFIX + name or alias of the state, the first that the file has; marks all of them used. NULL when
  * there is none. */
 RtTensor *rt_state_tensor(RtFile *f, const char *prefix, const TessState *s);
+
+/* A list of names for a message, cut after a few; starts as {0}. */
+typedef struct RtNames {
+  FILE *out;
+  char *text;
+  size_t len;
+  int n;
+} RtNames;
+
+void rt_names_add(RtNames *l, const char *prefix, const char *name);
+/* "path: what: a, b, c and 5 more"; says nothing of an empty list. Frees the list. */
+void rt_names_say(RtNames *l, void (*say)(const char *fmt, ...), const char *path, const char *what);
 
 /* In a program that trains something, a module all of whose tensors are frozen is somebody else's: it comes
  * from --frozen and is never stored. */

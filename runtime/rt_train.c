@@ -26,19 +26,21 @@ typedef struct Train {
   uint64_t written_at; /* step of the last one that could */
 } Train;
 
-static volatile sig_atomic_t asked_to_end;
+static volatile sig_atomic_t asked_to_end; /* 0, or the signal that asked */
 
 static void on_signal(int sig) {
-  (void)sig;
-  asked_to_end = 1;
+  if (!asked_to_end) asked_to_end = sig;
 }
 
-/* The first signal ends the run after the update in hand, a second one at once. A file-size limit is an error
- * of writing, not of the program. */
+/* The first signal ends the run after the update in hand, a second one at once; a reader of the output that
+ * is gone (`| tee` gets the terminal's Ctrl-C too) ends it in the same way, so that the state is still
+ * written. A file-size limit is an error of writing, not of the program. */
 static void catch_signals(void) {
   struct sigaction end = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
   sigaction(SIGTERM, &end, NULL);
   sigaction(SIGINT, &end, NULL);
+  end.sa_flags = SA_RESTART;
+  sigaction(SIGPIPE, &end, NULL);
   signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -66,7 +68,12 @@ static bool settle_length(Train *t) {
   if (stored && stored != t->at.total)
     rt_note("a run of %" PRIu64 " updates replaces the checkpoint's of %" PRIu64, t->at.total, stored);
   if (t->epoch_steps == 0) t->epoch_steps = t->at.total;
-  if (t->at.total > 0) return true;
+  if (t->at.total > 0 && t->at.total >= t->at.step) return true;
+  if (t->at.total > 0) {
+    rt_error("train: found a run of %" PRIu64 " updates, %s is at update %" PRIu64 " already", t->at.total,
+             RT_TEXT(t->o, resume), t->at.step);
+    return false;
+  }
   rt_error("train: expected --steps N or --epochs N, at least 1");
   return false;
 }
@@ -192,5 +199,6 @@ int rt_train(RtOptions *o) {
     ok = false;
   }
   rt_data_close(&t.data);
-  return ok ? 0 : 1;
+  if (!ok) return 1;
+  return asked_to_end ? 128 + asked_to_end : 0; /* as a shell has it: a script must not go on after Ctrl-C */
 }

@@ -182,6 +182,33 @@ START_TEST(frozen_parameters_are_not_supplied) {
 }
 END_TEST
 
+/* A run always shows what it minimises: by itself where no report has it, and once where one does. */
+START_TEST(the_minimised_value_is_shown) {
+  static const char start[] = "import \"lib/nn.tess\"\n"
+                              "import \"lib/optim.tess\"\n"
+                              "train t(batch = 2) {\n"
+                              "  data x f32 [batch, 3] = given()\n"
+                              "  model m = linear(3, 3)\n"
+                              "  let y = mean(m(x))\n"
+                              "  minimise y ^ 2\n"
+                              "  optimizer sgd(lr = 1)\n";
+  static const struct {
+    const char *report, *shown, *other;
+  } row[] = {
+      {"", "loss", "minimised"}, {"report y", "y", "loss"}, {"report loss = mean(x)", "minimised", "y"}};
+  for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+    char text[600];
+    snprintf(text, sizeof text, "%s  %s\n}\n", start, row[i].report);
+    LangCase *c = lang_open(text, 0, NULL);
+    const Value *v = value_of(c->graph, EN_MICRO, row[i].shown);
+    ck_assert_ptr_nonnull(v);
+    ck_assert_int_eq(v->flags, V_REPORT | V_LOSS);
+    ck_assert_ptr_null(value_of(c->graph, EN_MICRO, row[i].other));
+    lang_close(c);
+  }
+}
+END_TEST
+
 START_TEST(schedule) {
   LangCase *c = lang_open("import \"lib/nn.tess\"\n"
                           "import \"lib/optim.tess\"\n"
@@ -514,6 +541,7 @@ int main(void) {
   tcase_add_test(c, lion_and_sgd);
   tcase_add_test(c, averaged_weights);
   tcase_add_test(c, refused_update);
+  tcase_add_test(c, the_minimised_value_is_shown);
   tcase_add_test(c, schedule);
   tcase_add_test(c, dropped_paths);
   tcase_add_test(c, epsilons_of_the_models);

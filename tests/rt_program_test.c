@@ -126,13 +126,25 @@ END_TEST
 START_TEST(ends_by_a_signal) {
   OK(TRAIN "--steps 3000 --checkpoint whole");
   for (int i = 0; i < 2; i++) {
-    OK("timeout -s %s 0.1 " TRAIN "--steps 100000000 --print 10000000 --checkpoint c; test $? = 124",
-       i ? "INT" : "TERM");
+    int status =
+        run("timeout --preserve-status -s %s 0.1 " TRAIN "--steps 100000000 --print 10000000 --checkpoint c",
+            i ? "INT" : "TERM");
+    ck_assert_int_eq(status, i ? 130 : 143);
     PRINTS("ended by a signal at update ");
     RtFile *f = open_file("c");
     ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
     rt_file_close(f);
   }
+}
+END_TEST
+
+/* `| tee` dies of the same Ctrl-C: what is left has no reader, and still writes its state. */
+START_TEST(ends_without_a_reader) {
+  OK("{ " TRAIN "--steps 100000000 --print 1 --checkpoint c; echo $? >status; } | head -n 5");
+  OK("test $(cat status) = 141");
+  RtFile *f = open_file("c");
+  ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
+  rt_file_close(f);
 }
 END_TEST
 
@@ -220,6 +232,8 @@ START_TEST(checkpoint_holds_all_names) {
   rt_file_close(f);
   FAILS(TRAIN "--resume c --limit 40");
   SAYS("found a run over 83 samples, the data has 40");
+  FAILS(TRAIN "--resume c --steps 1");
+  SAYS("found a run of 1 updates, c is at update ");
   RtOut none = F32("head.weight", weight, .rank = 2, .dim = {CLASSES, PIXELS}, .count = CLASSES * PIXELS);
   write_tensors("c", &none, 1);
   FAILS(TRAIN "--resume c");
@@ -366,6 +380,7 @@ int main(void) {
   tcase_add_test(c, threads_share_bits);
   tcase_add_test(c, survives_kills);
   tcase_add_test(c, ends_by_a_signal);
+  tcase_add_test(c, ends_without_a_reader);
   tcase_add_test(c, lives_with_a_full_disk);
   tcase_add_test(c, names_the_culprit);
   tcase_add_test(c, refused_update_changes_nothing);
