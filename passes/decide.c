@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "passes/lower.h"
+#include "passes/strategy.h"
 
 const char *const decide_roles[DP_COUNT] = {
 #define X(r, text) [DP_##r] = text,
@@ -157,12 +158,12 @@ static bool pair_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   (void)aligned;
   if (!g || g == x->group || from < 0 || to < 0) return true;
   DReason why = decide_refused(l, x->consumer, g);
+  if (!why) why = untried(l, x->consumer, g);
   ARENA_GROW(l->arena, d->pair, d->npair, x->cap_pair);
-  d->pair[d->npair++] = (DPair){.consumer = to,
-                                .producer = from,
-                                .count = 1,
-                                .joining = why ? why : untried(l, x->consumer, g),
-                                .inlining = d->row[from].inlining};
+  DPair *p = &d->pair[d->npair++];
+  *p = (DPair){
+      .consumer = to, .producer = from, .count = 1, .joining = why, .inlining = d->row[from].inlining};
+  if (why == DR_OVERRIDE) p->row = strategy_parting(l, g, x->group, x->consumer);
   return true;
 }
 

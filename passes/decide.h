@@ -130,10 +130,11 @@ typedef struct DKernel {
 
 /* A consumer that reads a producer's memory instead of sharing its kernel. */
 typedef struct DPair {
-  int consumer, producer; /* rows */
-  int count;              /* how many such reads */
-  DReason joining;        /* why the consumer is not in the producer's kernel */
-  DReason inlining;       /* why the producer is not inline in the consumer's, with the row's costs */
+  int consumer, producer;        /* rows */
+  int count;                     /* how many such reads */
+  DReason joining;               /* why the consumer is not in the producer's kernel */
+  DReason inlining;              /* why the producer is not inline in the consumer's, with the row's costs */
+  const struct StrategyRow *row; /* of the strategy file: what `joining` is about; NULL: no row is */
 } DPair;
 
 typedef struct Decisions Decisions;

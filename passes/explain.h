@@ -60,6 +60,11 @@ typedef struct FactValue {
   bool recomputed; /* of the forward pass, made again by the backward pass instead of kept */
 } FactValue;
 
+/* The rows whose kernels a class of the decisions is written into, named values or not. */
+typedef struct FactInlined {
+  int n, cap, *row;
+} FactInlined;
+
 typedef struct FactUse {
   int value; /* number in the entry's values */
   FactPlace place;
@@ -119,7 +124,8 @@ typedef struct FactEntry {
   FactRow *row; /* in the order of their first launches */
   int nvalue, cap_value;
   FactValue *value;
-  int *value_of; /* by node id: number in `value`, -1: of none */
+  int *value_of;        /* by node id: number in `value`, -1: of none */
+  FactInlined *inlined; /* by row of the decisions */
   int nneighbour, cap_neighbour;
   FactNeighbour *neighbour;
   int64_t *live[FM_COUNT]; /* nlaunch + 1 sums of bytes by kind, from FM_ENTRY on; the last: after the last */

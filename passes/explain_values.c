@@ -58,6 +58,17 @@ static void use(Walk *w, const Node *n, FactPlace place) {
   r->use[r->nuse++] = (FactUse){value, place};
 }
 
+/* Notes that the row's kernel has n's class written into it. */
+static void written(Walk *w, const Node *n) {
+  int at = w->e->decisions->row_of[n->id];
+  if (at < 0) return;
+  FactInlined *x = &w->e->inlined[at];
+  for (int i = 0; i < x->n; i++)
+    if (x->row[i] == w->to) return;
+  ARENA_GROW(w->f->arena, x->row, x->n, x->cap);
+  x->row[x->n++] = w->to;
+}
+
 /* What was decided of the two. */
 static const DPair *pair_of(const Walk *w, const Node *producer) {
   const Decisions *d = w->e->decisions;
@@ -100,6 +111,7 @@ static void walk(Walk *w, const Node *n) {
     if (g && g->first <= g->last) reads(w, n);
     return;
   }
+  if (!own) written(w, n);
   if (!own && !node_is_view(n) && (n->name || n->at.again))
     use(w, n, n->at.again ? FP_RECOMPUTED : FP_INLINE);
   for (int i = 0; i < n->nin; i++) walk(w, n->in[i]);
@@ -127,6 +139,7 @@ static void group_values(Walk *w, Group *g) {
 void facts_values(Facts *f, FactEntry *e) {
   int nodes = e->lower->graph->nnode;
   Walk w = {.f = f, .e = e, .seen = ARENA_ARRAY(f->arena, nodes + 1, int)};
+  e->inlined = ARENA_ARRAY(f->arena, e->decisions->nrow + 1, FactInlined);
   e->value_of = ARENA_ARRAY(f->arena, nodes + 1, int);
   for (int i = 0; i <= nodes; i++) e->value_of[i] = -1;
   for (int i = 0; i < e->nlaunch; i++) {

@@ -57,6 +57,9 @@ bool strategy_must_inline(struct Lower *l, const Node *n, DReason cannot);
 DReason strategy_parts(const struct Lower *l, const struct Group *g, const Node *n);
 /* The same for two groups. */
 DReason strategy_parts_groups(const struct Lower *l, const struct Group *a, const struct Group *b);
+/* The row that keeps n, which is in group `own`, or that group out of g's kernel; NULL: none does. */
+const StrategyRow *strategy_parting(const struct Lower *l, const struct Group *g, const struct Group *own,
+                                    const Node *n);
 /* The class whose kernel n has to join, or -1. */
 int strategy_target(struct Lower *l, const Node *n);
 /* Reports what the file asks of n that no value of its kind can be. */

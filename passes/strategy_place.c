@@ -45,12 +45,17 @@ static bool may_share(const Lower *l, const Node *n, DKind with) {
   return !r || r->join >> with & 1;
 }
 
-static bool group_may_share(const Lower *l, const Group *g, DKind with) {
+/* The first value of g whose row does not let it share, or NULL. */
+static const Node *unsharing(const Lower *l, const Group *g, DKind with) {
   for (int i = 0; i < g->ncore; i++)
-    if (!may_share(l, g->core[i], with)) return false;
+    if (!may_share(l, g->core[i], with)) return g->core[i];
   for (int i = 0; i < g->nroot; i++)
-    if (!may_share(l, g->root[i], with)) return false;
-  return true;
+    if (!may_share(l, g->root[i], with)) return g->root[i];
+  return NULL;
+}
+
+static bool group_may_share(const Lower *l, const Group *g, DKind with) {
+  return !unsharing(l, g, with);
 }
 
 DReason strategy_parts(const Lower *l, const Group *g, const Node *n) {
@@ -64,6 +69,15 @@ DReason strategy_parts_groups(const Lower *l, const Group *a, const Group *b) {
   if (!l->options->strategy) return DR_NONE;
   bool share = group_may_share(l, a, kind_of_group(l, b)) && group_may_share(l, b, kind_of_group(l, a));
   return share ? DR_NONE : DR_OVERRIDE;
+}
+
+const StrategyRow *strategy_parting(const Lower *l, const Group *g, const Group *own, const Node *n) {
+  const DClass *c = class_of(l, n);
+  const Node *by = may_share(l, n, kind_of_group(l, g)) ? NULL : n;
+  if (!by && c) by = unsharing(l, g, c->kind);
+  if (!by) by = unsharing(l, g, kind_of_group(l, own));
+  if (!by) by = unsharing(l, own, kind_of_group(l, g));
+  return by ? row_of(l, by) : NULL;
 }
 
 int strategy_target(Lower *l, const Node *n) {

@@ -20,7 +20,7 @@ typedef struct Options {
   BuildOptions build;
   const char *entry, *profile, *value, *write, *report;
   int cores;
-  bool json, memory;
+  bool json, memory, all;
 } Options;
 
 static void check_entry(Args *args, const char *name) {
@@ -45,6 +45,8 @@ static bool understand(Arena *a, Args *args, Options *o) {
       o->json = true;
     else if (args_flag(args, "--memory"))
       o->memory = true;
+    else if (args_flag(args, "--all"))
+      o->all = true;
     else
       build_set_description(args, &o->build, args_word(args));
   }
@@ -114,7 +116,7 @@ static bool explain(Arena *a, const Options *o) {
   Facts *f = facts_make(a, b.prog, b.lower, &r);
   if (profile && !profile_fits(profile, &b, f)) return false;
   if (profile) profile_apply(profile, f);
-  Explain x = {.arena = a, .build = &b, .facts = f, .entry = o->entry};
+  Explain x = {.arena = a, .build = &b, .facts = f, .entry = o->entry, .all = o->all};
   if (o->write && !write_strategy(&x, o->write)) return false;
   if (b.narch && (o->json || o->report) && !cuda_program_emit(b.prog, &b.cuda)) return false;
   if (o->report && !write_report(&x, o->report)) return false;

@@ -10,6 +10,7 @@ typedef struct Explain {
   Build *build;
   const Facts *facts;
   const char *entry; /* the only one to show, or NULL */
+  bool all;          /* every pair of neighbours, not the largest alone */
 } Explain;
 
 extern const char *const explain_entries[EN_COUNT];
@@ -40,9 +41,21 @@ void profile_apply(const Profile *p, Facts *f);
 
 /* tessera_explain_text.c: the table, of the entries of a step or of the one asked for. */
 void explain_text(const Explain *x, FILE *out);
-/* tessera_explain_reason.c: pairs of rows with the reason why they are not one kernel; one such reason. */
+/* tessera_explain_neighbours.c: pairs of rows with the reason why they are not one kernel, the largest first.
+ */
 void explain_neighbours(const Explain *x, const FactEntry *e, FILE *out);
+/* tessera_explain_reason.c: both reasons of one pair, in a sentence. */
 const char *explain_reason(const Explain *x, const FactEntry *e, const FactNeighbour *n);
+/* A reason for people: it names the class or the row of the strategy file that is the cause. `rule` is that
+ * of docs/fusion.md which an override asking for it breaks, "" for none. */
+typedef struct ExplainWhy {
+  const char *text, *rule;
+} ExplainWhy;
+/* Why the consumer is not in the producer's kernel; why the class is not written into its readers. */
+ExplainWhy explain_joining(Arena *a, const FactEntry *e, const DPair *p);
+ExplainWhy explain_inlining(Arena *a, const FactEntry *e, const DRow *r);
+/* A row of a strategy file: "epilogues.fuse:3: ** buffer". */
+const char *explain_strategy_row(Arena *a, const struct StrategyRow *r);
 /* tessera_explain_value.c: everything about the classes of that name; false after reporting that there is
  * none. */
 bool explain_value(const Explain *x, const char *name, FILE *out);

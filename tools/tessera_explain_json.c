@@ -242,25 +242,31 @@ static void show_values(JsonTree *j, const FactEntry *e) {
   tree_close(j, ']');
 }
 
+static void show_reason(JsonTree *j, const char *key, DReason name, ExplainWhy why) {
+  tree_open(j, key, '{');
+  tree_text(j, "name", decide_reasons[name].name);
+  tree_text(j, "rule", why.rule);
+  tree_text(j, "text", why.text);
+}
+
 /* The costs are those of the producer's class; null where they were not compared. */
-static void show_reason(JsonTree *j, const FactEntry *e, const char *key, DReason why, const DPair *costs) {
-  const DRow *row = costs ? &e->decisions->row[costs->producer] : NULL;
-  if (why == DR_COUNT) {
-    tree_text(j, key, NULL);
+static void show_reasons(JsonTree *j, Arena *a, const FactEntry *e, const DPair *p) {
+  if (!p) {
+    tree_text(j, "not_joined", NULL);
+    tree_text(j, "not_inlined", NULL);
     return;
   }
-  tree_open(j, key, '{');
-  tree_text(j, "name", decide_reasons[why].name);
-  tree_text(j, "rule", decide_reasons[why].rule);
-  tree_text(j, "text", decide_reasons[why].text);
-  if (row) {
-    tree_known(j, "inline_bytes", row->inlined > 0 || row->storing > 0 ? row->inlined : -1);
-    tree_known(j, "stored_bytes", row->inlined > 0 || row->storing > 0 ? row->storing : -1);
-  }
+  const DRow *row = &e->decisions->row[p->producer];
+  bool compared = row->inlined > 0 || row->storing > 0;
+  show_reason(j, "not_joined", p->joining, explain_joining(a, e, p));
+  tree_close(j, '}');
+  show_reason(j, "not_inlined", p->inlining, explain_inlining(a, e, row));
+  tree_known(j, "inline_bytes", compared ? row->inlined : -1);
+  tree_known(j, "stored_bytes", compared ? row->storing : -1);
   tree_close(j, '}');
 }
 
-static void show_neighbours(JsonTree *j, const FactEntry *e) {
+static void show_neighbours(JsonTree *j, Arena *a, const FactEntry *e) {
   tree_open(j, "neighbours", '[');
   for (int i = 0; i < e->nneighbour; i++) {
     const FactNeighbour *n = &e->neighbour[i];
@@ -270,8 +276,7 @@ static void show_neighbours(JsonTree *j, const FactEntry *e) {
     tree_int(j, "value", n->value);
     tree_int(j, "count", n->count);
     tree_int(j, "bytes", n->bytes);
-    show_reason(j, e, "not_joined", n->why ? n->why->joining : DR_COUNT, NULL);
-    show_reason(j, e, "not_inlined", n->why ? n->why->inlining : DR_COUNT, n->why);
+    show_reasons(j, a, e, n->why);
     tree_close(j, '}');
   }
   tree_close(j, ']');
@@ -298,7 +303,7 @@ static void show_entry(JsonTree *j, const Facts *f, const FactEntry *e) {
   show_launches(j, e);
   show_rows(j, f, e);
   show_values(j, e);
-  show_neighbours(j, e);
+  show_neighbours(j, f->arena, e);
   show_memory(j, f, e);
   tree_close(j, '}');
 }

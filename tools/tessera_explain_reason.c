@@ -1,55 +1,69 @@
-/* Why neighbours are not one kernel, in a sentence. */
-#include <stdlib.h>
+/* Why values are where they are, in sentences that name what is the cause. */
+#include <string.h>
 
+#include "passes/strategy.h"
 #include "tools/tessera_explain.h"
 
-static const char *cited(Arena *a, DReason r) {
-  const DReasonRow *row = &decide_reasons[r];
-  return row->rule[0] ? arena_printf(a, "%s (%s)", row->text, row->rule) : row->text;
+const char *explain_strategy_row(Arena *a, const StrategyRow *r) {
+  const char *slash = strrchr(r->loc.src->path, '/'), *line = explain_line(a, r->loc);
+  char *text = arena_strdup(a, line), *to = text;
+  for (const char *p = text; *p && !(*p == '#' && p > text && to[-1] == ' '); p++)
+    if (*p == '\t' || *p == '\r' || *p == ' ') {
+      if (to > text && to[-1] != ' ') *to++ = ' ';
+    } else
+      *to++ = *p;
+  while (to > text && to[-1] == ' ') to--;
+  *to = 0;
+  return arena_printf(a, "%s:%d: %s", slash ? slash + 1 : r->loc.src->path, r->loc.line, text);
+}
+
+/* Where a value of the class is that placement put into a kernel. */
+static const char *where_taken(Arena *a, const FactEntry *e, const DRow *r) {
+  if (r->kernel < 0) return decide_reasons[DR_TAKEN].text;
+  const char *kernel = e->decisions->kernel[r->kernel].name,
+             *then = r->stored ? " and stored from there" : "";
+  switch (r->role) {
+  case DP_EPILOGUE: return arena_printf(a, "is already an epilogue of %s's kernel%s", kernel, then);
+  case DP_ROW: return arena_printf(a, "is already computed along the rows of %s's kernel%s", kernel, then);
+  case DP_SIBLING: return arena_printf(a, "already shares the pass of %s's kernel%s", kernel, then);
+  default: return "is what its own kernel was begun for";
+  }
+}
+
+/* What only this program says of a reason. */
+static ExplainWhy why(Arena *a, DReason reason, const char *taken, const StrategyRow *row) {
+  const DReasonRow *r = &decide_reasons[reason];
+  if (reason == DR_TAKEN) return (ExplainWhy){taken, ""};
+  if (reason == DR_OVERRIDE && row)
+    return (ExplainWhy){arena_printf(a, "%s (%s)", r->text, explain_strategy_row(a, row)), ""};
+  return (ExplainWhy){r->text, r->rule};
+}
+
+ExplainWhy explain_joining(Arena *a, const FactEntry *e, const DPair *p) {
+  const DRow *r = &e->decisions->row[p->consumer];
+  return why(a, p->joining, arena_printf(a, "its reader %s %s", r->class->name, where_taken(a, e, r)),
+             p->row);
+}
+
+ExplainWhy explain_inlining(Arena *a, const FactEntry *e, const DRow *r) {
+  return why(a, r->inlining, arena_printf(a, "it %s", where_taken(a, e, r)), r->class->row);
+}
+
+static const char *cited(Arena *a, ExplainWhy w) {
+  return w.rule[0] ? arena_printf(a, "%s (%s)", w.text, w.rule) : w.text;
 }
 
 static const char *inlining(Arena *a, const FactEntry *e, const DPair *p) {
   const DRow *row = &e->decisions->row[p->producer];
-  if (p->inlining != DR_COST) return cited(a, p->inlining);
-  return arena_printf(a, "%s: %s of traffic for writing it in, %s for storing it", cited(a, p->inlining),
+  const char *text = cited(a, explain_inlining(a, e, row));
+  if (p->inlining != DR_COST) return text;
+  return arena_printf(a, "%s: %s of traffic for writing it in, %s for storing it", text,
                       explain_size(a, row->inlined), explain_size(a, row->storing));
 }
 
 const char *explain_reason(const Explain *x, const FactEntry *e, const FactNeighbour *n) {
   if (!n->why) return "placement had no choice: a copy, or partial results";
-  const char *apart = cited(x->arena, n->why->joining);
+  const char *apart = cited(x->arena, explain_joining(x->arena, e, n->why));
   if (n->why->inlining == DR_NONE) return apart;
   return arena_printf(x->arena, "%s; not written in: %s", apart, inlining(x->arena, e, n->why));
-}
-
-static int by_rows(const void *x, const void *y) {
-  const FactNeighbour *a = x, *b = y;
-  if (a->to != b->to) return a->to - b->to;
-  if (a->from != b->from) return a->from - b->from;
-  if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
-  return a->value - b->value;
-}
-
-/* What one pair of rows shares: the largest class of values stands for all. */
-static void show_pair(const Explain *x, const FactEntry *e, const FactNeighbour *n, int count, FILE *out) {
-  int64_t bytes = 0;
-  for (int i = 0; i < count; i++) bytes += n[i].bytes;
-  fprintf(out, "%4d -> %-4d %10s  %s", n->from, n->to, explain_size(x->arena, (double)bytes),
-          e->value[n->value].name);
-  if (n->count > 1) fprintf(out, " x%d", n->count);
-  if (count > 1) fprintf(out, " and %d more", count - 1);
-  fprintf(out, ": %s\n", explain_reason(x, e, n));
-}
-
-void explain_neighbours(const Explain *x, const FactEntry *e, FILE *out) {
-  if (!e->nneighbour) return;
-  FactNeighbour *n = arena_copy(x->arena, e->neighbour, sizeof *n * (size_t)e->nneighbour);
-  qsort(n, (size_t)e->nneighbour, sizeof *n, by_rows);
-  fprintf(out, "\n%s: rows that read what other rows have stored, and why they are not one kernel\n",
-          explain_entries[e->kind]);
-  for (int i = 0, end; i < e->nneighbour; i = end) {
-    for (end = i + 1; end < e->nneighbour && n[end].from == n[i].from && n[end].to == n[i].to; end++) {
-    }
-    show_pair(x, e, &n[i], end - i, out);
-  }
 }

@@ -4,16 +4,21 @@
 #include <string.h>
 
 #include "passes/save.h"
+#include "passes/strategy.h"
 #include "tools/tessera_explain.h"
+
+static bool ends(const char *class, const char *name) {
+  size_t n = strlen(class), m = strlen(name);
+  return m <= n && strcmp(class + n - m, name) == 0 && (m == n || class[n - m - 1] == '.');
+}
 
 /* A class answers to its name, to the end of it from a dot on, and to both without what tells equal names
  * apart and without the mark of being made again. */
 static bool answers(Arena *a, const char *class, const char *name) {
   char *plain = arena_strndup(a, class, strcspn(class, "#")), *again = strstr(plain, ".again");
-  if (strcmp(class, name) == 0 || strcmp(plain, name) == 0) return true;
+  if (ends(class, name) || ends(plain, name)) return true;
   if (again && !again[strlen(".again")]) *again = 0;
-  size_t n = strlen(plain), m = strlen(name);
-  return m <= n && strcmp(plain + n - m, name) == 0 && (m == n || plain[n - m - 1] == '.');
+  return ends(plain, name);
 }
 
 static void show_place(const Explain *x, Loc at, FILE *out) {
@@ -76,17 +81,30 @@ static void show_state(const FactEntry *e, const FactValue *v, FILE *out) {
   if (a) fprintf(out, "    stored straight into the state %s, assigned there\n", a->state->name);
 }
 
-static void show_decision(const FactEntry *e, const FactValue *v, FILE *out) {
-  int at = e->decisions->row_of[v->first->id];
+/* Why the class is inline. */
+static const char *why_inline(Arena *a, const DRow *r) {
+  const struct StrategyRow *row = r->class->row;
+  if (row && row->must_inline)
+    return arena_printf(a, "the strategy file says so (%s)", explain_strategy_row(a, row));
+  if (r->first->at.again) return "the backward pass makes it again where it is read";
+  if (r->class->kind == DK_GATHER) return "the rows picked are read where they lie";
+  return r->class->kind == DK_DRAW ? "it is read once" : "it costs less";
+}
+
+static void show_decision(const FactEntry *e, const Node *first, FILE *out) {
+  int at = e->decisions->row_of[first->id];
   if (at < 0) return;
+  Arena *a = e->lower->arena;
   const DRow *r = &e->decisions->row[at];
   fprintf(out, "    placement: %s%s%s", decide_roles[r->role], r->role == DP_INLINE ? "" : " of its kernel",
           r->mixed ? ", others of the class differ" : "");
-  if (r->inlining != DR_NONE)
-    fprintf(out, "; not written into its readers: %s", decide_reasons[r->inlining].text);
-  if (r->inlining == DR_COST)
-    fprintf(out, ", %s of traffic against %s for storing it", explain_size(e->lower->arena, r->inlined),
-            explain_size(e->lower->arena, r->storing));
+  if (r->role == DP_INLINE)
+    fprintf(out, "; written into its readers: %s", why_inline(a, r));
+  else if (r->inlining != DR_NONE)
+    fprintf(out, "; not written into its readers: %s", explain_inlining(a, e, r).text);
+  if (r->inlined > 0 || r->storing > 0)
+    fprintf(out, "; %s of traffic for writing it in, %s for storing it", explain_size(a, r->inlined),
+            explain_size(a, r->storing));
   fprintf(out, "\n");
 }
 
@@ -102,20 +120,34 @@ static void show_saved(const Explain *x, const FactEntry *e, const FactValue *v,
       explain_size(x->arena, keep), explain_size(x->arena, again));
 }
 
+static void show_head(const Explain *x, const FactEntry *e, const char *name, const Node *first, int count,
+                      FILE *out) {
+  char shape[128];
+  fprintf(out, "%s  %s%s x%d in %s%s", name, dtype_name(first->dtype),
+          shape_text(&first->shape, shape, sizeof shape), count, explain_entries[e->kind],
+          site_of(e->lower, first)->backward ? ", backward" : "");
+  show_place(x, first->loc, out);
+  fprintf(out, "\n");
+}
+
 static void show_value(const Explain *x, const FactEntry *e, int value, FILE *out) {
   const FactValue *v = &e->value[value];
-  char shape[128];
-  fprintf(out, "%s  %s%s x%d in %s%s", v->name, dtype_name(v->first->dtype),
-          shape_text(&v->first->shape, shape, sizeof shape), v->count, explain_entries[e->kind],
-          v->backward ? ", backward" : "");
-  show_place(x, v->first->loc, out);
-  fprintf(out, "\n");
-  show_decision(e, v, out);
+  show_head(x, e, v->name, v->first, v->count, out);
+  show_decision(e, v->first, out);
   show_makers(x, e, value, out);
   show_state(e, v, out);
   show_buffers(x, e, value, out);
   show_saved(x, e, v, out);
   show_readers(x, e, value, out);
+}
+
+/* A class that no row lists: written into kernels, and without a name in the description. */
+static void show_unnamed(const Explain *x, const FactEntry *e, int row, FILE *out) {
+  const DRow *r = &e->decisions->row[row];
+  const FactInlined *in = &e->inlined[row];
+  show_head(x, e, r->class->name, r->first, r->members, out);
+  show_decision(e, r->first, out);
+  for (int i = 0; i < in->n; i++) show_row(x, e, "written into", in->row[i], out);
 }
 
 static int show_entry(const Explain *x, const FactEntry *e, const char *name, FILE *out) {
@@ -126,6 +158,12 @@ static int show_entry(const Explain *x, const FactEntry *e, const char *name, FI
       show_value(x, e, i, out);
       n++;
     }
+  for (int i = 0; i < e->decisions->nrow; i++) {
+    const DRow *r = &e->decisions->row[i];
+    if (e->value_of[r->first->id] >= 0 || !answers(x->arena, r->class->name, starred)) continue;
+    show_unnamed(x, e, i, out);
+    n++;
+  }
   return n;
 }
 
@@ -150,28 +188,39 @@ static int show_state_memory(const Explain *x, const char *name, FILE *out) {
 static const char *nearest(const Explain *x, const char *name) {
   const Facts *f = x->facts;
   int n = 0, most = f->prog->nstate + 1;
-  for (int e = 0; e < EN_COUNT; e++) most += 2 * f->entry[e].nvalue;
+  for (int e = 0; e < EN_COUNT; e++)
+    most += 2 * f->entry[e].nvalue + (f->entry[e].lower ? f->entry[e].decisions->nrow : 0);
   const char **names = ARENA_ARRAY(x->arena, most, const char *);
   for (int e = 0; e < EN_COUNT; e++)
     for (int i = 0; i < f->entry[e].nvalue; i++) {
       names[n++] = f->entry[e].value[i].name;
       names[n++] = explain_short(x->arena, f->entry[e].value[i].name);
     }
+  for (int e = 0; e < EN_COUNT; e++)
+    for (int i = 0; f->entry[e].lower && i < f->entry[e].decisions->nrow; i++)
+      names[n++] = f->entry[e].decisions->row[i].class->name;
   for (int i = 0; i < f->prog->nstate; i++) names[n++] = f->prog->state[i].name;
   return diag_nearest(name, names, n);
 }
 
-bool explain_value(const Explain *x, const char *name, FILE *out) {
-  int n = show_state_memory(x, name, out);
+/* Of the entries that are shown, or of the others, which are not part of a step. */
+static int show_entries(const Explain *x, bool shown, const char *name, FILE *out) {
+  int n = 0;
   for (int i = 0; i < EN_COUNT; i++) {
     const FactEntry *e = &x->facts->entry[i];
-    if (explain_shows(x, e)) n += show_entry(x, e, name, out);
+    if (e->lower && explain_shows(x, e) == shown) n += show_entry(x, e, name, out);
   }
+  return n;
+}
+
+bool explain_value(const Explain *x, const char *name, FILE *out) {
+  int n = show_state_memory(x, name, out) + show_entries(x, true, name, out);
+  if (!n && !x->entry) n = show_entries(x, false, name, out);
   if (n) return true;
   diag_error((Loc){.src = x->build->front.source[0].src},
              "no kernel of %s computes a value named \"%s\"; expected the name of a let, or a path with one: "
-             "\"blocks.*.attn.score\"",
-             x->entry ? x->entry : "a step", name);
+             "\"blocks.*.attn.score\", or a class that --write lists",
+             x->entry ? x->entry : "the program", name);
   const char *near = nearest(x, name);
   if (near) diag_note((Loc){0}, "did you mean \"%s\"?", near);
   return false;

@@ -62,6 +62,7 @@ static const char explain[] =
     "  --entry NAME          init, prepare, micro, update or eval instead of those that make a step\n"
     "  --cores N             predict times for so many cores (1); with a profile, for its threads\n"
     "  --profile FILE        measured shares beside the predicted ones\n"
+    "  --all                 every pair of neighbours instead of the 15 that move most\n"
     "  --value NAME          everything about a let, by its name or path (blocks.*.attn.score), or a "
     "parameter\n"
     "  --write FILE          the decisions as a strategy file, to be edited and given to --fusion\n"

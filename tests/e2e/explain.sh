@@ -67,6 +67,30 @@ says out "      not one kernel: "
 says out "kept for the backward pass: keeping each costs "
 ok "$tessera" explain "${small_vit[@]}" --value blocks.1.attn.qkv.weight
 says out "parameter, f32[72, 24]"
+# Every class that a strategy file may name is found, those that are written in and have no name too.
+ok "$tessera" explain "${small[@]}" --write small.fuse
+sed -n 's/^\([^# ][^ ]*\) .*  # .*/\1/p' small.fuse >classes
+[ "$(wc -l <classes)" -gt 60 ] || fail "--write has written $(wc -l <classes) classes"
+while read -r class; do
+  ok "$tessera" explain "${small[@]}" --value "$class"
+  grep -qF "$class  " out || fail "--value does not tell of $class"
+done <classes
+ok "$tessera" explain "${small_vit[@]}" --value 'blocks.*.norm1.add#2'
+says out "placement: inline; written into its readers: it costs less; "
+says out "written into row"
+# A row of the file that is the cause is named, and so is the kernel that a reader is in.
+ok "$tessera" explain "${small_vit[@]}" --fusion "$models/fusion/epilogues.fuse"
+says out "(epilogues.fuse:4: ** maps inline:maps join:maps,reductions,contractions)"
+says out "is already an epilogue of "
+python3 - <<'PY' || fail "the pairs are not the 15 largest, in order"
+import re
+unit = {"bytes": 1, "KiB": 2**10, "MiB": 2**20}
+pairs = [float(n) * unit[u] for n, u in re.findall(r"^ +\d+ -> \d+ +([\d.]+) (\w+)", open("out").read().split("\nupdate:")[0], re.M)]
+assert len(pairs) == 15 and pairs == sorted(pairs, reverse=True), pairs
+PY
+more=$(sed -n 's/^ *and \([0-9]*\) more, .* in all: --all lists them$/\1/p' out | head -1)
+ok "$tessera" explain "${small_vit[@]}" --fusion "$models/fusion/epilogues.fuse" --all
+[ "$(sed '/^update:/,$d' out | grep -c '^ *[0-9]* -> [0-9]')" = $((15 + more)) ] || fail "--all does not list $more more"
 ends 1 "$tessera" explain "${small_vit[@]}" --value scroe
 says err 'computes a value named "scroe"'
 says err 'did you mean "score"?'
