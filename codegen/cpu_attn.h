@@ -17,7 +17,7 @@
 
 typedef enum AttnClass { AT_INLINE, AT_SCORE, AT_MAP, AT_ROW, AT_OUT, AT_COLUMN } AttnClass;
 
-enum { ATTN_MAX_SLOTS = 32, ATTN_COLUMN_ROWS = 8 };
+enum { ATTN_COLUMN_ROWS = 8 };
 
 /* A contraction: A (over m or n) times B. For out and column the left factor is resident. */
 typedef struct AttnDot {
@@ -53,8 +53,9 @@ typedef struct AttnShape {
   AttnDot *dot;    /* one a value; those of contractions are filled */
   int *row_axis;   /* rows: the fused axis they are reduced over */
   int64_t *row_at; /* rows: scratch, bytes */
-  int nslot;
-  AttnSlot slot[ATTN_MAX_SLOTS];
+  bool *reads;     /* [v * nval + w]: whether v's expression, with what is written into it, reads w */
+  int nslot, cap_slot;
+  AttnSlot *slot;
   int lanes;
   int64_t groups;            /* tasks */
   int64_t mr, mpanels, tall; /* as in DotBlocks */

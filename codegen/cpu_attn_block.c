@@ -11,18 +11,27 @@ LLVMValueRef attn_at(Attn *a, int64_t area, LLVMValueRef row, int64_t stride, LL
   return LLVMBuildGEP2(f->b, LLVMFloatTypeInContext(f->cx), base, &index, 1, "");
 }
 
-static LLVMValueRef load(Attn *a, LLVMValueRef ptr, int lanes) {
-  CpuFn *f = a->f;
-  LLVMValueRef v = LLVMBuildLoad2(f->b, cpu_vec(f, DT_F32, lanes), ptr, "");
-  LLVMSetAlignment(v, 4);
-  cpu_tag(f, v, f->k->nbuf);
-  return v;
+/* In scratch every element has four bytes. */
+static DType kept_as(DType t) {
+  return dtype_is_float(t) ? DT_F32 : DT_I32;
 }
 
-static void store(Attn *a, LLVMValueRef v, LLVMValueRef ptr) {
-  LLVMValueRef s = LLVMBuildStore(a->f->b, v, ptr);
+static LLVMValueRef load(Attn *a, DType t, LLVMValueRef ptr, int lanes) {
+  CpuFn *f = a->f;
+  LLVMValueRef v = LLVMBuildLoad2(f->b, cpu_vec(f, kept_as(t), lanes), ptr, "");
+  LLVMSetAlignment(v, 4);
+  cpu_tag(f, v, f->k->nbuf);
+  if (dtype_is_float(t)) return cpu_round(f, t, v);
+  if (t == DT_BOOL) return LLVMBuildICmp(f->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
+  return LLVMBuildTruncOrBitCast(f->b, v, cpu_vec(f, t, lanes), "");
+}
+
+static void store(Attn *a, DType t, LLVMValueRef v, LLVMValueRef ptr) {
+  CpuFn *f = a->f;
+  if (!dtype_is_float(t)) v = LLVMBuildZExtOrBitCast(f->b, v, cpu_vec(f, DT_I32, cpu_width(v)), "");
+  LLVMValueRef s = LLVMBuildStore(f->b, v, ptr);
   LLVMSetAlignment(s, 4);
-  cpu_tag(a->f, s, a->f->k->nbuf);
+  cpu_tag(f, s, f->k->nbuf);
 }
 
 static void set_lanes(Attn *a, int axis, LLVMValueRef at, LLVMValueRef mask) {
@@ -55,7 +64,7 @@ LLVMValueRef attn_placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
   }
   LLVMValueRef row =
       c == AT_COLUMN ? f->axis[s->axis_n] : LLVMBuildNSWSub(f->b, f->axis[s->axis_m], a->row0, "");
-  if (c == AT_ROW) return cpu_round(f, v->dtype, load(a, attn_at(a, s->row_at[val], row, 1, NULL), 1));
+  if (c == AT_ROW) return load(a, v->dtype, attn_at(a, s->row_at[val], row, 1, NULL), 1);
   LLVMValueRef p;
   if (c == AT_OUT || c == AT_COLUMN) {
     const AttnDot *d = &s->dot[val];
@@ -65,7 +74,7 @@ LLVMValueRef attn_placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
     if (slot < 0) ice("kernel %s: %s is not resident here", f->k->name, v->name);
     p = attn_at(a, s->slot[slot].at, row, s->width, f->axis[s->axis_n]);
   }
-  return cpu_round(f, v->dtype, load(a, p, f->lanes));
+  return load(a, v->dtype, p, f->lanes);
 }
 
 /* The span of columns that a block needs, as variables. */
@@ -183,11 +192,15 @@ static LLVMValueRef slot_value(Attn *a, const AttnSlot *t) {
 /* All slots that the value fills are computed before any is written, since one may lie where another that is
  * read lay. */
 static void fill_vector(Attn *a, int val, LLVMValueRef row, LLVMValueRef col) {
-  LLVMValueRef v[ATTN_MAX_SLOTS];
-  for (int i = 0; i < a->s->nslot; i++)
-    if (fills(&a->s->slot[i], val)) v[i] = slot_value(a, &a->s->slot[i]);
-  for (int i = 0; i < a->s->nslot; i++)
-    if (fills(&a->s->slot[i], val)) store(a, v[i], attn_at(a, a->s->slot[i].at, row, a->s->width, col));
+  const AttnShape *s = a->s;
+  LLVMValueRef *v = ARENA_ARRAY(a->f->arena, s->nslot, LLVMValueRef);
+  for (int i = 0; i < s->nslot; i++)
+    if (fills(&s->slot[i], val)) v[i] = slot_value(a, &s->slot[i]);
+  for (int i = 0; i < s->nslot; i++) {
+    const AttnSlot *t = &s->slot[i];
+    DType type = t->val >= 0 ? s->k->val[t->val].dtype : t->expr->dtype;
+    if (fills(t, val)) store(a, type, v[i], attn_at(a, t->at, row, s->width, col));
+  }
 }
 
 void attn_fill(Attn *a, int val) {
@@ -223,14 +236,15 @@ void attn_row(Attn *a, int val) {
   const AttnShape *s = a->s;
   int axis = s->row_axis[val];
   int64_t extent = axis == s->axis_n ? s->n : axis == s->axis_k ? s->extent_k : s->extent_d;
-  LLVMTypeRef vec = cpu_vec(f, DT_F32, s->lanes);
+  DType sum = kept_as(v->dtype);
+  LLVMTypeRef vec = cpu_vec(f, sum, s->lanes);
   LLVMValueRef acc = cpu_alloca(f, vec, "acc"), lo, hi;
   a->reader = val;
   CpuLoop i = cpu_loop(f, cpu_i64(f, 0), a->rows, 1, "reduce");
   f->axis[s->axis_m] = LLVMBuildNSWAdd(f->b, a->row0, i.i, "");
   row_range(a, v, extent, &lo, &hi);
   f->lanes = s->lanes;
-  LLVMValueRef none = cpu_identity(f, v->reduce, DT_F32);
+  LLVMValueRef none = cpu_identity(f, v->reduce, sum);
   LLVMBuildStore(f->b, none, acc);
   CpuLoop j = cpu_loop(f, lo, hi, s->lanes, "lanes");
   set_lanes(a, axis, j.i, tail(a, j.i, extent));
@@ -241,7 +255,7 @@ void attn_row(Attn *a, int val) {
   cpu_loop_end(f, &j);
   set_scalar(a);
   x = cpu_combine(f, v->reduce, LLVMBuildLoad2(f->b, vec, acc, ""));
-  store(a, x, attn_at(a, s->row_at[val], i.i, 1, NULL));
+  store(a, v->dtype, x, attn_at(a, s->row_at[val], i.i, 1, NULL));
   cpu_loop_end(f, &i);
 }
 

@@ -32,7 +32,7 @@ int attn_slot_of(const AttnShape *s, int val, int reader) {
 }
 
 static int add_slot(AttnShape *s, int val, const KExpr *expr, int bound, int from) {
-  if (s->nslot == ATTN_MAX_SLOTS) ice("kernel %s: too many resident blocks", s->k->name);
+  ARENA_GROW(s->k->arena, s->slot, s->nslot, s->cap_slot);
   s->slot[s->nslot] = (AttnSlot){.val = val, .expr = expr, .bound = bound, .from = from, .to = from};
   return s->nslot++;
 }
@@ -105,7 +105,7 @@ static void find_lifetimes(AttnShape *s) {
 /* Gives slots memory; one whose last reader makes the next may be written over in place. */
 static int64_t place_slots(AttnShape *s, int64_t at) {
   int64_t size = s->mr * s->width * 4, used = 0;
-  int until[ATTN_MAX_SLOTS];
+  int *until = ARENA_ARRAY(s->k->arena, s->nslot + 1, int);
   for (int v = 0; v < s->k->nval; v++)
     for (int i = 0; i < s->nslot; i++) {
       if (s->slot[i].from != v) continue;

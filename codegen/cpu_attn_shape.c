@@ -103,11 +103,20 @@ static int fuse(AttnShape *s, const char *name, int fresh, int64_t *extent) {
 bool attn_reads(const AttnShape *s, const KExpr *e, int val) {
   if (e->kind == KE_VALUE) {
     if (e->ref == val) return true;
-    if (s->cls[e->ref] == AT_INLINE && attn_reads(s, s->k->val[e->ref].expr, val)) return true;
+    if (s->cls[e->ref] == AT_INLINE && s->reads[e->ref * s->k->nval + val]) return true;
   }
   for (int i = 0; i < 3 && e->arg[i]; i++)
     if (attn_reads(s, e->arg[i], val)) return true;
   return false;
+}
+
+/* Once a value: written into each other, expressions that read what is below them twice would be walked
+ * without end. */
+static void find_reads(AttnShape *s) {
+  int n = s->k->nval;
+  s->reads = ARENA_ARRAY(s->k->arena, n * n + 1, bool);
+  for (int v = 0; v < n; v++)
+    for (int w = 0; w < v; w++) s->reads[v * n + w] = attn_reads(s, s->k->val[v].expr, w);
 }
 
 bool attn_same_bounds(const Kernel *k, int a, int b) {
@@ -132,5 +141,6 @@ AttnShape *attn_shape(const Kernel *k, const KPlan *p) {
   s->axis_k = fuse(s, "k", k->naxes + 2, &s->extent_k);
   s->axis_d = fuse(s, "d", k->naxes + 3, &s->extent_d);
   for (int v = 0; v < k->nval; v++) s->cls[v] = classify(s, v);
+  find_reads(s);
   return s;
 }

@@ -71,6 +71,8 @@ typedef struct Dot {
 const DotShape *dot_shape(const Kernel *k, const KPlan *p);
 /* The definition of the value that e reads, at the indices of e. */
 const KExpr *dot_definition(const Kernel *k, const KExpr *e);
+/* Whether e is a value whose expression counts as part of e's: a reduction has been stored before. */
+bool dot_is_written_here(const Kernel *k, const KExpr *e);
 /* Whether the memory that e reads runs along k rather than along the axis `rows`; of s, only the kernel, `to`
  * and axis_k are used. */
 bool dot_runs_along_k(const DotShape *s, const KExpr *e, int rows);

@@ -11,6 +11,10 @@ const KExpr *dot_definition(const Kernel *k, const KExpr *e) {
   return kexpr_subst(k->arena, v->expr, to, k->naxes);
 }
 
+bool dot_is_written_here(const Kernel *k, const KExpr *e) {
+  return e->kind == KE_VALUE && k->val[e->ref].reduce == KR_NONE;
+}
+
 static bool uses(const DotShape *s, const Ix *ix, int axis) {
   return ix_uses_axis(ix_subst(s->k->arena, ix, s->to, s->k->naxes), axis);
 }
@@ -64,7 +68,7 @@ static bool has_axis(const KVal *v, const KRole *r) {
 
 /* Reads through names of values: what is multiplied. */
 static const KExpr *open_value(const Kernel *k, const KExpr *e) {
-  while (e->kind == KE_VALUE && k->val[e->ref].reduce == KR_NONE) e = dot_definition(k, e);
+  while (dot_is_written_here(k, e)) e = dot_definition(k, e);
   return e;
 }
 
@@ -109,7 +113,7 @@ static int direction(const DotShape *s, const KExpr *e, int rows) {
     if (!k_affine || !r_affine) return r_affine && r == 1 ? -1 : k_affine && k == 1 ? 1 : 0;
     if (k != 0 && r != 0) votes += llabs(k) <= llabs(r) ? 2 : -2;
   }
-  if (e->kind == KE_VALUE) votes += direction(s, dot_definition(s->k, e), rows);
+  if (dot_is_written_here(s->k, e)) votes += direction(s, dot_definition(s->k, e), rows);
   for (int i = 0; i < 3 && e->arg[i]; i++) votes += direction(s, e->arg[i], rows);
   return votes;
 }

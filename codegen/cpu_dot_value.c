@@ -148,7 +148,7 @@ static void prefetch_read(Dot *d, const KExpr *e) {
 
 static void prefetch_reads(Dot *d, const KExpr *e) {
   if (e->kind == KE_READ) prefetch_read(d, e);
-  if (e->kind == KE_VALUE) prefetch_reads(d, dot_definition(d->f->k, e));
+  if (dot_is_written_here(d->f->k, e)) prefetch_reads(d, dot_definition(d->f->k, e));
   for (int i = 0; i < 3 && e->arg[i]; i++) prefetch_reads(d, e->arg[i]);
 }
 

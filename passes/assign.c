@@ -23,17 +23,11 @@ static bool other_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   return !is_old(read, ctx);
 }
 
-static bool is_core(const Group *g, const Node *n) {
-  for (int i = 0; i < g->ncore; i++)
-    if (g->core[i] == n) return true;
-  return false;
-}
-
 /* A reduction reads points other than the one being written, also through its own kernel's values. */
 static bool core_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   const Old *o = ctx;
   bool own = group_of(site_of(l, read)) == o->writer;
-  return other_visit(l, read, aligned, ctx) && (!own || is_core(o->writer, read));
+  return other_visit(l, read, aligned, ctx) && (!own || group_has_core(o->writer, read));
 }
 
 static bool each(Lower *l, const Node *const *n, int count, LowerVisit *visit, Old *o) {

@@ -38,12 +38,17 @@ void kb_axes(KBuild *b) {
   for (int i = 0; i < b->nrole; i++) role_axes(b, &b->role[i]);
 }
 
-/* A value has so many axes at most; what a contraction sums over is not among its result's. */
+/* Whether results lie along the role: all but what one contraction sums over. */
+static bool of_results(const KBuild *b, const Role *r) {
+  return b->group->chain || strcmp(r->name, "k") != 0;
+}
+
+/* A value has so many axes at most. */
 static bool has_room(const KBuild *b, const Role *r) {
   int n = 0;
   for (int i = 0; i < b->nrole; i++)
-    if (b->role[i].extent > 1 && strcmp(b->role[i].name, "k") != 0) n += b->role[i].ncut + 1;
-  return r->ncut < MOST_CUTS && (n < KERN_MAX_DOMAIN || !strcmp(r->name, "k"));
+    if (b->role[i].extent > 1 && of_results(b, &b->role[i])) n += b->role[i].ncut + 1;
+  return r->ncut < MOST_CUTS && (n < KERN_MAX_DOMAIN || !of_results(b, r));
 }
 
 void kb_cut(KBuild *b, Role *r, int64_t at) {

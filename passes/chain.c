@@ -13,8 +13,8 @@ enum { BATCH, M, N, K, D };
 enum { LEAST_BATCHES = 8 };
 /* What one batch's packed operands and resident rows may take: about the second cache of a core. */
 static const int64_t most_resident = 1 << 20;
-/* Rows of a block, at most: those of a register tile. */
-enum { BLOCK_ROWS = 16 };
+/* Rows of a block, at most: those of a register tile; bytes of an element in scratch. */
+enum { BLOCK_ROWS = 16, SCRATCH_BYTES = 4 };
 
 /* Which roles of the chain a group's own roles would be. */
 typedef struct Match {
@@ -60,7 +60,8 @@ static bool match_contract(const Chain *c, const Node *n, const int as[3], Match
 static bool match_sum(const Chain *c, const Node *n, Match *out) {
   Sum s = kb_sum(n);
   memcpy(out->extent, c->extent, sizeof out->extent);
-  if (n->op != O_REDUCE || s.parts > 1 || s.terms != c->extent[N]) return false;
+  if (n->op != O_REDUCE || s.parts > 1 || s.terms != c->extent[N] || dtype_size(n->dtype) > SCRATCH_BYTES)
+    return false;
   if (s.results != c->extent[BATCH] * c->extent[M]) return false;
   out->role[0] = renamed("outer", BATCH, M, -1);
   out->role[1] = renamed("row", N, -1, -1);
@@ -74,35 +75,33 @@ static bool match_flat(const Chain *c, const Node *n, Match *out) {
   return true;
 }
 
-static Group *resolve(Group *g) {
-  while (g->merged) g = g->merged;
-  return g;
-}
-
 /* Whether a group outside would have to run between members if c joined. */
 static bool stands_between(Lower *l, Group *chain, Group *c) {
   return !group_direct(l, chain, c) || !group_direct(l, c, chain);
 }
 
-static bool takes(const Lower *l, const Group *g) {
-  (void)l;
-  if (g->merged || g->alone || g->chain) return false;
-  bool dot = g->ncore && g->core[0]->op == O_CONTRACT;
-  return !dot || g->ncore == 1;
+static bool contracts(const Group *g) {
+  return g->ncore && g->core[0]->op == O_CONTRACT;
 }
 
-/* The chain's scratch for a batch, in bytes: packed operands, results, a block's rows. */
+static bool takes(const Group *g) {
+  if (g->merged || g->alone || g->chain) return false;
+  return !contracts(g) || (g->ncore == 1 && g->core[0]->dtype == DT_F32);
+}
+
+/* The chain's scratch for a batch, in bytes: for each part a block of rows; for a contraction to or from x
+ * features an operand or a result of n by x, and the other one of a block by x. */
 static int64_t resident(const Chain *c, const int64_t *extent) {
-  int64_t bytes = 0, m = extent[M], n = extent[N];
+  int64_t elements = 0, m = extent[M], n = extent[N];
   for (int i = 0; i < c->npart; i++) {
     const Group *g = c->part[i].of;
-    bytes += 4 * BLOCK_ROWS * n;
-    if (!g->ncore || g->core[0]->op != O_CONTRACT) continue;
+    elements += BLOCK_ROWS * n;
+    if (!contracts(g)) continue;
     int64_t own[4];
     kb_extents(g->core[0], own);
-    bytes += 4 * own[1] * own[2] * own[3] / (m * n) * (m > n ? m : n);
+    elements += own[1] * own[2] * own[3] / (m * n) * (n + BLOCK_ROWS);
   }
-  return bytes;
+  return elements * SCRATCH_BYTES;
 }
 
 static void append(Arena *a, const Node ***list, int *n, int *cap, const Node **more, int nmore) {
@@ -178,7 +177,7 @@ static DReason try_contract(Lower *l, Group *chain, Group *g, const int (*as)[3]
 
 static DReason try_group(Lower *l, Group *chain, Group *g) {
   Match m = {0};
-  if (g->ncore && g->core[0]->op == O_CONTRACT) return try_contract(l, chain, g, of_rows, 4);
+  if (contracts(g)) return try_contract(l, chain, g, of_rows, 4);
   bool matches =
       g->ncore ? match_sum(chain->chain, g->core[0], &m) : match_flat(chain->chain, g->root[0], &m);
   return matches ? try(l, chain, g, &m) : DR_POINTS;
@@ -188,22 +187,22 @@ static DReason try_group(Lower *l, Group *chain, Group *g) {
 static DReason kept_apart(Lower *l, Group *chain, Group *g) {
   DReason parted = strategy_parts_groups(l, chain, g);
   if (parted) return parted;
+  if (chain->backward != g->backward) return DR_PASSES;
   if (chain->chain->npart == MOST_PARTS) return DR_CORES;
   return stands_between(l, chain, g) ? DR_CYCLE : DR_NONE;
 }
 
 static bool depends(Group *g, const Group *on) {
   for (int i = 0; i < g->ndep; i++)
-    if (resolve(g->dep[i]) == on) return true;
+    if (group_now(g->dep[i]) == on) return true;
   return false;
 }
 
 /* Other contractions to the chain's points that g reads come in first. */
 static void take_rows_of(Lower *l, Group *chain, Group *g) {
   for (int i = 0; i < g->ndep; i++) {
-    Group *o = resolve(g->dep[i]);
-    if (o == chain || !takes(l, o) || !o->ncore || o->core[0]->op != O_CONTRACT || depends(o, chain))
-      continue;
+    Group *o = group_now(g->dep[i]);
+    if (o == chain || !takes(o) || !contracts(o) || depends(o, chain)) continue;
     if (!kept_apart(l, chain, o)) try_contract(l, chain, o, to_rows, 2);
   }
 }
@@ -211,7 +210,7 @@ static void take_rows_of(Lower *l, Group *chain, Group *g) {
 /* Takes over g if it reads the chain; a contraction that came in for its sake alone goes out again. */
 static bool grow(Lower *l, Group *chain, Group *g) {
   Chain *c = chain->chain;
-  if (!takes(l, g) || !depends(g, chain)) return false;
+  if (!takes(g) || !depends(g, chain)) return false;
   Before was = {chain->ncore, chain->nroot, chain->ndep, {0}};
   memcpy(was.extent, c->extent, sizeof was.extent);
   int parts = c->npart;
@@ -241,13 +240,13 @@ static Group *start(Lower *l, Group *g) {
 
 static int contractions(const Chain *c) {
   int n = 0;
-  for (int i = 0; i < c->npart; i++) n += c->part[i].of->ncore && c->part[i].of->core[0]->op == O_CONTRACT;
+  for (int i = 0; i < c->npart; i++) n += contracts(c->part[i].of);
   return n;
 }
 
-static bool starts(const Lower *l, const Group *g) {
+static bool starts(const Group *g) {
   int64_t own[4];
-  if (!takes(l, g) || !g->ncore || g->core[0]->op != O_CONTRACT || g->core[0]->dtype != DT_F32) return false;
+  if (!takes(g) || !contracts(g)) return false;
   kb_extents(g->core[0], own);
   return own[0] >= LEAST_BATCHES && own[1] > 1 && own[2] > 1 && own[3] > 1;
 }
@@ -271,5 +270,5 @@ static void chain_from(Lower *l, Group *g) {
 
 void lower_chains(Lower *l) {
   for (int i = 0, n = l->ngroup; i < n; i++)
-    if (starts(l, l->group[i])) chain_from(l, l->group[i]);
+    if (starts(l->group[i])) chain_from(l, l->group[i]);
 }

@@ -24,12 +24,6 @@ typedef struct Gather {
   int cap_pair;
 } Gather;
 
-static bool is_core(const Group *g, const Node *n) {
-  for (int i = 0; i < g->ncore; i++)
-    if (g->core[i] == n) return true;
-  return false;
-}
-
 /* What a kernel was begun for: its first reduction, or its earliest value. */
 static const Node *lead_of(const Group *g) {
   if (g->ncore) return g->core[0];
@@ -47,7 +41,7 @@ static DRole role_of(const Lower *l, const Node *n) {
   if (s->where == W_INLINE || !g) return DP_INLINE;
   if (lead_of(g) == n) return DP_LEAD;
   if (s->row) return DP_ROW;
-  return !g->ncore || is_core(g, n) ? DP_SIBLING : DP_EPILOGUE;
+  return !g->ncore || group_has_core(g, n) ? DP_SIBLING : DP_EPILOGUE;
 }
 
 static void begin_row(Gather *x, const Node *n) {

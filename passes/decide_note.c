@@ -11,7 +11,7 @@ const DReasonRow decide_reasons[DR_COUNT] = {
 
 typedef struct Refusal Refusal;
 struct Refusal {
-  const Group *group;
+  Group *group;
   DReason why;
   Refusal *next;
 };
@@ -51,11 +51,8 @@ void decide_taken(Lower *l, const Node *n) {
 }
 
 DReason decide_refused(const Lower *l, const Node *n, const Group *g) {
-  for (const Refusal *r = l->notes->note[n->id].refusal; r; r = r->next) {
-    const Group *of = r->group;
-    while (of->merged) of = of->merged;
-    if (of == g) return r->why;
-  }
+  for (const Refusal *r = l->notes->note[n->id].refusal; r; r = r->next)
+    if (group_now(r->group) == g) return r->why;
   return DR_NONE;
 }
 

@@ -1,22 +1,26 @@
 /* Groups: the nodes that one kernel computes, and the order between kernels that their reads ask for. */
 #include "passes/lower.h"
 
-Group *group_of(const Site *s) {
-  Group *g = s->group;
-  while (g && g->merged) g = g->merged;
-  return g;
-}
-
-static Group *resolve(Group *g) {
+Group *group_now(Group *g) {
   while (g->merged) g = g->merged;
   return g;
 }
 
+Group *group_of(const Site *s) {
+  return s->group ? group_now(s->group) : NULL;
+}
+
+bool group_has_core(const Group *g, const Node *n) {
+  for (int i = 0; i < g->ncore; i++)
+    if (g->core[i] == n) return true;
+  return false;
+}
+
 void group_add_dep(Lower *l, Group *g, Group *dep) {
-  dep = resolve(dep);
+  dep = group_now(dep);
   if (dep == g) return;
   for (int i = 0; i < g->ndep; i++)
-    if (resolve(g->dep[i]) == dep) return;
+    if (group_now(g->dep[i]) == dep) return;
   ARENA_GROW(l->arena, g->dep, g->ndep, g->cap_dep);
   g->dep[g->ndep++] = dep;
 }
@@ -89,7 +93,7 @@ void group_add_root(Lower *l, Group *g, const Node *n) {
 }
 
 static bool search(Group *from, Group *to, int mark) {
-  to = resolve(to);
+  to = group_now(to);
   if (to == from) return true;
   if (to->mark == mark) return false;
   to->mark = mark;
@@ -147,14 +151,14 @@ bool group_reads_aligned(Lower *l, Group *reader, Group *of) {
 
 bool group_direct(Lower *l, Group *a, Group *b) {
   for (int i = 0; i < b->ndep; i++) {
-    Group *d = resolve(b->dep[i]);
+    Group *d = group_now(b->dep[i]);
     if (d != a && group_before(l, a, d)) return false;
   }
   return true;
 }
 
 static void mark_goes_on(Group *g) {
-  g = resolve(g);
+  g = group_now(g);
   if (g->goes_on) return;
   g->goes_on = true;
   for (int i = 0; i < g->ndep; i++) mark_goes_on(g->dep[i]);

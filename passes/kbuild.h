@@ -52,6 +52,7 @@ struct KBuild {
   int acc;                                    /* the contraction's value */
   bool combine;                               /* sums partials, not elements */
   bool dry, misfit; /* only looking whether reads of the group are at their points; one was not */
+  bool factor;      /* dry: of a contraction of a chain */
   int nmemo, cap_memo;
   KMemo *memo;
   int nbuf, cap_buf; /* parallel to the kernel's buffers */

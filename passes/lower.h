@@ -133,7 +133,10 @@ void lower_place_contract(Lower *l, const Node *n);
 /* passes/groups.c */
 Group *group_new(Lower *l, const Node *core, const Node *root);
 void group_add_core(Lower *l, Group *g, const Node *n);
-Group *group_of(const Site *s); /* following merges */
+/* The group that took g over, and so on; or g itself. */
+Group *group_now(Group *g);
+Group *group_of(const Site *s);
+bool group_has_core(const Group *g, const Node *n);
 void group_add_root(Lower *l, Group *g, const Node *n);
 void group_add_dep(Lower *l, Group *g, Group *dep);
 /* Takes on every group that the node's inline expression reads. */

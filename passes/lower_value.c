@@ -87,16 +87,10 @@ static bool in_group(const KBuild *b, const Site *s) {
   return (s->where == W_HELD || s->where == W_BUFFER) && group_of(s) == b->group;
 }
 
-static bool is_core(const KBuild *b, const Node *n) {
-  for (int i = 0; i < b->group->ncore; i++)
-    if (b->group->core[i] == n) return true;
-  return false;
-}
-
 /* A sum beside a contraction: its point is the contraction's row. */
 static bool is_beside(const KBuild *b, const Node *n) {
   const Group *g = b->group;
-  return !g->chain && is_core(b, n) && g->core[0]->op == O_CONTRACT && n != g->core[0];
+  return !g->chain && group_has_core(b->group, n) && g->core[0]->op == O_CONTRACT && n != g->core[0];
 }
 
 /* The part of a chain that makes n. */
@@ -121,15 +115,22 @@ static const KExpr *evaluate(KBuild *b, const Node *n, const Ix *const *idx) {
   if (e) return e;
   int part = b->part;
   if (in_group(b, site_of(b->l, n))) b->part = part_of(b, n);
-  e = is_core(b, n) ? kb_ref(b, b->define(b, n)) : share(b, n, idx, kb_rule(b, n, idx));
+  e = group_has_core(b->group, n) ? kb_ref(b, b->define(b, n)) : share(b, n, idx, kb_rule(b, n, idx));
   b->part = part;
   return remember(b, n, idx, e);
+}
+
+/* Whether n is a sum over a chain's rows, or is made of one: nobody has it before the last block of rows. */
+static bool ends_batch(const KBuild *b, const Node *n) {
+  const Chain *c = b->group->chain;
+  const Renamed *summed = c ? &c->part[part_of(b, n)].role[3] : NULL;
+  return summed && summed->own && strcmp(summed->as[0], "m") == 0;
 }
 
 static const KExpr *at_point(KBuild *b, const Node *n, const Ix *const *idx) {
   bool here = same_indices(n, own_index(b, n), idx) && !is_beside(b, n);
   if (b->dry) {
-    b->misfit |= !here;
+    b->misfit |= !here || (b->factor && ends_batch(b, n));
     return kexpr_const(b->arena, n->dtype, 0);
   }
   if (!here)
@@ -149,10 +150,12 @@ static void dry_core(KBuild *b, const Node *n) {
   const Ix *idx[MAX_RANK] = {0};
   b->part = part_of(b, n);
   if (n->op == O_REDUCE) kb_expr(b, n->in[0], kb_at(b)->row.idx);
-  for (int side = 0; n->op == O_CONTRACT && side < 2; side++) {
+  b->factor = n->op == O_CONTRACT;
+  for (int side = 0; b->factor && side < 2; side++) {
     const Node *of = kb_side(b, n, side, idx);
     kb_expr(b, of, idx);
   }
+  b->factor = false;
 }
 
 bool kb_dry_group(KBuild *b) {
@@ -160,7 +163,7 @@ bool kb_dry_group(KBuild *b) {
   b->misfit = false;
   for (int i = 0; i < g->ncore; i++) dry_core(b, g->core[i]);
   for (int i = 0; i < g->nroot; i++)
-    if (!is_core(b, g->root[i])) kb_rule(b, g->root[i], own_index(b, g->root[i]));
+    if (!group_has_core(b->group, g->root[i])) kb_rule(b, g->root[i], own_index(b, g->root[i]));
   return !b->misfit;
 }
 
@@ -177,7 +180,7 @@ static int whole_value(KBuild *b, const Node *n, const Ix *const *idx) {
   static const char *const row[] = {"outer", "row", NULL};
   const char *domain[MOST_ROLES + 1];
   const KExpr *e = evaluate(b, n, idx);
-  if (is_core(b, n)) return e->ref;
+  if (group_has_core(b->group, n)) return e->ref;
   kb_domain(b, site_of(b->l, n)->row ? row : points, domain);
   return kb_value(b, n->name ? n->name : "out", n->dtype, domain, KR_NONE, NULL, e);
 }

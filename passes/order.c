@@ -5,13 +5,8 @@
  * before the next one's forward pass begins */
 #include "passes/lower.h"
 
-static Group *resolve(Group *g) {
-  while (g->merged) g = g->merged;
-  return g;
-}
-
 static void visit(Group *g, int mark, Group **out, int *n) {
-  g = resolve(g);
+  g = group_now(g);
   if (g->mark == mark) return;
   g->mark = mark;
   for (int i = 0; i < g->ndep; i++) visit(g->dep[i], mark, out, n);
@@ -32,14 +27,14 @@ static int mark_needed(Lower *l) {
   for (int i = 0; i < l->ngroup; i++) {
     const Group *g = l->group[i];
     for (int d = 0; !g->merged && d < g->ndep; d++)
-      if (resolve(g->dep[d]) != g) resolve(g->dep[d])->mark = mark;
+      if (group_now(g->dep[d]) != g) group_now(g->dep[d])->mark = mark;
   }
   return mark;
 }
 
 static bool is_ready(const Group *g, int mark) {
   for (int i = 0; i < g->ndep; i++)
-    if (resolve(g->dep[i]) != g && resolve(g->dep[i])->mark != mark) return false;
+    if (group_now(g->dep[i]) != g && group_now(g->dep[i])->mark != mark) return false;
   return true;
 }
 
@@ -57,7 +52,7 @@ static Group **late(Lower *l, int *n) {
   int nend = 0, nrest = 0, needed = mark_needed(l), mark = ++l->mark;
   *n = 0;
   for (int i = 0; i < l->ngroup; i++) {
-    Group *g = resolve(l->group[i]);
+    Group *g = group_now(l->group[i]);
     if (g->mark == needed) continue;
     if (g->backward)
       end[nend++] = g;

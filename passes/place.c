@@ -154,8 +154,7 @@ static Group *host_of(Lower *l, const Node *n, bool *row) {
 static void merge_flat_operands(Lower *l, const Node *n) {
   Group *g = group_of(site_of(l, n));
   for (int i = 0; i < g->ndep; i++) {
-    Group *o = g->dep[i];
-    while (o->merged) o = o->merged;
+    Group *o = group_now(g->dep[i]);
     if (o == g || o->ncore) continue;
     DReason why = group_may_merge(l, o, g);
     if (why)

@@ -32,28 +32,34 @@ static bool over(const KVal *v, const Role *r) {
   return false;
 }
 
-static int uses_in(const KExpr *e, int val) {
-  if (!e) return 0;
-  int n = e->kind == KE_VALUE && e->ref == val;
-  for (int i = 0; i < 3; i++) n += uses_in(e->arg[i], val);
-  return n;
+/* Which pass over a block of rows evaluates a value: that of the reduction, resident value or store that
+ * reads it, perhaps through values written into it. */
+enum { NO_PASS = -1, MANY_PASSES = -2 };
+
+static void read_in(int *pass, int val, int by) {
+  pass[val] = pass[val] == NO_PASS || pass[val] == by ? by : MANY_PASSES;
 }
 
-static int uses_of(const Kernel *k, int val) {
-  int n = 0;
-  for (int v = val + 1; v < k->nval; v++) n += uses_in(k->val[v].expr, val);
-  for (int i = 0; i < k->nstore; i++) n += k->store[i].val == val;
-  return n;
+static void reads_in(const KExpr *e, int *pass, int by) {
+  if (!e) return;
+  if (e->kind == KE_VALUE) read_in(pass, e->ref, by);
+  for (int i = 0; i < 3; i++) reads_in(e->arg[i], pass, by);
 }
 
-/* What is made of a block of rows and read more than once stays resident. */
+/* What is made of a block of rows and read by more than one pass stays resident. */
 static void plan_attn(KBuild *b, KPlan *p) {
+  const Kernel *k = b->k;
+  const Role *m = kb_find_role(b, "m"), *n = kb_find_role(b, "n");
+  int *pass = ARENA_ARRAY(b->arena, k->nval, int);
   for (int i = 0; i < CHAIN_ROLES; i++) add_role(p, b, chain_role[i], chain_role[i]);
-  for (int v = 0; v < b->k->nval; v++) {
-    const KVal *val = &b->k->val[v];
-    if (val->reduce == KR_NONE && over(val, kb_find_role(b, "m")) && over(val, kb_find_role(b, "n")) &&
-        uses_of(b->k, v) > 1)
-      p->place[v] = KP_ROW;
+  for (int v = 0; v < k->nval; v++) pass[v] = NO_PASS;
+  for (int i = 0; i < k->nstore; i++) read_in(pass, k->store[i].val, k->nval + i);
+  for (int v = k->nval - 1; v >= 0; v--) {
+    const KVal *val = &k->val[v];
+    bool reduced = val->reduce != KR_NONE, resident = !reduced && over(val, m) && over(val, n);
+    resident = resident && pass[v] == MANY_PASSES && val->dtype != DT_U64;
+    if (resident) p->place[v] = KP_ROW;
+    reads_in(val->expr, pass, reduced || resident ? v : pass[v]);
   }
 }
 
