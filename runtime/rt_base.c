@@ -1,11 +1,14 @@
 #include "runtime/rt_base.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static FILE *messages;
 static bool redirected;
@@ -140,4 +143,20 @@ void rt_json_number(FILE *out, double v) {
     if (strtod(text, NULL) == v) break;
   }
   fputs(text, out);
+}
+
+bool rt_can_write(const char *option, const char *path) {
+  char *copy = rt_format("%s", path);
+  const char *folder = dirname(copy);
+  struct stat st;
+  bool ok = access(folder, W_OK) == 0;
+  if (!ok) {
+    rt_error("%s %s: cannot write to folder %s: %s", option, path, folder, strerror(errno));
+  } else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    rt_error("%s %s: expected a file or nothing there, found %s", option, path,
+             S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
+    ok = false;
+  }
+  free(copy);
+  return ok;
 }

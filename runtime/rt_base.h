@@ -29,6 +29,10 @@ bool rt_parse_float(const char *s, float *out);
 /* Seconds by the monotonic clock. */
 double rt_now(void);
 
+/* Whether a file can be put there, which a rename does: hours of work must not end in a folder that isn't
+ * there, nor a device give way to a file. Reports what the option cannot have. */
+bool rt_can_write(const char *option, const char *path);
+
 /* Writes `s` as a JSON string, quotes included. */
 void rt_json_put(FILE *out, const char *s);
 /* Writes a number that reads back as the same f64, or null when it is not finite. */

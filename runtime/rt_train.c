@@ -1,7 +1,6 @@
 /* train: init, loading, prepare, then updates until the last one or a signal; checkpoints on the way. */
 #include <errno.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,19 +89,6 @@ static bool resume(Train *t) {
   return true;
 }
 
-/* Hours of training must not end in a folder that isn't there. */
-static bool check_checkpoint_folder(const RtOptions *o) {
-  if (!RT_GIVEN(o, checkpoint)) return true;
-  char *copy = rt_format("%s", RT_TEXT(o, checkpoint));
-  const char *folder = dirname(copy);
-  bool ok = access(folder, W_OK) == 0;
-  if (!ok)
-    rt_error("--checkpoint %s: cannot write to folder %s: %s", RT_TEXT(o, checkpoint), folder,
-             strerror(errno));
-  free(copy);
-  return ok;
-}
-
 static bool fill(void *ctx, uint64_t step, uint64_t micro) {
   Train *t = ctx;
   if (!t->data.n) return true;
@@ -185,7 +171,7 @@ int rt_train(RtOptions *o) {
     rt_error("%s has no loss to minimise: it can't be trained; try eval or bench", tess_program.name);
     return 1;
   }
-  bool ok = check_checkpoint_folder(o);
+  bool ok = !RT_GIVEN(o, checkpoint) || rt_can_write("--checkpoint", RT_TEXT(o, checkpoint));
   ok = rt_frozen_complete(o) && ok;
   ok = open_data(&t) && ok;
   if (ok && rt_begin(&t.s, o)) {

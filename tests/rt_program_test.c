@@ -327,7 +327,7 @@ START_TEST(writes_its_profile) {
   PRINTS("\"threads\":2,\"steps\":3,\"entries\":[\n {\"name\":\"micro\",\"launches\":[\n");
   PRINTS("{\"kernel\":\"k_logits\",\"runs\":6,\"ns\":");
   FAILS(TOY " bench --steps 1 --profile-out missing/p.json");
-  SAYS("missing/p.json: cannot write the profile: No such file");
+  SAYS("--profile-out missing/p.json: cannot write to folder missing: No such file");
 }
 END_TEST
 

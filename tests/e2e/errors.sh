@@ -144,6 +144,12 @@ full() { # BLOCKS OPTIONS
 cp case/good case/c
 refused full_disk 1 full 16 --resume c --checkpoint c --every 1
 refused no_folder 1 "${train[@]}" --checkpoint missing/c
+mkfifo case/pipe
+refused profile_pipe 1 ../vit bench --steps 1 --profile-out pipe
+refused profile_folder 1 ../vit bench --steps 1 --profile-out missing/profile
+refused checkpoint_pipe 1 "${train[@]}" --checkpoint pipe
+[ -p case/pipe ] || fail "the pipe has become a file"
+rm case/pipe
 printf stale >case/c.tmp
 ok env -C case ../vit train --data . --steps 6 --resume c --checkpoint c
 [ ! -e case/c.tmp ] || fail "the stale temporary file stayed"
