@@ -116,6 +116,11 @@ static Val call_number(Eval *ev, const Args *a, const Args *named) {
   return val_number(v);
 }
 
+static Val call_is_number(Eval *ev, const Args *a, const Args *named) {
+  (void)ev, (void)named;
+  return val_bool(a->v[0].val.kind == VAL_NUMBER);
+}
+
 const Builtin builtin_static[] = {{"len", 1, 1, NULL, call_len},
                                   {"contains", 2, 2, NULL, call_contains},
                                   {"product", 1, 1, NULL, call_product},
@@ -126,4 +131,5 @@ const Builtin builtin_static[] = {{"len", 1, 1, NULL, call_len},
                                   {"ends_with", 2, 2, NULL, call_ends_with},
                                   {"split", 2, 2, NULL, call_split},
                                   {"number", 1, 1, NULL, call_number},
+                                  {"is_number", 1, 1, NULL, call_is_number},
                                   {NULL, 0, 0, NULL, NULL}};

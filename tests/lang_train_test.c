@@ -485,17 +485,22 @@ START_TEST(examples_of_the_documentation) {
   snprintf(rest, sizeof rest, "import \"lib/nn.tess\"\n");
   take_example(doc->text, "module scaled_rms_norm", rest, sizeof rest);
   take_example(doc->text, "fn huber", rest, sizeof rest);
+  take_example(doc->text, "module convolution", rest, sizeof rest);
   take_example(doc->text, "optimizer adagrad", rest, sizeof rest);
   size_t n = strlen(rest);
   snprintf(rest + n, sizeof rest - n,
            "train t(batch = 2) {\n"
            "  data x f32 [batch, 3] = given()\n"
+           "  data image f32 [batch, 2, 5, 4] = given()\n"
            "  model m = scaled_rms_norm(3)\n"
-           "  minimise huber(m(x), x)\n"
+           "  frozen conv = convolution(2, 3, 3)\n"
+           "  minimise huber(m(x), x) + mean(conv(image))\n"
+           "  check shape(conv(image))[3] == 2, \"a window of 3 goes into 4 twice\"\n"
            "  optimizer adagrad(lr = 0.1)\n"
            "}\n");
   c = lang_open(rest, 0, NULL);
   lang_draw(c, "x", 0);
+  lang_draw(c, "image", 0);
   lang_enter(c, EN_MICRO);
   lang_enter(c, EN_UPDATE);
   ck_assert(*lang_memory(c, "weight") != 1);
