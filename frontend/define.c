@@ -20,7 +20,9 @@ static bool read_typed(Arena *a, const char *arg, Defines *out) {
     return false;
   }
   loc.col += (int)(eq - arg) + 1;
-  push(a, out, (Define){arena_strndup(a, arg, (size_t)(eq - arg)), eq + 1, loc, true, false});
+  push(
+      a, out,
+      (Define){.name = arena_strndup(a, arg, (size_t)(eq - arg)), .text = eq + 1, .loc = loc, .typed = true});
   return true;
 }
 
@@ -28,7 +30,8 @@ static bool read_from_file(Arena *a, const char *path, Defines *out) {
   Metadata m;
   if (!metadata_read(a, path, &m)) return false;
   Loc loc = {.src = diag_source(a, path, "", 0)};
-  for (int i = m.n - 1; i >= 0; i--) push(a, out, (Define){m.v[i].key, m.v[i].value, loc, false, false});
+  for (int i = m.n - 1; i >= 0; i--)
+    push(a, out, (Define){.name = m.v[i].key, .text = m.v[i].value, .loc = loc});
   return true;
 }
 
@@ -84,6 +87,27 @@ Val define_value(Eval *ev, const Define *d, Val like) {
   if (same) return v;
   return eval_fail(d->loc, "parameter \"%s\": expected %s as in %s, found \"%s\"", d->name,
                    val_kind_name(like.kind), val_show(ev->arena, like), d->text);
+}
+
+/* Is it no whole number where the other is one, or not positive where that is? */
+static bool odd_number(Val v, Val like) {
+  if (v.kind != VAL_NUMBER || like.kind != VAL_NUMBER) return false;
+  bool whole = like.u.number == floor(like.u.number) && v.u.number != floor(v.u.number);
+  return whole || (like.u.number > 0 && v.u.number <= 0);
+}
+
+void define_compare(Eval *ev, Define *d, Val v, Val like) {
+  bool odd = odd_number(v, like);
+  for (int i = 0; v.kind == VAL_LIST && like.kind == VAL_LIST && like.n && i < v.n; i++)
+    odd = odd || odd_number(v.u.item[i], like.u.item[0]);
+  d->had = odd ? val_show(ev->arena, like) : NULL;
+}
+
+void define_note_odd(const Defines *d) {
+  for (int i = d->n - 1; i >= 0; i--)
+    if (d->v[i].had)
+      diag_note(d->v[i].loc, "%s = %s comes from here; the description has %s", d->v[i].name, d->v[i].text,
+                d->v[i].had);
 }
 
 bool define_all_used(Arena *a, const Defines *d, const Signature *sig, const char *block) {

@@ -41,8 +41,16 @@ typedef struct Args {
 /* Both report an error; one gives VAL_ERROR, the other false. */
 Val eval_fail(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool eval_refuse(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* After an error inside a call: where it was called. Only the innermost few are shown. */
-void eval_note_call(Eval *ev, Loc loc, const char *callee);
+/* Around what a call does: where errors of the library are put, and the notes on calls after an error, of
+ * which only the innermost few are shown. `failed` says whether to give one. */
+typedef struct CallNote {
+  DiagCall before;
+  Loc loc;
+  const char *callee;
+  int errors;
+} CallNote;
+CallNote eval_enter_call(Loc loc, const char *callee);
+void eval_leave_call(Eval *ev, const CallNote *call, bool failed);
 
 Val eval_expr(Eval *ev, Scope *s, const Expr *e);
 /* A list, unless it would be too large. */

@@ -134,19 +134,25 @@ static const char *fn_name(Eval *ev, const Fn *f) {
                           : f->self->decl->name;
 }
 
-static Val call_fn(Eval *ev, const Fn *f, const Args *args) {
-  Scope *s = scope_new(ev->arena, f->scope);
-  const char *path = ev->path, *called = ev->graph->path, *name = fn_name(ev, f);
-  int errors = diag_count();
-  s->function = true;
-  if (!eval_bind_args(ev, s, &f->decl->sig, args, name)) return (Val){0};
+static Val run_fn(Eval *ev, const Fn *f, Scope *s, Loc loc, const char *name) {
+  const char *path = ev->path, *called = ev->graph->path;
   if (f->self && !f->self->path)
-    return eval_fail(args->loc, "module %s has no place in a model yet", f->self->decl->name);
+    return eval_fail(loc, "module %s has no place in a model yet", f->self->decl->name);
   if (f->self) ev->path = f->self->path, ev->graph->path = f->self->called;
   Val v = eval_body(ev, s, &f->decl->body, f->decl->loc, name);
   ev->path = path;
   ev->graph->path = called;
-  if (diag_count() > errors && v.kind == VAL_ERROR) eval_note_call(ev, args->loc, name);
+  return v;
+}
+
+static Val call_fn(Eval *ev, const Fn *f, const Args *args) {
+  Scope *s = scope_new(ev->arena, f->scope);
+  const char *name = fn_name(ev, f);
+  s->function = true;
+  if (!eval_bind_args(ev, s, &f->decl->sig, args, name)) return (Val){0};
+  CallNote call = eval_enter_call(args->loc, name);
+  Val v = run_fn(ev, f, s, args->loc, name);
+  eval_leave_call(ev, &call, v.kind == VAL_ERROR);
   return v;
 }
 

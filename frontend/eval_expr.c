@@ -32,11 +32,19 @@ bool eval_refuse(Loc loc, const char *fmt, ...) {
   return false;
 }
 
-void eval_note_call(Eval *ev, Loc loc, const char *callee) {
+CallNote eval_enter_call(Loc loc, const char *callee) {
+  CallNote call = {.loc = loc, .callee = callee, .errors = diag_count()};
+  if (loc.src && !loc.src->library) call.before = diag_within((DiagCall){.loc = loc, .callee = callee});
+  return call;
+}
+
+void eval_leave_call(Eval *ev, const CallNote *call, bool failed) {
   enum { MOST_NOTES = 3 };
+  bool told = call->loc.src && !call->loc.src->library && diag_within(call->before).told;
+  if (!failed || told || diag_count() == call->errors) return;
   if (ev->noted != diag_count()) ev->notes = 0;
   ev->noted = diag_count();
-  if (ev->notes++ < MOST_NOTES) diag_note(loc, "in this call of %s", callee);
+  if (ev->notes++ < MOST_NOTES) diag_note(call->loc, "in this call of %s", call->callee);
 }
 
 Val eval_list(Eval *ev, Loc loc, const Val *item, int n) {

@@ -59,6 +59,11 @@ static bool valid_import(const Import *im) {
   return false;
 }
 
+static bool in_library(const Loader *l, const char *path) {
+  size_t n = l->library ? strlen(l->library) : 0;
+  return n > 0 && !strncmp(path, l->library, n) && path[n] == '/';
+}
+
 static const File *load_import(Loader *l, const File *from, const Import *im) {
   struct stat id;
   const char *relative, *path = valid_import(im) ? resolve(l, from, im, &id, &relative) : NULL;
@@ -68,8 +73,9 @@ static const File *load_import(Loader *l, const File *from, const Import *im) {
     diag_error(im->loc, "more than %d files", MOST_FILES);
     return NULL;
   }
-  const Source *src = diag_read(l->arena, path);
+  Source *src = diag_read(l->arena, path);
   if (!src) return NULL;
+  src->library = in_library(l, path);
   l->id[l->files->n] = id;
   return add_file(l, src, relative);
 }

@@ -84,9 +84,14 @@ static bool run_member(Eval *ev, Inst *m, const Stmt *st) {
   }
 }
 
+/* What follows a failed check may fail for the same reason, and stays unsaid. */
 static bool run_members(Eval *ev, Inst *m, const Block *b) {
   bool ok = true;
-  for (int i = 0; i < b->n; i++) ok = run_member(ev, m, b->v[i]) && ok;
+  for (int i = 0; i < b->n; i++) {
+    bool fine = run_member(ev, m, b->v[i]);
+    if (!fine && b->v[i]->kind == SM_CHECK) return false;
+    ok = ok && fine;
+  }
   return ok;
 }
 
@@ -103,15 +108,13 @@ Val inst_new(Eval *ev, const Decl *module, const Args *args) {
   Inst *m = ARENA_NEW(ev->arena, Inst);
   m->decl = module;
   m->scope = scope_new(ev->arena, file);
-  int errors = diag_count();
   for (int i = 0; i < d->nfn; i++)
     if (d->fn[i]->name[0]) scope_bind(ev->arena, m->scope, d->fn[i]->name, method_value(ev, m, d->fn[i]));
   if (!eval_bind_args(ev, m->scope, &d->sig, args, module->name)) return (Val){0};
-  if (!run_members(ev, m, &d->member)) {
-    if (diag_count() > errors) eval_note_call(ev, args->loc, module->name);
-    return (Val){0};
-  }
-  return (Val){.kind = VAL_INST, .u.inst = m};
+  CallNote call = eval_enter_call(args->loc, module->name);
+  bool ok = run_members(ev, m, &d->member);
+  eval_leave_call(ev, &call, !ok);
+  return ok ? (Val){.kind = VAL_INST, .u.inst = m} : (Val){0};
 }
 
 static const FnDecl *find_method(const Inst *m, const char *name) {

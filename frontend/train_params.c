@@ -45,7 +45,9 @@ static Val param_value(Eval *ev, Scope *into, const ArgDecl *d, const Arg *wrapp
   if (wrapped) v = checked(ev, d, wrapped, v);
   if (def) {
     def->used = true;
-    v = define_value(ev, def, v);
+    Val own = v;
+    v = define_value(ev, def, own);
+    define_compare(ev, def, v, own);
   }
   if (!d->init && !wrapped && !def)
     return eval_fail(d->loc, "parameter \"%s\" needs a value: -D %s=..", d->name, d->name);

@@ -8,6 +8,8 @@
 enum { MOST_ERRORS_SHOWN = 20, MOST_NAME = 64 };
 
 static int errors;
+static DiagCall within;
+static bool hidden; /* was the last error not shown? */
 static FILE *stream;
 static bool stream_set;
 
@@ -26,6 +28,15 @@ int diag_count(void) {
 
 void diag_reset(void) {
   errors = 0;
+  within = (DiagCall){0};
+  hidden = false;
+}
+
+DiagCall diag_within(DiagCall call) {
+  DiagCall before = within;
+  within = call;
+  hidden = false;
+  return before;
 }
 
 static const char *line_start(const Source *src, int line) {
@@ -48,6 +59,9 @@ static void show_line(FILE *f, Loc loc) {
   fprintf(f, "^\n");
 }
 
+static void show(Loc loc, const char *kind, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
 static void show(Loc loc, const char *kind, const char *fmt, va_list ap) {
   FILE *f = out();
   if (!f || errors > MOST_ERRORS_SHOWN) return;
@@ -61,17 +75,35 @@ static void show(Loc loc, const char *kind, const char *fmt, va_list ap) {
   if (loc.src && loc.line > 0) show_line(f, loc);
 }
 
+static void show_at_call(Loc loc, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* An error of the library, at the user's call. */
+static void show_at_call(Loc loc, const char *fmt, va_list ap) {
+  char kind[256];
+  hidden = within.told;
+  within.told = true;
+  if (hidden) return;
+  snprintf(kind, sizeof kind, "error: in this call of %s", within.callee);
+  show(within.loc, kind, fmt, ap);
+  diag_note(loc, "found here");
+}
+
 void diag_error(Loc loc, const char *fmt, ...) {
   va_list ap;
   errors++;
+  hidden = false;
   va_start(ap, fmt);
-  show(loc, "error", fmt, ap);
+  if (loc.src && loc.src->library && within.loc.src)
+    show_at_call(loc, fmt, ap);
+  else
+    show(loc, "error", fmt, ap);
   va_end(ap);
   if (errors == MOST_ERRORS_SHOWN && out()) fprintf(out(), "further errors are not shown\n");
 }
 
 void diag_note(Loc loc, const char *fmt, ...) {
   va_list ap;
+  if (hidden) return;
   va_start(ap, fmt);
   show(loc, "note", fmt, ap);
   va_end(ap);

@@ -14,6 +14,7 @@ typedef struct Source {
   const char *path;
   const char *text;
   size_t len;
+  bool library; /* it came with the compiler: errors in it are put at the user's call (diag_within) */
 } Source;
 
 /* A place: line and column count from 1; line 0 means "the file as a whole"; src NULL "nowhere". */
@@ -34,6 +35,17 @@ void diag_rename(const Source *src, const char *path);
 void diag_error(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* More about the last error: another place, or advice. */
 void diag_note(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A call in the user's text that is being worked on. */
+typedef struct DiagCall {
+  Loc loc;
+  const char *callee;
+  bool told; /* an error was put there */
+} DiagCall;
+
+/* From here on errors in texts of the library are put at this call, with their own place as a note; further
+ * ones of the same call are counted but not shown. A call without a text ends this. Gives the call before. */
+DiagCall diag_within(DiagCall call);
 
 /* Errors reported since the start or the last reset. */
 int diag_count(void);

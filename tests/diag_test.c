@@ -87,6 +87,25 @@ START_TEST(a_flood_is_cut_but_counted) {
 }
 END_TEST
 
+/* The library's place is a note; a second error of the call is counted only, and its notes go with it. */
+START_TEST(errors_of_the_library_are_put_at_the_call) {
+  Source *user = source("one\n"), *library = source("two\n");
+  diag_rename(library, "lib.tess");
+  library->library = true;
+  DiagCall before = diag_within((DiagCall){.loc = {user, 1, 2}, .callee = "f"});
+  ck_assert_ptr_null(before.loc.src);
+  diag_error((Loc){library, 1, 1}, "found %d", 3);
+  diag_error((Loc){library, 1, 3}, "again");
+  diag_note((Loc){library, 1, 3}, "more");
+  ck_assert(diag_within(before).told);
+  diag_error((Loc){library, 1, 2}, "outside");
+  ck_assert_int_eq(diag_count(), 3);
+  ck_assert_str_eq(said(), "models/a.tess:1:2: error: in this call of f: found 3\n    1 | one\n      |  ^\n"
+                           "lib.tess:1:1: note: found here\n    1 | two\n      | ^\n"
+                           "lib.tess:1:2: error: outside\n    1 | two\n      |  ^\n");
+}
+END_TEST
+
 START_TEST(a_renamed_text_is_named_anew) {
   Source *s = source("one\n");
   diag_rename(s, "b.tess");
@@ -145,6 +164,7 @@ int main(void) {
   tcase_add_test(t, places_outside_the_text_are_harmless);
   tcase_add_test(t, several_errors_are_counted_and_notes_are_not);
   tcase_add_test(t, a_flood_is_cut_but_counted);
+  tcase_add_test(t, errors_of_the_library_are_put_at_the_call);
   tcase_add_test(t, a_renamed_text_is_named_anew);
   tcase_add_test(t, files_are_read_whole);
   tcase_add_test(t, a_missing_file_or_a_folder_is_an_error);
