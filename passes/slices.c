@@ -20,33 +20,51 @@ static bool may_lie_within(const Lower *l, const Node *n, const Node *concat) {
          n->id < concat->id;
 }
 
-static bool not_within(Lower *l, const Node *read, bool aligned, void *concat) {
-  (void)aligned;
-  return site_of(l, read)->within != concat;
+/* The value in whose memory n lies. */
+static const Node *owner(const Lower *l, const Node *n) {
+  while (l->site[n->id].within) n = l->site[n->id].within;
+  return n;
 }
 
-static bool reads_another(Lower *l, const Group *g, const Node *concat) {
+/* A kernel that stores to a part of that value's memory. */
+typedef struct Writer {
+  const Node *owner;
+  const Group *group; /* or NULL: a copy */
+} Writer;
+
+/* What the kernel makes itself it does not read from memory. */
+static bool elsewhere(Lower *l, const Node *read, bool aligned, void *ctx) {
+  const Writer *w = ctx;
+  const Site *s = site_of(l, read);
+  (void)aligned;
+  return !s->within || owner(l, read) != w->owner || (w->group && group_of(s) == w->group);
+}
+
+static bool reads_part(Lower *l, const Group *g, const Node *of) {
+  Writer w = {of, g};
   for (int i = 0; i < g->nroot; i++)
-    if (!lower_reads(l, g->root[i], not_within, (void *)concat)) return true;
+    if (!lower_reads(l, g->root[i], elsewhere, &w)) return true;
   for (int i = 0; i < g->ncore; i++)
-    if (!lower_reads(l, g->core[i], not_within, (void *)concat)) return true;
+    if (!lower_reads(l, g->core[i], elsewhere, &w)) return true;
   return false;
 }
 
 /* Whether the copy of an operand that has no place there would read a part. */
-static bool copy_reads(Lower *l, const Node *operand, const Node *concat) {
-  const Site *s = site_of(l, operand);
-  if (s->where != W_INLINE) return s->within == concat;
-  return !lower_reads(l, operand, not_within, (void *)concat);
+static bool copy_reads(Lower *l, const Node *operand, const Node *of) {
+  Writer w = {.owner = of};
+  if (site_of(l, operand)->where != W_INLINE) return !elsewhere(l, operand, true, &w);
+  return !lower_reads(l, operand, elsewhere, &w);
 }
 
-/* A kernel does not read the memory that it stores to elsewhere: what makes one part may read no other. */
-static bool kernels_apart(Lower *l, const Node *concat) {
+/* A kernel does not read the memory that it stores to elsewhere: what makes one part of `of`, or of a
+ * concatenation in it, may read no other. */
+static bool kernels_apart(Lower *l, const Node *concat, const Node *of) {
   for (int i = 0; i < concat->nin; i++) {
-    const Site *s = site_of(l, under_views(l, concat->in[i]));
-    bool reads = lower_is_slice(l, concat, i) ? reads_another(l, group_of(s), concat)
-                                              : copy_reads(l, concat->in[i], concat);
-    if (reads) return false;
+    const Node *n = under_views(l, concat->in[i]);
+    bool good = !lower_is_slice(l, concat, i) ? !copy_reads(l, concat->in[i], of)
+                : n->op == O_CONCAT           ? kernels_apart(l, n, of)
+                                              : !reads_part(l, group_of(site_of(l, n)), of);
+    if (!good) return false;
   }
   return true;
 }
@@ -58,7 +76,7 @@ static void place_parts(Lower *l, const Node *concat) {
     Site *s = site_of(l, n);
     s->within = concat;
     s->part = i;
-    if (!kernels_apart(l, concat)) s->within = NULL;
+    if (!kernels_apart(l, owner(l, concat), owner(l, concat))) s->within = NULL;
   }
 }
 

@@ -85,6 +85,33 @@ static void check_many(int rounds, Draw *draw, Execute *execute) {
   }
 }
 
+/* A concatenation whose part is one too, of which another part reads a part: it may lie in the memory that
+ * it reads, or beside. */
+static Graph *nested_graph(Arena *a, uint64_t seed) {
+  Graph *g = graph_new(a);
+  g->name_of_block = "test";
+  Node *x = graph_random(g, seed, shape_of(2, (int64_t[]){8, 16})),
+       *w = graph_random(g, 2, shape_of(2, (int64_t[]){12, 16})),
+       *v = graph_random(g, 3, shape_of(2, (int64_t[]){16, 12}));
+  Node *first = graph_contract(g, "ij,kj->ik", x, w);
+  Node *second = graph_contract(g, "ij,kj->ik", graph_elt(g, E_TANH, x, NULL, NULL), w);
+  Node *inner = graph_concat(g, 2, (Node *[]){first, second}, 0);
+  Node *reads = graph_contract(g, "ij,kj->ki", first, v);
+  Node *outer = graph_concat(g, 2, (Node *[]){inner, reads}, 1);
+  Node *out[RANDOM_OUTS] = {outer, first, reads, second};
+  for (int i = 0; i < RANDOM_OUTS; i++)
+    graph_value(g, EN_EVAL, arena_printf(a, "out%d", i), i ? graph_elt(g, E_NEG, out[i], NULL, NULL) : outer,
+                V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  return g;
+}
+
+START_TEST(parts_that_read_parts_of_one_memory) {
+  check_graph(1, nested_graph, by_interpreter);
+  check_graph(1, nested_graph, by_machine);
+}
+END_TEST
+
 START_TEST(kernels_mean_what_the_graph_does) {
   check_many(200, random_graph, by_interpreter);
 }
@@ -111,6 +138,7 @@ int main(void) {
   Suite *s = suite_create("lower");
   TCase *t = tcase_create("random");
   tcase_set_timeout(t, 600);
+  tcase_add_test(t, parts_that_read_parts_of_one_memory);
   tcase_add_test(t, kernels_mean_what_the_graph_does);
   tcase_add_test(t, machine_code_means_what_the_graph_does);
   tcase_add_test(t, chains_mean_what_the_graph_does);
