@@ -132,7 +132,11 @@ static bool run_model(Train *t, const Stmt *st) {
   if (ok && v.u.inst->path) ok = eval_refuse(st->loc, "the module already has a place in another model");
   Place p = {.module = st->u.named.name, .frozen = st->kind == SM_FROZEN};
   t->ev->graph->loc = st->loc;
-  ok = ok && inst_place(t->ev, v.u.inst, &p);
+  if (ok) {
+    CallNote call = eval_enter_call(st->u.named.value->loc, v.u.inst->decl->name);
+    ok = inst_place(t->ev, v.u.inst, &p);
+    eval_leave_call(t->ev, &call, !ok);
+  }
   scope_bind(t->ev->arena, t->made, st->u.named.name, ok ? v : (Val){0});
   return bind_made(t, st->u.named.name);
 }

@@ -243,7 +243,10 @@ static bool update_group(Update *u, Group *gr, Node *ok, Node *factor) {
   scope_bind(a, s, o->grad, val_tensor(grad));
   for (int i = 0; i < o->nslot; i++)
     scope_bind(a, s, o->slot[i].name, val_tensor(graph_read(g, gr->slot[i])));
-  if (!eval_statements(u->t->ev, s, &o->body)) return false;
+  CallNote call = eval_enter_call(u->t->optimizer->loc, u->opt->name);
+  bool ran = eval_statements(u->t->ev, s, &o->body);
+  eval_leave_call(u->t->ev, &call, !ran);
+  if (!ran) return false;
   bool fine = assign_new(u, s, o->param, gr->flat, ok);
   for (int i = 0; i < o->nslot; i++) fine = assign_new(u, s, o->slot[i].name, gr->slot[i], ok) && fine;
   return fine;
