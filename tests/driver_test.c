@@ -102,6 +102,21 @@ START_TEST(a_program_that_cannot_be_written_leaves_nothing) {
 }
 END_TEST
 
+/* Once the object is there, and while the linker runs. */
+START_TEST(a_build_that_is_ended_leaves_nothing) {
+  static const char *const waits[] = {"0", "0.01", "0.03"};
+  for (int i = 0; i < 3; i++) {
+    char command[800];
+    snprintf(command, sizeof command,
+             VIT " -o p & pid=$!; until test -e p.o.part; do kill -0 $pid || exit 9; done; sleep %s; "
+                 "kill -TERM $pid; wait $pid; status=$?; sleep 0.2; exit $status",
+             waits[i]);
+    ENDS(128 + 15, "%s", command);
+    ENDS(1, "ls p.part p.o.part 2>/dev/null | grep .");
+  }
+}
+END_TEST
+
 /* Known before anything is computed; what is there stays as it is. */
 START_TEST(names_that_no_program_can_have_are_refused_at_once) {
   OK("cp " MODELS
@@ -301,6 +316,7 @@ int main(void) {
   tcase_add_test(t, errors_of_the_users_leave_no_program);
   tcase_add_test(t, licences_are_refused);
   tcase_add_test(t, a_program_that_cannot_be_written_leaves_nothing);
+  tcase_add_test(t, a_build_that_is_ended_leaves_nothing);
   tcase_add_test(t, names_that_no_program_can_have_are_refused_at_once);
   tcase_add_test(t, what_is_printed_is_printed_whole_or_an_error);
   tcase_add_test(t, the_graph_reads_back);

@@ -12,6 +12,7 @@
 #include "passes/strategy.h"
 #include "tools/tessera_build.h"
 #include "tools/tessera_files.h"
+#include "tools/tessera_interrupt.h"
 
 /* The text of a stage, when --emit asks for it. */
 static bool emit(Build *b, EmitKind kind, char *(*text)(Build *)) {
@@ -166,12 +167,21 @@ static bool generate(Build *b, const char *object) {
   return ok;
 }
 
+/* The linker is another process, whose file nobody would remove: until it is done, signals wait. */
+static bool link_object(const Build *b, const char *object) {
+  const char *device = b->narch ? files_archive(b->arena, "libtessera_rt_cuda.a") : NULL;
+  interrupt_wait(true);
+  bool ok = link_program(object, device, files_archive(b->arena, "libtessera_rt.a"), b->o->out);
+  interrupt_wait(false);
+  return ok;
+}
+
 bool build_program(Build *b) {
   const char *object = arena_printf(b->arena, "%s.o.part", b->o->out);
-  const char *device = b->narch ? files_archive(b->arena, "libtessera_rt_cuda.a") : NULL;
-  bool ok = generate(b, object) &&
-            link_program(object, device, files_archive(b->arena, "libtessera_rt.a"), b->o->out);
+  interrupt_removes(object);
+  bool ok = generate(b, object) && link_object(b, object);
   unlink(object);
+  interrupt_removes(NULL);
   return ok;
 }
 
