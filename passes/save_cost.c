@@ -1,6 +1,11 @@
 /* What keeping a value costs and what making it again costs. The unit is the time in which a core moves a
  * byte to or from memory while the others do the same: 2.5 bytes a cycle. In a cycle a core also does one
- * operation on 16 elements, or 64 multiplications and additions. */
+ * operation on 16 elements, or 64 multiplications and additions.
+ *
+ * These are not roofline.c's peaks, which follow the target and the threads: what is kept is the same for all
+ * of them. 25.6 multiplications and additions a byte is what roofline.c gives Zen 5 with 7 threads and Zen 4
+ * with 11; with one thread it gives 14 and 8. At 8 the scores of attention would be kept: memory that grows
+ * with the square of the tokens, for what a chain kernel makes again without traffic. */
 #include "passes/kbuild.h"
 #include "passes/save.h"
 
