@@ -89,6 +89,7 @@ static Node *drop_axes(Eval *ev, const EinPattern *p, EinSide *l, Node *x, const
     }
   }
   *l = kept;
+  if (axes && !eval_has_arithmetic(x, ev->graph->loc)) return NULL;
   x = graph_reduce(ev->graph, strcmp(how, "max") != 0 ? GR_SUM : GR_MAX, x, axes);
   if (!x || strcmp(how, "mean") != 0 || !axes) return x;
   return graph_map2(ev->graph, E_MUL, x, graph_const(ev->graph, x->dtype, (Shape){0}, 1 / count));
@@ -241,7 +242,8 @@ static Val call_einsum(Eval *ev, const Args *a, const Args *named) {
   if (!pattern_arg(ev, &a->v[n], &p)) return (Val){0};
   if (p.nleft != n) return ein_fail(&p, "it has %d operands, found %d tensors", p.nleft, n);
   for (int k = 0; k < n; k++)
-    if (!(t[k].node = builtin_tensor_arg(ev, &a->v[k]))) return (Val){0};
+    if (!(t[k].node = builtin_tensor_arg(ev, &a->v[k])) || !eval_has_arithmetic(t[k].node, a->v[k].loc))
+      return (Val){0};
   if (!einsum_axes(ev, &p, t, n)) return (Val){0};
   ev->graph->loc = a->v[n].loc;
   for (int k = 1; k < n; k++) multiply(ev, &p, &t[0], &t[k], k + 1);

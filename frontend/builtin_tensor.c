@@ -46,7 +46,7 @@ static const Arg *axis_arg(const Args *a, const Args *named) {
 static Val call_reduce(Eval *ev, GReduce kind, const Args *a, const Arg *axes, bool mean) {
   double count;
   Node *x = builtin_tensor_arg(ev, &a->v[0]);
-  if (!x) return (Val){0};
+  if (!x || !eval_has_arithmetic(x, a->loc)) return (Val){0};
   Node *r = reduced(ev, kind, x, axes, &count);
   if (!r || !mean) return val_tensor(r);
   return val_tensor(graph_map2(ev->graph, E_MUL, r, graph_const(ev->graph, r->dtype, (Shape){0}, 1 / count)));

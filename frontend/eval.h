@@ -72,6 +72,8 @@ Val eval_unary(Eval *ev, Sign sign, Val a, Loc loc);
 Val eval_binary(Eval *ev, Sign sign, Val a, Val b, Loc loc);
 /* The value as a tensor; numbers become constants of type `like`. NULL after an error. */
 Node *eval_tensor(Eval *ev, Val v, DType like, Loc loc);
+/* Refuses bytes, which are only moved, chosen and cast. */
+bool eval_has_arithmetic(const Node *x, Loc loc);
 /* An elementwise operation over values, by name: static when all operands are. */
 Val eval_elementwise(Eval *ev, EltOp op, const Val *v, int n, Loc loc);
 Val eval_index(Eval *ev, Scope *s, const Expr *e);

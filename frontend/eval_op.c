@@ -52,8 +52,8 @@ static Node *apply(Graph *g, EltOp op, Node **x, int n) {
   return n == 2 ? graph_map2(g, op, x[0], x[1]) : graph_map3(g, op, x[0], x[1], x[2]);
 }
 
-/* Bytes are only moved, chosen and cast. The number beside one is not what is wrong. */
-static bool has_arithmetic(const Node *x, Loc loc) {
+/* The number beside a byte is not what is wrong. */
+bool eval_has_arithmetic(const Node *x, Loc loc) {
   if (x->dtype != DT_U8 || x->op == O_CONST) return true;
   const char *name = x->op == O_INPUT ? x->at.name : x->name ? x->name : "..";
   return eval_refuse(loc, "u8 has no arithmetic: write cast(%s, f32)", name);
@@ -65,7 +65,7 @@ static Val elementwise_tensors(Eval *ev, EltOp op, const Val *v, int n, Loc loc)
   for (int i = 0; i < n; i++)
     if (!(x[i] = eval_tensor(ev, v[i], like, loc))) return (Val){0};
   for (int i = 0; i < n && op != E_SELECT; i++)
-    if (!has_arithmetic(x[i], loc)) return (Val){0};
+    if (!eval_has_arithmetic(x[i], loc)) return (Val){0};
   ev->graph->loc = loc;
   return val_tensor(apply(ev->graph, op, x, n));
 }
@@ -113,7 +113,7 @@ static Node *general_power(Eval *ev, Val a, Val b, Loc loc) {
   DType like = common_type((Val[]){a, b}, 2);
   Node *x = eval_tensor(ev, a, like, loc), *y = eval_tensor(ev, b, like, loc);
   ev->graph->loc = loc;
-  if (!x || !y || !has_arithmetic(x, loc) || !has_arithmetic(y, loc)) return NULL;
+  if (!x || !y || !eval_has_arithmetic(x, loc) || !eval_has_arithmetic(y, loc)) return NULL;
   Node *log_x = graph_elt(ev->graph, E_LOG, x, NULL, NULL);
   return graph_elt(ev->graph, E_EXP, graph_map2(ev->graph, E_MUL, log_x, y), NULL, NULL);
 }
@@ -125,7 +125,7 @@ static Val power(Eval *ev, Val a, Val b, Loc loc) {
   Graph *g = ev->graph;
   Node *x = eval_tensor(ev, a, DT_F32, loc);
   int64_t n;
-  if (!x || !has_arithmetic(x, loc)) return (Val){0};
+  if (!x || !eval_has_arithmetic(x, loc)) return (Val){0};
   if (b.u.number == 0.5) return val_tensor(graph_elt(g, E_SQRT, x, NULL, NULL));
   if (b.u.number == -0.5) return val_tensor(graph_elt(g, E_RSQRT, x, NULL, NULL));
   if (!val_whole(b, -64, 64, &n) || n == 0) return val_tensor(general_power(ev, a, b, loc));
