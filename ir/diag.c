@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ERRORS_SHOWN = 20, MOST_NAME = 64 };
+enum { MOST_ERRORS_SHOWN = 20, MOST_NAME = 64, LEAST_PART = 3 };
 
 static int errors;
 static DiagCall within;
@@ -182,11 +182,17 @@ static int edits(const char *a, const char *b) {
   return row[n];
 }
 
+static const char *containing(const char *name, const char *const *names, int n) {
+  for (int i = 0; i < n && strlen(name) >= LEAST_PART; i++)
+    if (strstr(names[i], name)) return names[i];
+  return NULL;
+}
+
 const char *diag_nearest(const char *name, const char *const *names, int n) {
-  const char *best = NULL;
   size_t len = strlen(name);
   if (len > MOST_NAME) return NULL;
-  int least = (int)len / 3 + 1;
+  const char *best = containing(name, names, n);
+  int least = best ? 1 : (int)len / 3 + 1;
   for (int i = 0; i < n; i++) {
     if (strlen(names[i]) > MOST_NAME) continue;
     int d = edits(name, names[i]);

@@ -12,6 +12,7 @@ typedef struct Line {
   int number;
   const char *at, *end; /* what is left, without its comment */
   const char *begin;
+  bool first; /* the word being read is the first behind the pattern: it may be KINDS */
 } Line;
 
 typedef struct Word {
@@ -64,6 +65,12 @@ static const char *kinds_expected(Arena *a) {
   return text;
 }
 
+static bool unknown_kind(Line *x, Word w, const char *wrong) {
+  diag_error(w.loc, "rule F3: found kind \"%s\" in \"%s\", expected some of %s", wrong, w.text,
+             kinds_expected(x->arena));
+  return false;
+}
+
 /* The kinds after "inline:", or all of them after "inline" itself. */
 static bool read_sides(Line *x, Word w, size_t word, unsigned *sides) {
   if (!w.text[word]) {
@@ -71,10 +78,7 @@ static bool read_sides(Line *x, Word w, size_t word, unsigned *sides) {
     return true;
   }
   const char *wrong = read_kinds(x->arena, w.text + word + 1, sides);
-  if (wrong)
-    diag_error(w.loc, "rule F3: found kind \"%s\" in \"%s\", expected some of %s", wrong, w.text,
-               kinds_expected(x->arena));
-  return !wrong;
+  return !wrong || unknown_kind(x, w, wrong);
 }
 
 /* "inline", "inline:maps,draws". */
@@ -85,11 +89,18 @@ static bool is_word(const char *text, const char *word) {
 
 static bool unknown_word(Line *x, Word w) {
   static const char *const words[] = {"auto", "inline", "join", "buffer", "keep", "recompute"};
-  const char *near = diag_nearest(w.text, words, sizeof words / sizeof *words);
+  enum { WORDS = sizeof words / sizeof *words };
+  unsigned kinds;
+  if (x->first && strchr(w.text, ',')) return unknown_kind(x, w, read_kinds(x->arena, w.text, &kinds));
+  const char *name[WORDS + DK_COUNT];
+  for (int i = 0; i < WORDS; i++) name[i] = words[i];
+  for (int k = 0; k < DK_COUNT; k++) name[WORDS + k] = decide_kinds[k];
+  const char *near = diag_nearest(w.text, name, x->first ? WORDS + DK_COUNT : WORDS);
   diag_error(w.loc,
-             "rule F3: found \"%s\", expected auto, inline, inline:KINDS, join, join:KINDS, "
+             "rule F3: found \"%s\", expected %s%s%sauto, inline, inline:KINDS, join, join:KINDS, "
              "join=CLASS, buffer, keep or recompute%s",
-             w.text, near ? arena_printf(x->arena, "; did you mean \"%s\"?", near) : "");
+             w.text, x->first ? "kinds of values (some of " : "", x->first ? kinds_expected(x->arena) : "",
+             x->first ? ") or " : "", near ? arena_printf(x->arena, "; did you mean \"%s\"?", near) : "");
   return false;
 }
 
@@ -122,7 +133,8 @@ static bool read_row(Line *x, Word pattern, StrategyRow *r) {
   *r = (StrategyRow){.loc = pattern.loc, .pattern = pattern.text, .kinds = STRATEGY_ALL_KINDS};
   Word w = next_word(x);
   unsigned kinds;
-  if (w.text && !read_kinds(x->arena, w.text, &kinds)) {
+  x->first = w.text && read_kinds(x->arena, w.text, &kinds);
+  if (w.text && !x->first) {
     r->kinds = kinds;
     w = next_word(x);
   }
@@ -143,6 +155,7 @@ static bool read_row(Line *x, Word pattern, StrategyRow *r) {
     }
     if (!first) first = w.text;
     if (!read_place(x, w, r)) return false;
+    x->first = false;
   }
   if (!first) r->inline_into = r->join = STRATEGY_ALL_KINDS;
   r->must_inline = r->inline_into == STRATEGY_ALL_KINDS && !r->join;

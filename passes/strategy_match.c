@@ -50,19 +50,23 @@ static int give(const StrategyRow *r, DClasses *classes) {
   return n;
 }
 
-static void report_stale(Arena *a, const StrategyRow *r, const DClasses *classes) {
+static const char *nearest(Arena *a, const DClasses *classes, const char *text) {
   const char **name = ARENA_ARRAY(a, classes->n + 1, const char *);
   for (int i = 0; i < classes->n; i++) name[i] = classes->class[i].name;
+  const char *near = diag_nearest(text, name, classes->n);
+  return near ? arena_printf(a, "; did you mean \"%s\"?", near) : "";
+}
+
+static void report_stale(Arena *a, const StrategyRow *r, const DClasses *classes) {
   const DClass *exact = class_named(classes, r->pattern);
-  const char *near = exact ? NULL : diag_nearest(r->pattern, name, classes->n);
   if (exact)
     diag_error(r->loc, "rule F4: found \"%s\" among other kinds, but it is one of the %s", r->pattern,
                decide_kinds[exact->kind]);
   else
     diag_error(r->loc,
                "rule F4: found \"%s\", which no value of the description is called; expected a class that "
-               "tessera explain lists, or a pattern of some%s%s%s",
-               r->pattern, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+               "\"tessera explain --write FILE\" lists, or a pattern of some%s",
+               r->pattern, nearest(a, classes, r->pattern));
 }
 
 void strategy_bind_early(const Strategy *s, DClasses *classes) {
@@ -79,8 +83,10 @@ bool strategy_bind(const Strategy *s, DClasses *classes) {
       good = false;
     }
     if (r->target && !class_named(classes, r->target)) {
-      diag_error(r->loc, "rule F8: found join=%s, expected the name of a class that tessera explain lists",
-                 r->target);
+      diag_error(r->loc,
+                 "rule F8: found join=%s, expected the name of a class that \"tessera explain --write FILE\" "
+                 "lists%s",
+                 r->target, nearest(a, classes, r->target));
       good = false;
     }
   }

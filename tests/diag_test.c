@@ -145,6 +145,9 @@ START_TEST(the_nearest_name_is_advised) {
   ck_assert_str_eq(diag_nearest("layernorm", names, 4), "layer_norm");
   ck_assert_str_eq(diag_nearest("linaer", names, 4), "linear");
   ck_assert_ptr_null(diag_nearest("convolution", names, 4));
+  static const char *const sizes[] = {"img", "embed_dim", "decoder_dim", "taps"};
+  ck_assert_str_eq(diag_nearest("dim", sizes, 4), "embed_dim");
+  ck_assert_str_eq(diag_nearest("tap", sizes, 4), "taps");
   ck_assert_ptr_null(diag_nearest("linear", names, 0));
 }
 END_TEST

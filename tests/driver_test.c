@@ -29,7 +29,15 @@ START_TEST(help_teaches_by_examples) {
   ENDS(2, TESSERA " help biuld");
   SAYS("no help on \"biuld\"");
   ENDS(2, TESSERA " biuld --help");
-  SAYS("unknown verb \"biuld\"");
+  SAYS("unknown verb \"biuld\"; did you mean build?");
+  ENDS(2, TESSERA " quantize");
+  SAYS("unknown verb \"quantize\"; \"tessera --help\" lists the verbs");
+  ENDS(2, TESSERA " build a.tess --fuson=f -o p");
+  SAYS("unknown option --fuson=f; did you mean --fusion?");
+  ENDS(2, TESSERA " build a.tess --fusion -o p");
+  SAYS("--fusion wants a value, found the option -o");
+  ENDS(2, TESSERA " build a.tess --emit=asm --threads 2 -o p");
+  SAYS("wants a value, found the option --threads");
   OK(TESSERA " inspect --help && " TESSERA " kernel --help");
   PRINTS("tessera kernel out/digpt.kern");
 }
@@ -134,6 +142,39 @@ START_TEST(names_that_no_program_can_have_are_refused_at_once) {
   ENDS(1, TESSERA " build missing.tess -o nowhere/p");
   SAYS("nowhere/p: error: cannot write the file: No such file or directory\n");
   OK("cmp own.tess " MODELS "/vit_classify.tess && test -p pipe");
+}
+END_TEST
+
+/* A strategy that was edited stays as it is. */
+START_TEST(explain_writes_over_nothing) {
+  OK("printf mine >mine.fuse");
+  ENDS(1, TESSERA " explain " MODELS "/vit_classify.tess -D depth=1 --write mine.fuse");
+  SAYS("mine.fuse: error: cannot write the file: it exists; --force replaces it\n");
+  OK("grep -q mine mine.fuse");
+  OK(TESSERA " explain " MODELS "/vit_classify.tess -D depth=1 --write mine.fuse --force");
+  OK("head -n 1 mine.fuse | grep -qx 'tessera fusion 1'");
+}
+END_TEST
+
+/* In a folder without models/ the shipped ones are meant; a file that is there goes first. */
+START_TEST(shipped_descriptions_are_found_anywhere) {
+  OK("mkdir -p else && cd else && " TESSERA
+     " build models/vit_classify.tess -D depth=1 --fusion models/fusion/none.fuse -o p");
+  ENDS(1, "cd else && " TESSERA " build models/missing.tess -o p");
+  SAYS("models/missing.tess: error: cannot read the file");
+  OK("mkdir else/models && echo oops >else/models/vit_classify.tess");
+  ENDS(1, "cd else && " TESSERA " build models/vit_classify.tess -o p");
+  SAYS("oops");
+}
+END_TEST
+
+/* A reader that has seen enough is no error. */
+START_TEST(a_closed_pipe_is_no_error) {
+  OK("{ " TESSERA " explain " MODELS "/vit_classify.tess -D depth=1 --json; } | head -c 10 >/dev/null");
+  ck_assert_str_eq(run_err, "");
+  OK("{ " TESSERA " compare " MODELS "/vit_classify.tess -D depth=1 -D batch=2 --steps 1 --rounds 1 auto; } "
+     "| true");
+  ck_assert_str_eq(run_err, "");
 }
 END_TEST
 
@@ -319,6 +360,9 @@ int main(void) {
   tcase_add_test(t, a_build_that_is_ended_leaves_nothing);
   tcase_add_test(t, names_that_no_program_can_have_are_refused_at_once);
   tcase_add_test(t, what_is_printed_is_printed_whole_or_an_error);
+  tcase_add_test(t, explain_writes_over_nothing);
+  tcase_add_test(t, shipped_descriptions_are_found_anywhere);
+  tcase_add_test(t, a_closed_pipe_is_no_error);
   tcase_add_test(t, the_graph_reads_back);
   tcase_add_test(t, the_kernels_read_back);
   tcase_add_test(t, code_can_be_looked_at);

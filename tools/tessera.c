@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/diag.h"
 #include "tools/tessera.h"
 #include "tools/tessera_output.h"
 
@@ -27,13 +28,25 @@ static bool wants_help(int argc, char **argv) {
   return false;
 }
 
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static void report_unknown(const char *verb) {
+  const char *name[VERBS];
+  for (int i = 0; i < VERBS; i++) name[i] = verbs[i].name;
+  const char *near = diag_nearest(verb, name, VERBS);
+  if (near)
+    fprintf(stderr, "tessera: unknown verb \"%s\"; did you mean %s?\n", verb, near);
+  else
+    fprintf(stderr, "tessera: unknown verb \"%s\"; \"tessera --help\" lists the verbs\n", verb);
+}
+
 static int run(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : "help";
-  for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+  for (int i = 0; i < VERBS; i++) {
     if (strcmp(name, verbs[i].name) != 0) continue;
     return wants_help(argc, argv) ? verb_help(1, argv + 1) : verbs[i].run(argc > 2 ? argc - 2 : 0, argv + 2);
   }
-  fprintf(stderr, "tessera: unknown verb \"%s\"; \"tessera --help\" lists the verbs\n", name);
+  report_unknown(name);
   return 2;
 }
 

@@ -1,4 +1,5 @@
 /* Reading a command line. */
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/diag.h"
 #include "tools/tessera.h"
 
 Args args_start(const char *verb, int argc, char **argv) {
@@ -26,32 +28,56 @@ void args_fail(Args *a, const char *fmt, ...) {
   a->wrong = true;
 }
 
+static void know(Args *a, const char *name) {
+  for (int i = 0; i < a->nknown; i++)
+    if (strcmp(a->known[i], name) == 0) return;
+  if (a->nknown < ARGS_MOST_KNOWN) a->known[a->nknown++] = name;
+}
+
 bool args_flag(Args *a, const char *name) {
+  know(a, name);
   if (!args_more(a) || strcmp(a->argv[a->at], name) != 0) return false;
   a->at++;
   return true;
 }
 
+/* Not "-" and not "-5". */
+static bool is_option(const char *arg) {
+  return arg[0] == '-' && (arg[1] == '-' || isalpha((unsigned char)arg[1]));
+}
+
+const char *args_value(Args *a, const char *option) {
+  if (a->at == a->argc)
+    args_fail(a, "%s wants a value", option);
+  else if (is_option(a->argv[a->at]))
+    args_fail(a, "%s wants a value, found the option %s", option, a->argv[a->at]);
+  return a->wrong ? "" : a->argv[a->at++];
+}
+
 bool args_option(Args *a, const char *name, const char **value) {
+  know(a, name);
   if (!args_more(a)) return false;
   const char *arg = a->argv[a->at];
   size_t n = strlen(name);
   bool letter = name[1] != '-'; /* "-DNAME" as well as "-D NAME" */
   if (strncmp(arg, name, n) != 0 || (!letter && arg[n] && arg[n] != '=')) return false;
   a->at++;
-  if (arg[n])
-    *value = arg + n + !letter;
-  else if (a->at < a->argc)
-    *value = a->argv[a->at++];
-  else
-    *value = "";
-  if (!**value) args_fail(a, "%s wants a value", name);
+  *value = arg[n] ? arg + n + !letter : args_value(a, name);
+  if (!**value && !a->wrong) args_fail(a, "%s wants a value", name);
   return true;
+}
+
+static void fail_unknown(Args *a, const char *arg) {
+  char name[64];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
+  const char *near = diag_nearest(name, a->known, a->nknown);
+  args_fail(a, "unknown option %s%s%s%s", arg, near ? "; did you mean " : "", near ? near : "",
+            near ? "?" : "");
 }
 
 const char *args_word(Args *a) {
   const char *arg = a->argv[a->at++];
-  if (arg[0] == '-' && arg[1]) args_fail(a, "unknown option %s", arg);
+  if (arg[0] == '-' && arg[1]) fail_unknown(a, arg);
   if (!arg[0]) args_fail(a, "found an empty argument");
   return arg;
 }

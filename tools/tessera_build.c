@@ -13,8 +13,9 @@ static void announce(const Build *b) {
   printf("%s: memory %.1f MiB, and %.2f MiB more for each thread; at least %.1f MiB are live at once\n",
          b->o->out, (double)p->arena_bytes / (1 << 20), (double)build_scratch(b) / (1 << 20),
          (double)p->live_bytes / (1 << 20));
-  printf("%s: %lld bytes in all", b->o->out, (long long)build_memory(b));
-  if (!b->narch) printf(" with %d threads", b->o->threads);
+  printf("%s: %.1f MiB (%lld bytes) in all", b->o->out, (double)build_memory(b) / (1 << 20),
+         (long long)build_memory(b));
+  if (!b->narch) printf(" with %d threads, the most it may use (--threads N)", b->o->threads);
   printf("\n");
 }
 

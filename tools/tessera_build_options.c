@@ -15,7 +15,7 @@ static void add_emit(Args *args, BuildOptions *o, const char *kind) {
   else if (args->at == args->argc)
     args_fail(args, "--emit=%s wants a folder", kind);
   else
-    o->emit.folder[k] = args->argv[args->at++];
+    o->emit.folder[k] = args_value(args, "--emit=KIND");
 }
 
 static void set_threads(Args *args, BuildOptions *o, const char *text) {

@@ -20,7 +20,7 @@ typedef struct Options {
   BuildOptions build;
   const char *entry, *profile, *value, *write, *report;
   int cores;
-  bool json, memory, all;
+  bool json, memory, all, force;
 } Options;
 
 static void check_entry(Args *args, const char *name) {
@@ -41,6 +41,8 @@ static bool understand(Arena *a, Args *args, Options *o) {
       continue;
     if (args_option(args, "--cores", &text))
       o->cores = args->wrong ? 1 : (int)args_number(args, "--cores", text, 1);
+    else if (args_flag(args, "--force"))
+      o->force = true;
     else if (args_flag(args, "--json"))
       o->json = true;
     else if (args_flag(args, "--memory"))
@@ -104,9 +106,14 @@ static bool has_entry(const Build *b, const char *name) {
   return false;
 }
 
+/* What was edited by hand is not lost to a second --write. */
+static bool may_write(const Options *o) {
+  return output_possible(o->write, o->build.description) && (o->force || output_is_new(o->write));
+}
+
 static bool explain(Arena *a, const Options *o) {
   Build b = {.arena = a, .o = &o->build};
-  if (o->write && !output_possible(o->write, o->build.description)) return false;
+  if (o->write && !may_write(o)) return false;
   if (o->report && !output_possible(o->report, o->build.description)) return false;
   if (!build_target(&b) || !build_describe(&b) || !build_plan(&b)) return false;
   Profile *profile = o->profile ? profile_read(a, o->profile) : NULL;

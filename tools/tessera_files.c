@@ -3,6 +3,7 @@
 
 #include <libgen.h>
 #include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ir/diag.h"
@@ -23,6 +24,13 @@ static bool is_build_folder(Arena *a, const char *folder) {
 const char *files_library(Arena *a) {
   const char *own = own_folder(a);
   return is_build_folder(a, own) ? TESSERA_LIBRARY : arena_printf(a, "%s/../share/tessera/models", own);
+}
+
+const char *files_shipped(Arena *a, const char *path) {
+  static const char folder[] = "models/";
+  if (access(path, F_OK) == 0 || strncmp(path, folder, strlen(folder)) != 0) return path;
+  const char *shipped = arena_printf(a, "%s/%s", files_library(a), path + strlen(folder));
+  return access(shipped, F_OK) == 0 ? shipped : path;
 }
 
 const char *files_archive(Arena *a, const char *name) {

@@ -8,6 +8,9 @@
 
 /* The folder in which imports are looked for. */
 const char *files_library(Arena *a);
+/* The path itself if that file is there or the path is not below "models/"; else the shipped file of that
+ * name, so that what the documents say works in any folder. */
+const char *files_shipped(Arena *a, const char *path);
 /* The path of a runtime archive, "libtessera_rt.a". */
 const char *files_archive(Arena *a, const char *name);
 

@@ -78,6 +78,10 @@ static int result(int status) {
     raise(received);
   }
   if (WIFEXITED(status)) return WEXITSTATUS(status);
+  if (WTERMSIG(status) == SIGPIPE) { /* "| head" has read enough: no error to speak of */
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+  }
   diag_error((Loc){0}, "ended by signal %d, %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
   return 1;
 }

@@ -55,12 +55,16 @@ bool output_possible(const char *path, const char *input) {
   return true;
 }
 
+bool output_is_new(const char *path) {
+  return access(path, F_OK) != 0 || in_place(path) || fail(path, "it exists; --force replaces it");
+}
+
 bool output_replaces_file(const char *path) {
   return !in_place(path) || fail(path, "there is a device or a pipe, expected a file or nothing");
 }
 
 bool output_flush(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-  diag_error((Loc){0}, "cannot write to standard output: %s", strerror(errno));
+  if (errno != EPIPE) diag_error((Loc){0}, "cannot write to standard output: %s", strerror(errno));
   return false;
 }

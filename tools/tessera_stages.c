@@ -48,14 +48,14 @@ bool build_describe(Build *b) {
                     .train = b->o->block,
                     .library = files_library(b->arena),
                     .refused = b->o->refused};
-  b->graph = front_build(b->arena, b->o->description, &args, &b->front);
+  b->graph = front_build(b->arena, files_shipped(b->arena, b->o->description), &args, &b->front);
   if (!b->graph || !graph_verify(b->graph)) return false;
   for (int i = 0; i < b->front.nsource; i++) diag_rename(b->front.source[i].src, b->front.source[i].relative);
   return emit(b, EMIT_GRAPH, graph_text);
 }
 
 static bool read_strategy(Build *b, const Strategy **strategy) {
-  const Source *src = b->o->fusion ? diag_read(b->arena, b->o->fusion) : NULL;
+  const Source *src = b->o->fusion ? diag_read(b->arena, files_shipped(b->arena, b->o->fusion)) : NULL;
   if (src) *strategy = strategy_parse(b->arena, src);
   return !b->o->fusion || *strategy;
 }

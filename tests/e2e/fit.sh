@@ -10,7 +10,7 @@ net=("$models/vit_classify.tess" -D img=16 -D patch=4 -D embed_dim=16 -D depth=2
 # announced OPTIONS..: the bytes that a build announces.
 announced() {
   compile "${net[@]}" "$@" -o program
-  grep -oE '[0-9]+ bytes in all' out | grep -oE '^[0-9]+'
+  grep -oE '[0-9]+ bytes\) in all' out | grep -oE '^[0-9]+'
 }
 
 # field ROW N: of the printed table.
