@@ -84,6 +84,9 @@ typedef struct DClasses {
 DClasses *decide_classes(Arena *a, const Graph *g);
 /* What a node is; DK_COPY is said of all that is not computed. */
 DKind decide_kind(const Node *n);
+/* The word for what a node computes: "contract", and of elementwise operations "mul", since a "*" in a name
+ * stands for a number. */
+const char *decide_word(Arena *a, const Node *n);
 /* Whether the kind is one whose values may be written into their readers. */
 bool decide_can_inline(DKind kind);
 

@@ -48,8 +48,7 @@ static bool *copies(Arena *a, const Graph *g) {
   return copied;
 }
 
-/* Operators by words: "mul", since a "*" in a name stands for a number. */
-static const char *op_word(Arena *a, const Node *n) {
+const char *decide_word(Arena *a, const Node *n) {
   static const char *const elt[] = {
 #define ELT(N, text, arity, result, prec, formula, cuda) [E_##N] = #N,
 #include "ir/eltwise.def"
@@ -62,7 +61,7 @@ static const char *op_word(Arena *a, const Node *n) {
 }
 
 static const char *base_name(Arena *a, const Node *n) {
-  const char *op = op_word(a, n);
+  const char *op = decide_word(a, n);
   const char *path = graph_starred(a, n->path ? n->path : ""), *last = n->name ? n->name : op;
   return arena_printf(a, "%s%s%s%s", path, *path ? "." : "", last, n->at.again ? ".again" : "");
 }

@@ -17,10 +17,9 @@ static const Node *lead(const Group *g) {
 }
 
 const char *kb_origin(Lower *l, const Group *g) {
-  const Node *n = lead(g), *named = n;
-  const char *what = n->name ? n->name : op_rows[g->ncore ? g->core[0]->op : n->op].text;
-  return arena_printf(l->arena, "%s%s%s", named->path ? named->path : "",
-                      named->path && named->path[0] ? "." : "", what);
+  const Node *n = lead(g);
+  const char *what = n->name ? n->name : decide_word(l->arena, g->ncore ? g->core[0] : n);
+  return arena_printf(l->arena, "%s%s%s", n->path ? n->path : "", n->path && n->path[0] ? "." : "", what);
 }
 
 /* A C identifier made of the skeleton's name and the origin. */

@@ -50,7 +50,8 @@ struct KBuild {
   int (*define)(KBuild *b, const Node *core); /* makes the value of a reduction of the group */
   void *ctx;                                  /* the body's own */
   int acc;                                    /* the contraction's value */
-  bool combine;                               /* sums partials, not elements */
+  Loc at;           /* of the node whose value is being made; of no source: the kernel's own */
+  bool combine;     /* sums partials, not elements */
   bool dry, misfit; /* only looking whether reads of the group are at their points; one was not */
   bool factor;      /* dry: of a contraction of a chain */
   int nmemo, cap_memo;

@@ -39,7 +39,9 @@ static const char *value_name(KBuild *b, const char *base) {
 static int define(KBuild *b, const char *base, DType t, int naxes, const int *axis, KReduce reduce, int nred,
                   const KRed *red, const KExpr *e) {
   if (!nred) reduce = KR_NONE; /* all reduced extents are 1 */
-  return kern_val(b->k, value_name(b, base), t, naxes, axis, reduce, nred, red, e);
+  int v = kern_val(b->k, value_name(b, base), t, naxes, axis, reduce, nred, red, e);
+  if (b->at.src) b->k->val[v].loc = b->at;
+  return v;
 }
 
 int kb_value(KBuild *b, const char *name, DType t, const char *const *roles, KReduce reduce, const char *over,
@@ -114,9 +116,12 @@ static const KExpr *evaluate(KBuild *b, const Node *n, const Ix *const *idx) {
   const KExpr *e = recall(b, n, idx);
   if (e) return e;
   int part = b->part;
+  Loc at = b->at;
+  b->at = n->loc;
   if (in_group(b, site_of(b->l, n))) b->part = part_of(b, n);
   e = group_has_core(b->group, n) ? kb_ref(b, b->define(b, n)) : share(b, n, idx, kb_rule(b, n, idx));
   b->part = part;
+  b->at = at;
   return remember(b, n, idx, e);
 }
 
@@ -189,7 +194,9 @@ void kb_store_root(KBuild *b, const Node *n) {
   const Site *s = site_of(b->l, n);
   const Ix *const *idx = own_index(b, n);
   b->part = part_of(b, n);
+  b->at = n->loc;
   int v = whole_value(b, n, idx);
+  b->at = (Loc){0};
   const Ix **at = ARENA_NEW(b->arena, const Ix *);
   *at = kb_address(b, n, idx);
   kb_note(b, *at);

@@ -36,6 +36,10 @@ static const char *percent(Arena *a, double part, double whole) {
   return part < 0 || whole <= 0 ? "" : arena_printf(a, "%.1f%%", 100 * part / whole);
 }
 
+static const char *milliseconds(Arena *a, double seconds) {
+  return seconds < 0 ? "" : arena_printf(a, "%.3f", seconds * 1e3);
+}
+
 static void show_head(const Explain *x, FILE *out) {
   const Facts *f = x->facts;
   const Roofline *r = &f->roof;
@@ -109,14 +113,25 @@ static void show_values(const Explain *x, const FactEntry *e, const FactRow *r, 
 static void show_row(const Explain *x, const FactEntry *e, int i, FILE *out) {
   const Facts *f = x->facts;
   const FactRow *r = &e->row[i];
-  fprintf(out, "%4d %6s %6s %8.3f %5d %8.2f %8.1f  %-10s %-8s %s%s:%d  %s\n", i,
-          percent(x->arena, e->times * r->seconds, e->times > 0 ? f->step : 0),
-          percent(x->arena, e->times * r->measured, e->times > 0 ? f->measured : 0), r->seconds * 1e3,
-          r->nlaunch, r->flop * 1e-9, r->bytes / mib, roofline_bounds[r->bound], r->kind,
-          r->backward ? "backward of " : "", r->loc.src ? r->loc.src->path : "", r->loc.line,
-          explain_line(x->arena, r->loc));
+  fprintf(out, "%4d %6s", i, percent(x->arena, e->times * r->seconds, e->times > 0 ? f->step : 0));
+  if (f->measured >= 0)
+    fprintf(out, " %6s", percent(x->arena, e->times * r->measured, e->times > 0 ? f->measured : 0));
+  fprintf(out, " %12.3f", r->seconds * 1e3);
+  if (f->measured >= 0) fprintf(out, " %11s", milliseconds(x->arena, r->measured));
+  fprintf(out, " %5d %8.2f %8.1f  %-10s %-8s %s%s:%d  %s\n", r->nlaunch, r->flop * 1e-9, r->bytes / mib,
+          roofline_bounds[r->bound], r->kind, r->backward ? "backward of " : "",
+          r->loc.src ? r->loc.src->path : "", r->loc.line, explain_line(x->arena, r->loc));
   show_modules(x, r, out);
   for (int p = 0; p < FP_COUNT; p++) show_values(x, e, r, (FactPlace)p, out);
+}
+
+/* Measured shares and times stand beside the predicted ones where a profile gives them. */
+static void show_columns(bool measured, FILE *out) {
+  fprintf(out, "\n%4s %6s", "row", "share");
+  if (measured) fprintf(out, " %6s", "real");
+  fprintf(out, " %12s", "predicted ms");
+  if (measured) fprintf(out, " %11s", "measured ms");
+  fprintf(out, " %5s %8s %8s  %-10s %-8s %s\n", "count", "GFLOP", "MiB", "bound by", "kernel", "line");
 }
 
 static void show_entry(const Explain *x, const FactEntry *e, FILE *out) {
@@ -124,8 +139,7 @@ static void show_entry(const Explain *x, const FactEntry *e, FILE *out) {
           e->nrow, e->seconds);
   if (e->measured >= 0) fprintf(out, ", measured %.4g s", e->measured);
   if (e->times > 1) fprintf(out, ", %.0f times a step", e->times);
-  fprintf(out, "\n%4s %6s %6s %8s %5s %8s %8s  %-10s %-8s %s\n", "row", "share", "real", "ms", "count",
-          "GFLOP", "MiB", "bound by", "kernel", "line");
+  show_columns(x->facts->measured >= 0, out);
   for (int i = 0; i < e->nrow; i++) show_row(x, e, i, out);
   explain_neighbours(x, e, out);
 }

@@ -18,6 +18,16 @@ compile "${small_vit[@]}" -o vit
 ok "$tessera" inspect vit --json
 mv out inspect.json
 check vit.json inspect.json
+python3 - "$models/lib/nn.tess" <<'PY' || fail "a kernel's text or origin does not say what it comes from"
+import json, re, sys
+m = json.load(open("vit.json"))
+lines = [i + 1 for i, l in enumerate(open(sys.argv[1])) if re.match(r" *let centred\b", l)]
+found = {int(n) for k in m["kernels"] for n in re.findall(r'^ *centred\[.* @ "lib/nn.tess":(\d+)', k["text"], re.M)}
+print(lines, found)
+assert found and found <= set(lines)
+origins = [l["origin"] for e in m["entries"] for l in e["launches"]]
+assert not [o for o in origins if o.split(".")[-1] == "elt"] and [o for o in origins if o.endswith(".mul")]
+PY
 # Nothing of it depends on where or when it runs.
 (cd / && "$tessera" explain "${small_vit[@]}" --json) | cmp - vit.json || fail "two explanations differ"
 
@@ -134,6 +144,9 @@ ok "$tessera" explain "${small_vit[@]}" --profile small.profile --max-memory "$l
 ok ./vit bench --steps 3 --threads 1 --profile-out vit.profile
 ok "$tessera" explain "${small_vit[@]}" --profile vit.profile --json
 mv out measured.json
+ok "$tessera" explain "${small_vit[@]}" --profile vit.profile
+grep -qE "^ row +share +real predicted ms measured ms " out || fail "the measured times have no column"
+[ "$(grep -cE '^ +[0-9]+ +[0-9.]+% +[0-9.]+% +[0-9.]+ +[0-9.]+ ' out)" -gt 10 ] || fail "rows without measured times"
 check measured.json
 python3 - <<'PY' || fail "the measured shares are not the profile's"
 import json
