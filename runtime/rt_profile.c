@@ -51,25 +51,30 @@ void rt_profile_free(RtProfile *p) {
 }
 
 static int longest_first(const void *a, const void *b) {
-  const RtProfileRow *x = a, *y = b;
+  const RtProfileRow *x = *(const RtProfileRow *const *)a, *y = *(const RtProfileRow *const *)b;
   if (x->seconds != y->seconds) return x->seconds > y->seconds ? -1 : 1;
   return strcmp(x->kernel, y->kernel);
 }
 
 void rt_profile_print(const RtProfile *p, uint64_t steps, FILE *out) {
-  RtProfileRow *row = RT_NEW(p->n, RtProfileRow);
+  const RtProfileRow **row = RT_NEW(p->n, const RtProfileRow *);
   double all = 0, n = (double)(steps ? steps : 1);
-  memcpy(row, p->row, sizeof *row * (size_t)p->n);
-  qsort(row, (size_t)p->n, sizeof *row, longest_first);
-  for (int i = 0; i < p->n; i++) all += row[i].seconds;
-  fprintf(out, "%7s %9s %9s %9s %8s  %s\n", "share", "ms/step", "launches", "GFLOP/s", "GB/s", "kernel");
   for (int i = 0; i < p->n; i++) {
-    const RtProfileRow *r = &row[i];
+    row[i] = &p->row[i];
+    all += row[i]->seconds;
+  }
+  qsort(row, (size_t)p->n, sizeof *row, longest_first);
+  fprintf(out, "%7s %9s %9s %9s %8s  %s\n", "share", "ms/step", "launches", "GFLOP/s", "GB/s",
+          "kernel (its line): what it computes, and how many launches that is");
+  for (int i = 0; i < p->n; i++) {
+    const RtProfileRow *r = row[i];
     if (!r->launches) continue;
     double s = r->seconds > 0 ? r->seconds : 1e-9;
-    fprintf(out, "%6.2f%% %9.3f %9.1f %9.1f %8.1f  %s (%s)\n", 100 * r->seconds / (all > 0 ? all : 1),
+    fprintf(out, "%6.2f%% %9.3f %9.1f %9.1f %8.1f  %s (%s): ", 100 * r->seconds / (all > 0 ? all : 1),
             1e3 * r->seconds / n, (double)r->launches / n, r->flop / s * 1e-9, r->bytes / s * 1e-9, r->kernel,
             r->source);
+    rt_profile_origins(p, (int)(r - p->row), out);
+    fputc('\n', out);
   }
   free(row);
 }

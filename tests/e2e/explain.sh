@@ -141,7 +141,8 @@ ends 1 "$tessera" explain "${small_vit[@]}" --profile small.profile
 ok "$tessera" explain "${small_vit[@]}" --profile small.profile --max-memory "$least" --threads 2
 
 # A profile is the program's own.
-ok ./vit bench --steps 3 --threads 1 --profile-out vit.profile
+ok ./vit bench --steps 3 --threads 1 --profile --profile-out vit.profile
+grep -qE '^.*dot_blocks___mlp_\w+ \(.*: blocks\.\*\.mlp\.[a-z0-9_.]+ x2' err || fail "--profile does not say what kernels compute"
 ok "$tessera" explain "${small_vit[@]}" --profile vit.profile --json
 mv out measured.json
 ok "$tessera" explain "${small_vit[@]}" --profile vit.profile
