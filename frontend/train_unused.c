@@ -44,6 +44,6 @@ void train_note_unused(const Train *t, const bool *read) {
         arena_printf(g->arena, "%s%s%.*s%s", all, places > 1 ? ", " : "", (int)n, name, name[n] ? ".*" : "");
   }
   if (count == 0) return;
-  diag_note(t->minimise->loc, "%s%s: %d parameter%s that the loss does not depend on %s not trained", all,
-            places > MOST_PLACES ? ", .." : "", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+  diag_remark(t->minimise->loc, "%s%s: %d parameter%s that the loss does not depend on %s not trained", all,
+              places > MOST_PLACES ? ", .." : "", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
 }

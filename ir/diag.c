@@ -9,6 +9,8 @@ enum { MOST_ERRORS_SHOWN = 20, MOST_NAME = 64, LEAST_PART = 3 };
 
 static int errors;
 static DiagCall within;
+static Loc remarked; /* the last remark's place in its text, and what it said */
+static char remark[512];
 static bool hidden; /* was the last error not shown? */
 static FILE *stream;
 static bool stream_set;
@@ -30,6 +32,7 @@ void diag_reset(void) {
   errors = 0;
   within = (DiagCall){0};
   hidden = false;
+  remark[0] = '\0';
 }
 
 DiagCall diag_within(DiagCall call) {
@@ -107,6 +110,19 @@ void diag_note(Loc loc, const char *fmt, ...) {
   va_start(ap, fmt);
   show(loc, "note", fmt, ap);
   va_end(ap);
+}
+
+void diag_remark(Loc loc, const char *fmt, ...) {
+  char text[sizeof remark];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  bool again = loc.line == remarked.line && loc.col == remarked.col && strcmp(text, remark) == 0;
+  remarked = (Loc){.line = loc.line, .col = loc.col};
+  memcpy(remark, text, strlen(text) + 1);
+  hidden = false;
+  if (!again) diag_note(loc, "%s", text);
 }
 
 void ice(const char *fmt, ...) {

@@ -36,6 +36,10 @@ void diag_error(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* More about the last error: another place, or advice. */
 void diag_note(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A note that belongs to no error. The same one in a row is said once: a search builds a description many
+ * times. */
+void diag_remark(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* A call in the user's text that is being worked on. */
 typedef struct DiagCall {
   Loc loc;

@@ -87,6 +87,19 @@ START_TEST(a_flood_is_cut_but_counted) {
 }
 END_TEST
 
+START_TEST(a_remark_is_said_once_in_a_row) {
+  Source *s = source("a\nb\n");
+  diag_remark((Loc){s, 1, 1}, "unused: %d", 3);
+  diag_remark((Loc){s, 1, 1}, "unused: %d", 3);
+  diag_remark((Loc){s, 1, 1}, "unused: %d", 4);
+  diag_remark((Loc){s, 2, 1}, "unused: %d", 4);
+  ck_assert_int_eq(diag_count(), 0);
+  ck_assert_str_eq(said(), "models/a.tess:1:1: note: unused: 3\n    1 | a\n      | ^\n"
+                           "models/a.tess:1:1: note: unused: 4\n    1 | a\n      | ^\n"
+                           "models/a.tess:2:1: note: unused: 4\n    2 | b\n      | ^\n");
+}
+END_TEST
+
 /* The library's place is a note; a second error of the call is counted only, and its notes go with it. */
 START_TEST(errors_of_the_library_are_put_at_the_call) {
   Source *user = source("one\n"), *library = source("two\n");
@@ -167,6 +180,7 @@ int main(void) {
   tcase_add_test(t, places_outside_the_text_are_harmless);
   tcase_add_test(t, several_errors_are_counted_and_notes_are_not);
   tcase_add_test(t, a_flood_is_cut_but_counted);
+  tcase_add_test(t, a_remark_is_said_once_in_a_row);
   tcase_add_test(t, errors_of_the_library_are_put_at_the_call);
   tcase_add_test(t, a_renamed_text_is_named_anew);
   tcase_add_test(t, files_are_read_whole);

@@ -358,6 +358,7 @@ static char *said_of(const char *text, int ndefine, const char *const *define) {
   size_t size = 0;
   FILE *out = open_memstream(&said, &size);
   diag_to(out);
+  diag_reset();
   int errors = diag_count();
   lang_close(lang_open(text, ndefine, define));
   diag_to(stderr);
