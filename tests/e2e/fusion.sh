@@ -55,7 +55,7 @@ replays drawn.fuse
 
 # Decisions that are written and read back make the same bytes: the compiler's own, and those of the drawn file.
 written() { # PROGRAM [OPTIONS]
-  ok "$tessera" explain "$models/digpt.tess" -D "@$file" "${@:2}" --write written.fuse
+  ok "$tessera" explain "$models/digpt.tess" -D "@$file" "${@:2}" --force --write written.fuse
   compile "$models/digpt.tess" -D "@$file" --fusion written.fuse -o again
   cmp "$1" again || fail "decisions written and read back make another program: ${*:2}"
 }
