@@ -170,3 +170,21 @@ says err "cut.profile:"
 echo '{"tessera_profile":2}' >other.profile
 ends 1 "$tessera" explain "${small_vit[@]}" --profile other.profile
 says err "not a profile that"
+
+# The walk in docs/fusion.md says what its commands print.
+walk=("$models/digpt.tess" -D batch=4 --target cpu:znver4)
+docs=$source_dir/docs/fusion.md
+quoted=$(sed -n 's/^    \([0-9]* -> .*\)/\1/p' "$docs")
+[ -n "$quoted" ] || fail "docs/fusion.md quotes no pair of rows"
+ok "$tessera" explain "${walk[@]}" --fusion "$models/fusion/epilogues.fuse"
+grep -qF -- "$quoted" out || fail "explain does not say: $quoted"
+[ "$(grep -oE ' -> [0-9]+ .*so \(.*so \(' out | head -1 | cut -c1-20)" = "$(cut -c3-22 <<<"$quoted")" ] ||
+  fail "that is not the largest pair which the file alone has caused"
+slow=$(sed -n 's/^predicted \(.* s\) a step/\1/p' out)
+cp "$models/fusion/epilogues.fuse" mine.fuse
+sed -n "s/^    echo '\(.*\)' >> mine.fuse/\1/p" "$docs" >>mine.fuse
+ok "$tessera" explain "${walk[@]}" --fusion mine.fuse
+says "$docs" "take $(sed -n 's/^predicted \(.* s\) a step/\1/p' out) instead of $slow"
+printf '%s\n' '**.mlp.** auto' '**norm*.* auto' >>mine.fuse
+ok "$tessera" explain "${walk[@]}" --fusion mine.fuse
+says "$docs" "bring $(sed -n 's/^predicted \(.* s\) a step/\1/p' out)"
