@@ -17,7 +17,7 @@
 
 START_TEST(help_teaches_by_examples) {
   OK(TESSERA);
-  PRINTS("tessera build models/digpt.tess");
+  PRINTS("tessera build models/vit_classify.tess");
   OK(TESSERA " --help");
   PRINTS("\"tessera VERB --help\"");
   OK(TESSERA " build --help");

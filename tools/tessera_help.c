@@ -9,8 +9,8 @@
 static const char general[] =
     "tessera: from a description of a model and its training step to one program that trains it\n"
     "\n"
-    "  tessera build models/digpt.tess -D batch=32 -o digpt    compile a description\n"
-    "  ./digpt train --data DIR --epochs 4                     run what was built (./digpt --help)\n"
+    "  tessera build models/vit_classify.tess -o vit           compile a description\n"
+    "  ./vit train --data DIR --epochs 4                       run what was built (./vit --help)\n"
     "  tessera explain models/digpt.tess                       what would be built, and why\n"
     "  tessera inspect digpt                                   parameters, kernels, memory plan\n"
     "  tessera compare models/digpt.tess auto other.fuse       strategies side by side, measured\n"
