@@ -40,7 +40,7 @@ Sum kb_sum(const Node *n) {
     }
   }
   s.terms = shape_count(&s.gone);
-  bool rows = n->op == O_REDUCE && x->shape.rank && n->at.axes >> (x->shape.rank - 1) & 1;
+  bool rows = n->op == O_REDUCE && x->shape.rank > 0 && n->at.axes >> (x->shape.rank - 1) & 1;
   s.parts = choose_parts(s.results, s.terms, rows);
   s.chunk = (s.terms + s.parts - 1) / s.parts;
   return s;
