@@ -84,8 +84,8 @@ import json, sys
 r = json.load(open(sys.argv[1]))
 epilogues, mine = r["strategies"]
 assert mine["bytes"] < epilogues["bytes"], (mine, epilogues)
-norm = [d for d in r["differ"] if d["class"] == "blocks.*.norm1.add#2"][0]
-assert norm["places"][0].endswith("in memory") and norm["places"][1] == "inline", norm
+score = [d for d in r["differ"] if d["class"] == "blocks.*.attn.e"][0]
+assert score["places"][0].endswith(", in memory") and score["places"][1] == "inline", score
 PY
 
 # One that fails is named, and the others have their rows.
