@@ -4,8 +4,8 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
-#include "bench/peak.h"
-#include "ir/arena.h"
+#include "base/arena.h"
+#include "base/peak.h"
 
 typedef struct Measure {
   const char *label;

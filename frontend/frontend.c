@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "frontend/hidden.h"
-#include "frontend/load.h"
-#include "frontend/train.h"
+#include "frontend/syntax/load.h"
+#include "frontend/train/hidden.h"
+#include "frontend/train/train.h"
 
 enum { BUDGET = 4000000, MOST_CHAIN = 16 };
 

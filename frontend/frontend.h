@@ -2,7 +2,7 @@
 #ifndef FRONTEND_FRONTEND_H
 #define FRONTEND_FRONTEND_H
 
-#include "ir/graph.h"
+#include "ir/graph/graph.h"
 
 typedef struct FrontArgs {
   int ndefine;

@@ -4,8 +4,8 @@
 #ifndef IR_PROG_H
 #define IR_PROG_H
 
-#include "ir/graph.h"
-#include "ir/kern.h"
+#include "ir/graph/graph.h"
+#include "ir/kernel/kern.h"
 
 /* A tensor in the arena, row-major over its dims unless strides say otherwise. */
 typedef struct PBuf {

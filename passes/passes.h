@@ -6,18 +6,19 @@
 
 #include "ir/prog.h"
 
-/* One entry being lowered: where its values live (passes/lower.h). */
+/* One entry being lowered: where its values live (passes/lower/lower.h). */
 typedef struct Lower Lower;
 
 typedef struct PassOptions {
-  const char *target;              /* "cpu", or a CUDA one: which plans the kernels get */
-  const char *dump_after;          /* print the program after this pass, or NULL */
-  const char *dump_diff;           /* print what this pass changed, or NULL */
-  FILE *dump;                      /* where to */
-  const struct Strategy *strategy; /* what may be fused (passes/strategy.h); NULL: whatever is cheapest */
+  const char *target;     /* "cpu", or a CUDA one: which plans the kernels get */
+  const char *dump_after; /* print the program after this pass, or NULL */
+  const char *dump_diff;  /* print what this pass changed, or NULL */
+  FILE *dump;             /* where to */
+  const struct Strategy
+      *strategy; /* what may be fused (passes/place/strategy.h); NULL: whatever is cheapest */
   const struct Decisions *
-      *decisions;     /* room for EN_COUNT: what each entry decided (passes/decide.h); or NULL */
-  Lower **lowered;    /* room for EN_COUNT: each entry as it was placed (passes/lower.h); or NULL */
+      *decisions;     /* room for EN_COUNT: what each entry decided (passes/place/decide.h); or NULL */
+  Lower **lowered;    /* room for EN_COUNT: each entry as it was placed (passes/lower/lower.h); or NULL */
   int64_t most_bytes; /* that the program may take; 0: no limit */
   int64_t (*takes)(void *ctx, const Prog *p); /* how many it takes; NULL: its arena's */
   void *takes_ctx;

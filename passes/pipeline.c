@@ -1,10 +1,10 @@
 /* The pipeline: every pass in order, on one screen. The runner verifies and dumps after each. */
 #include <string.h>
 
-#include "passes/dump_diff.h"
-#include "passes/lower.h"
-#include "passes/save.h"
-#include "passes/simplify.h"
+#include "passes/explain/dump_diff.h"
+#include "passes/lower/lower.h"
+#include "passes/rewrite/simplify.h"
+#include "passes/save/save.h"
 
 typedef struct Ctx {
   Arena *arena;

@@ -1,7 +1,7 @@
 /* The program as text, and the checks on it as a whole. */
 #include <stdlib.h>
 
-#include "passes/lower.h"
+#include "passes/lower/lower.h"
 
 static const char *const entry_names[EN_COUNT] = {
 #define X(e, text) [EN_##e] = text,

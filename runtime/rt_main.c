@@ -3,7 +3,7 @@
 
 #include "runtime/rt_base.h"
 #include "runtime/rt_cpu.h"
-#include "runtime/rt_verb.h"
+#include "runtime/verbs/rt_verb.h"
 
 int rt_threads(const RtOptions *o) {
   uint64_t most = tess_program.max_threads ? tess_program.max_threads : 1;

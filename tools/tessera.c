@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ir/diag.h"
+#include "base/diag.h"
 #include "tools/tessera.h"
 #include "tools/tessera_output.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/diag.h"
+#include "base/diag.h"
 #include "tools/tessera.h"
 
 Args args_start(const char *verb, int argc, char **argv) {

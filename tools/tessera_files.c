@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ir/diag.h"
+#include "base/diag.h"
 
 /* The folder that the running compiler is in. */
 static const char *own_folder(Arena *a) {

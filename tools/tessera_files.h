@@ -4,7 +4,7 @@
 #ifndef TOOLS_TESSERA_FILES_H
 #define TOOLS_TESSERA_FILES_H
 
-#include "ir/arena.h"
+#include "base/arena.h"
 
 /* The folder in which imports are looked for. */
 const char *files_library(Arena *a);

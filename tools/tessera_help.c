@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "passes/passes.h"
-#include "passes/simplify.h"
+#include "passes/rewrite/simplify.h"
 #include "tools/tessera.h"
 
 static const char general[] =

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ir/diag.h"
+#include "base/diag.h"
 
 static bool fail(const char *path, const char *why) {
   Source file = {.path = path};

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "ir/arena.h"
+#include "base/arena.h"
 
 /* A file being written: under a temporary name beside its own, or in place when it is a device or a pipe. */
 typedef struct Output {

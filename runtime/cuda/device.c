@@ -8,7 +8,7 @@
 #include "runtime/cuda/tables.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_session.h"
-#include "runtime/rt_type.h"
+#include "runtime/state/rt_type.h"
 
 enum { STATIC_SHARED = 48 * 1024, MAX_PARAMS = 512 };
 

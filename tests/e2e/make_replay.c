@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "frontend/frontend.h"
-#include "runtime/rt_safetensors.h"
+#include "runtime/state/rt_safetensors.h"
 
 enum { MOST_STEPS = 99, MOST = 64 };
 

@@ -1,1 +1,1 @@
-tessera_fuzzer(graph ir_graph passes SEEDS tests/graph/*.graph)
+tessera_fuzzer(graph ir_graph passes SEEDS tests/ir/graph/*.graph)

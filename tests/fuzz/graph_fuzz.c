@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "ir/graph.h"
-#include "passes/simplify.h"
+#include "ir/graph/graph.h"
+#include "passes/rewrite/simplify.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

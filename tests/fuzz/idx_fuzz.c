@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "runtime/data/rt_idx.h"
 #include "runtime/rt_base.h"
-#include "runtime/rt_idx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/elf_section.h"
-#include "codegen/host.h"
-#include "codegen/manifest.h"
+#include "codegen/host/elf_section.h"
+#include "codegen/host/host.h"
+#include "codegen/host/manifest.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
   static FILE *nowhere;

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "ir/kern.h"
+#include "ir/kernel/kern.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "runtime/rt_base.h"
-#include "runtime/rt_safetensors.h"
+#include "runtime/state/rt_safetensors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "passes/passes.h"
-#include "passes/strategy.h"
+#include "passes/place/strategy.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

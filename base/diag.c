@@ -1,0 +1,218 @@
+/* Messages with file, line, the user's text and a caret. */
+#include "base/diag.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ERRORS_SHOWN = 20, MOST_NAME = 64, LEAST_PART = 3 };
+
+static int errors;
+static DiagCall within;
+static Loc remarked; /* the last remark's place in its text, and what it said */
+static char remark[512];
+static bool hidden; /* was the last error not shown? */
+static FILE *stream;
+static bool stream_set;
+
+static FILE *out(void) {
+  return stream_set ? stream : stderr;
+}
+
+void diag_to(FILE *to) {
+  stream = to;
+  stream_set = true;
+}
+
+int diag_count(void) {
+  return errors;
+}
+
+void diag_reset(void) {
+  errors = 0;
+  within = (DiagCall){0};
+  hidden = false;
+  remark[0] = '\0';
+}
+
+DiagCall diag_within(DiagCall call) {
+  DiagCall before = within;
+  within = call;
+  hidden = false;
+  return before;
+}
+
+static const char *line_start(const Source *src, int line) {
+  const char *p = src->text;
+  for (int i = 1; i < line && p; i++) {
+    p = memchr(p, '\n', src->len - (size_t)(p - src->text));
+    if (p) p++;
+  }
+  return p;
+}
+
+static void show_line(FILE *f, Loc loc) {
+  const char *start = line_start(loc.src, loc.line);
+  if (!start) return;
+  size_t left = loc.src->len - (size_t)(start - loc.src->text);
+  const char *end = memchr(start, '\n', left);
+  int len = (int)(end ? (size_t)(end - start) : left);
+  fprintf(f, "%5d | %.*s\n      | ", loc.line, len, start);
+  for (int i = 0; i + 1 < loc.col && i < len; i++) fputc(start[i] == '\t' ? '\t' : ' ', f);
+  fprintf(f, "^\n");
+}
+
+static void show(Loc loc, const char *kind, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
+static void show(Loc loc, const char *kind, const char *fmt, va_list ap) {
+  FILE *f = out();
+  if (!f || errors > MOST_ERRORS_SHOWN) return;
+  if (loc.src && loc.line > 0)
+    fprintf(f, "%s:%d:%d: ", loc.src->path, loc.line, loc.col);
+  else if (loc.src)
+    fprintf(f, "%s: ", loc.src->path);
+  fprintf(f, "%s: ", kind);
+  vfprintf(f, fmt, ap);
+  fputc('\n', f);
+  if (loc.src && loc.line > 0) show_line(f, loc);
+}
+
+static void show_at_call(Loc loc, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* An error of the library, at the user's call. */
+static void show_at_call(Loc loc, const char *fmt, va_list ap) {
+  char kind[256];
+  hidden = within.told;
+  within.told = true;
+  if (hidden) return;
+  snprintf(kind, sizeof kind, "error: in this call of %s", within.callee);
+  show(within.loc, kind, fmt, ap);
+  diag_note(loc, "found here");
+}
+
+void diag_error(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  errors++;
+  hidden = false;
+  va_start(ap, fmt);
+  if (loc.src && loc.src->library && within.loc.src)
+    show_at_call(loc, fmt, ap);
+  else
+    show(loc, "error", fmt, ap);
+  va_end(ap);
+  if (errors == MOST_ERRORS_SHOWN && out()) fprintf(out(), "further errors are not shown\n");
+}
+
+void diag_note(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  if (hidden) return;
+  va_start(ap, fmt);
+  show(loc, "note", fmt, ap);
+  va_end(ap);
+}
+
+void diag_remark(Loc loc, const char *fmt, ...) {
+  char text[sizeof remark];
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(text, sizeof text, fmt, ap);
+  va_end(ap);
+  bool again = loc.line == remarked.line && loc.col == remarked.col && strcmp(text, remark) == 0;
+  remarked = (Loc){.line = loc.line, .col = loc.col};
+  memcpy(remark, text, strlen(text) + 1);
+  hidden = false;
+  if (!again) diag_note(loc, "%s", text);
+}
+
+void ice(const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  fprintf(stderr, "tessera: internal fault: ");
+  vfprintf(stderr, fmt, ap);
+  fprintf(stderr, "\nThis is a defect of the compiler; please report it with the command and its input.\n");
+  va_end(ap);
+  abort();
+}
+
+Source *diag_source(Arena *a, const char *path, const char *text, size_t len) {
+  Source *s = ARENA_NEW(a, Source);
+  s->path = arena_strdup(a, path);
+  s->text = arena_strndup(a, text, len);
+  s->len = len;
+  return s;
+}
+
+/* Every Source is made above, as an object that is not constant. */
+void diag_rename(const Source *src, const char *path) {
+  ((Source *)src)->path = path;
+}
+
+/* Of a device that has no end. */
+enum { MOST_READ = 1 << 30 };
+
+static Source *read_stream(Arena *a, const char *path, FILE *f) {
+  size_t len = 0, cap = 1 << 16;
+  char *buf = malloc(cap);
+  while (buf) {
+    len += fread(buf + len, 1, cap - len, f);
+    if (len < cap || len > MOST_READ) break;
+    char *bigger = realloc(buf, cap *= 2);
+    if (!bigger) free(buf);
+    buf = bigger;
+  }
+  if (!buf) ice("out of memory reading %s", path);
+  bool too_large = len > MOST_READ;
+  if (too_large) errno = EFBIG;
+  Source *s = ferror(f) || too_large ? NULL : diag_source(a, path, buf, len);
+  free(buf);
+  return s;
+}
+
+Source *diag_read(Arena *a, const char *path) {
+  Source whole = {.path = path};
+  FILE *f = fopen(path, "rb");
+  Source *s = f ? read_stream(a, path, f) : NULL;
+  if (!s) diag_error((Loc){.src = &whole}, "cannot read the file: %s", strerror(errno));
+  if (f) fclose(f);
+  return s;
+}
+
+static int min3(int a, int b, int c) {
+  int m = a < b ? a : b;
+  return m < c ? m : c;
+}
+
+static int edits(const char *a, const char *b) {
+  int row[MOST_NAME + 1], n = (int)strlen(b);
+  for (int j = 0; j <= n; j++) row[j] = j;
+  for (int i = 1; a[i - 1]; i++) {
+    int diagonal = row[0];
+    row[0] = i;
+    for (int j = 1; j <= n; j++) {
+      int cost = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = min3(cost, row[j] + 1, row[j - 1] + 1);
+    }
+  }
+  return row[n];
+}
+
+static const char *containing(const char *name, const char *const *names, int n) {
+  for (int i = 0; i < n && strlen(name) >= LEAST_PART; i++)
+    if (strstr(names[i], name)) return names[i];
+  return NULL;
+}
+
+const char *diag_nearest(const char *name, const char *const *names, int n) {
+  size_t len = strlen(name);
+  if (len > MOST_NAME) return NULL;
+  const char *best = containing(name, names, n);
+  int least = best ? 1 : (int)len / 3 + 1;
+  for (int i = 0; i < n; i++) {
+    if (strlen(names[i]) > MOST_NAME) continue;
+    int d = edits(name, names[i]);
+    if (d <= least) best = names[i], least = d - 1;
+  }
+  return best;
+}

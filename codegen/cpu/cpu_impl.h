@@ -1,0 +1,41 @@
+/* What the CPU emitter's files share among themselves and skeletons need not know. */
+#ifndef CODEGEN_CPU_IMPL_H
+#define CODEGEN_CPU_IMPL_H
+
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "codegen/cpu/cpu_emit.h"
+
+struct CpuModule {
+  Arena *arena;
+  const CpuTarget *target;
+  LLVMContextRef cx;
+  LLVMModuleRef mod;
+  LLVMTargetMachineRef machine;
+  LLVMOrcLLJITRef jit;
+  bool optimised;
+  const char *const *setting;
+  int nsetting;
+  void *dib; /* LLVMDIBuilderRef; one compile unit a module */
+  LLVMMetadataRef unit;
+};
+
+/* Values already computed (cpu_memo.c). A hit was computed earlier in the same straight-line code, at the
+ * same point and under the same or no guard. */
+CpuMemo *cpu_memo_new(Arena *a);
+LLVMValueRef cpu_memo_find(CpuFn *f, const void *what, int val, const Ix *const *idx, int nidx);
+void cpu_memo_add(CpuFn *f, const void *what, int val, const Ix *const *idx, int nidx, LLVMValueRef v);
+/* The block that straight-line code started in; and: what comes now still belongs to it. */
+LLVMBasicBlockRef cpu_memo_region(CpuFn *f);
+void cpu_memo_extend(CpuFn *f, LLVMBasicBlockRef region);
+
+/* Line tables (cpu_debug.c). */
+void cpu_debug_open(CpuModule *m);
+void cpu_debug_function(CpuModule *m, CpuFn *f, const char *symbol);
+void cpu_debug_close(CpuModule *m);
+
+/* Verifies and optimises once; ice() when the verifier objects. */
+void cpu_module_finish(CpuModule *m);
+
+#endif

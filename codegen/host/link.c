@@ -1,0 +1,85 @@
+/* Runs the system's compiler as the linker. */
+#include "codegen/host/link.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+
+#ifndef TESSERA_CC
+#define TESSERA_CC "cc"
+#endif
+
+enum { MOST_SAID = 4000 };
+
+extern char **environ;
+
+static void fail(const char *out, const char *what, const char *why) {
+  Source file = {.path = out};
+  diag_error((Loc){.src = &file}, "%s: %s", what, why);
+}
+
+/* Starts the command with its output and errors going to `said`; 0 or an error number. */
+static int start(const char *const *argv, int said, pid_t *pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, said, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
+  int error = posix_spawnp(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
+}
+
+/* Runs the command to its end; what it printed is part of the error when it fails. */
+static bool run(const char *const *argv, const char *out) {
+  char text[MOST_SAID] = "";
+  pid_t pid;
+  int status = 0;
+  FILE *said = tmpfile();
+  int error = said ? start(argv, fileno(said), &pid) : errno;
+  while (!error && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  bool ok = !error && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (error) {
+    fail(out, "cannot run the C compiler " TESSERA_CC " to link", strerror(error));
+  } else if (!ok) {
+    if (pread(fileno(said), text, sizeof text - 1, 0) < 0) text[0] = 0;
+    fail(out, "linking failed", text);
+  }
+  if (said) fclose(said);
+  return ok;
+}
+
+bool link_program(const char *object, const char *device_archive, const char *runtime_archive,
+                  const char *out) {
+  Arena *a = arena_new();
+  const char *part = arena_printf(a, "%s.part", out);
+  const char *const argv[] = {TESSERA_CC,
+                              "-no-pie",
+                              "-o",
+                              part,
+                              object,
+                              device_archive ? device_archive : runtime_archive,
+                              runtime_archive,
+                              "-Wl,--build-id=none,--as-needed,--gc-sections,-z,noexecstack,-z,relro",
+                              "-l:libz.a",
+                              "-lm",
+                              "-pthread",
+#ifdef TESSERA_CC_FLAG
+                              TESSERA_CC_FLAG,
+#endif
+                              NULL};
+  unlink(part);
+  bool ok = run(argv, out);
+  if (ok && rename(part, out)) {
+    fail(out, "cannot write the program", strerror(errno));
+    ok = false;
+  }
+  if (!ok) unlink(part);
+  arena_free(a);
+  return ok;
+}

@@ -1,0 +1,195 @@
+/* Expressions: literals, choices, lists, comprehensions, and the bounds that keep any input finite. */
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "frontend/eval/eval.h"
+#include "frontend/eval/module.h"
+
+enum { MOST_DEPTH = 600, MOST_WEIGHT = 1 << 20 };
+
+static void report(Loc loc, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+static void report(Loc loc, const char *fmt, va_list ap) {
+  char text[1024];
+  vsnprintf(text, sizeof text, fmt, ap);
+  diag_error(loc, "%s", text);
+}
+
+Val eval_fail(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  report(loc, fmt, ap);
+  va_end(ap);
+  return (Val){0};
+}
+
+bool eval_refuse(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  report(loc, fmt, ap);
+  va_end(ap);
+  return false;
+}
+
+CallNote eval_enter_call(Loc loc, const char *callee) {
+  CallNote call = {.loc = loc, .callee = callee, .errors = diag_count()};
+  if (loc.src && !loc.src->library) call.before = diag_within((DiagCall){.loc = loc, .callee = callee});
+  return call;
+}
+
+void eval_leave_call(Eval *ev, const CallNote *call, bool failed) {
+  enum { MOST_NOTES = 3 };
+  bool told = call->loc.src && !call->loc.src->library && diag_within(call->before).told;
+  if (!failed || told || diag_count() == call->errors) return;
+  if (ev->noted != diag_count()) ev->notes = 0;
+  ev->noted = diag_count();
+  if (ev->notes++ < MOST_NOTES) diag_note(call->loc, "in this call of %s", call->callee);
+}
+
+Val eval_list(Eval *ev, Loc loc, const Val *item, int n) {
+  Val v = val_list(item, n);
+  ev->budget -= n;
+  if (v.weight > MOST_WEIGHT)
+    return eval_fail(loc, "a list of %lld values, at most %d are allowed", (long long)v.weight, MOST_WEIGHT);
+  return v;
+}
+
+bool eval_truth(Val v, Loc loc, bool *ok) {
+  *ok = v.kind == VAL_BOOL;
+  if (*ok) return v.u.truth;
+  if (v.kind == VAL_TENSOR)
+    eval_fail(loc, "the condition must be known when the program is built, found a tensor; "
+                   "\"select(condition, a, b)\" chooses by element");
+  else if (v.kind != VAL_ERROR)
+    eval_fail(loc, "expected a truth value, found %s", val_kind_name(v.kind));
+  return false;
+}
+
+static Val eval_range(Eval *ev, Val a, Val b, Loc loc) {
+  int64_t lo, hi;
+  if (a.kind == VAL_ERROR || b.kind == VAL_ERROR) return (Val){0};
+  if (!val_whole(a, -MOST_WEIGHT, MOST_WEIGHT, &lo) || !val_whole(b, -MOST_WEIGHT, MOST_WEIGHT, &hi))
+    return eval_fail(loc, "a range goes from a whole number to another, found %s..%s", val_show(ev->arena, a),
+                     val_show(ev->arena, b));
+  int n = hi > lo ? (int)(hi - lo) : 0;
+  Val *item = ARENA_ARRAY(ev->arena, n + 1, Val);
+  for (int i = 0; i < n; i++) item[i] = val_number((double)(lo + i));
+  return eval_list(ev, loc, item, n);
+}
+
+/* "and" and "or" look at their second operand only if they need it. */
+static Val eval_logic(Eval *ev, Scope *s, const Expr *e, Val a) {
+  bool is_and = e->u.op.sign == SIGN_AND;
+  if (a.kind == VAL_BOOL && a.u.truth != is_and) return a;
+  Val b = eval_expr(ev, s, e->u.op.b);
+  if (a.kind == VAL_BOOL && b.kind == VAL_BOOL) return b;
+  return eval_binary(ev, e->u.op.sign, a, b, e->loc);
+}
+
+static Val eval_infix(Eval *ev, Scope *s, const Expr *e) {
+  Val a = eval_expr(ev, s, e->u.op.a);
+  if (e->u.op.sign == SIGN_AND || e->u.op.sign == SIGN_OR) return eval_logic(ev, s, e, a);
+  Val b = eval_expr(ev, s, e->u.op.b);
+  if (e->u.op.sign == SIGN_RANGE) return eval_range(ev, a, b, e->loc);
+  return eval_binary(ev, e->u.op.sign, a, b, e->loc);
+}
+
+static Val eval_items(Eval *ev, Scope *s, const Expr *e) {
+  Val *item = ARENA_ARRAY(ev->arena, e->u.list.n + 1, Val);
+  bool ok = true;
+  for (int i = 0; i < e->u.list.n; i++) {
+    item[i] = eval_expr(ev, s, e->u.list.v[i]);
+    ok = ok && item[i].kind != VAL_ERROR;
+  }
+  return ok ? eval_list(ev, e->loc, item, e->u.list.n) : (Val){0};
+}
+
+typedef struct Collected {
+  int n, cap;
+  Val *v;
+} Collected;
+
+/* Runs clause k and those within it; false after an error. */
+static bool eval_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out) {
+  if (k == e->u.each.n) {
+    ARENA_GROW(ev->arena, out->v, out->n, out->cap);
+    Val v = eval_expr(ev, s, e->u.each.item);
+    out->v[out->n++] = v;
+    return v.kind != VAL_ERROR && out->n <= MOST_WEIGHT;
+  }
+  const Clause *c = &e->u.each.clause[k];
+  Val over = eval_expr(ev, s, c->over);
+  if (over.kind != VAL_LIST) {
+    if (over.kind != VAL_ERROR)
+      eval_fail(c->over->loc, "expected a list, found %s", val_kind_name(over.kind));
+    return false;
+  }
+  for (int i = 0; i < over.n; i++) {
+    Scope *inner = scope_new(ev->arena, s);
+    bool ok = true, take = true;
+    eval_bind_names(ev, inner, &c->names, over.u.item[i], c->over->loc, false);
+    if (c->only) take = eval_truth(eval_expr(ev, inner, c->only), c->only->loc, &ok);
+    if (!ok || (take && !eval_clause(ev, inner, e, k + 1, out))) return false;
+  }
+  return true;
+}
+
+static Val eval_each(Eval *ev, Scope *s, const Expr *e) {
+  Collected out = {0};
+  if (!eval_clause(ev, s, e, 0, &out)) {
+    if (out.n > MOST_WEIGHT) eval_fail(e->loc, "the list has more than %d values", MOST_WEIGHT);
+    return (Val){0};
+  }
+  return eval_list(ev, e->loc, out.v, out.n);
+}
+
+static Val eval_choice(Eval *ev, Scope *s, const Expr *e) {
+  bool ok, yes = eval_truth(eval_expr(ev, s, e->u.choice.cond), e->u.choice.cond->loc, &ok);
+  if (!ok) return (Val){0};
+  return eval_expr(ev, s, yes ? e->u.choice.yes : e->u.choice.no);
+}
+
+static Val eval_field(Eval *ev, Scope *s, const Expr *e) {
+  Val of = eval_expr(ev, s, e->u.field.of);
+  if (of.kind == VAL_ERROR) return of;
+  if (of.kind != VAL_INST)
+    return eval_fail(e->loc, "\".%s\": only a module has members, found %s", e->u.field.name,
+                     val_kind_name(of.kind));
+  return inst_member(ev, of.u.inst, e->u.field.name, e->loc);
+}
+
+static Val eval_kind(Eval *ev, Scope *s, const Expr *e) {
+  switch (e->kind) {
+  case EX_NUMBER: return val_number(e->u.number);
+  case EX_STRING: return val_text(e->u.text);
+  case EX_BOOL: return val_bool(e->u.truth);
+  case EX_NAME: return eval_name(ev, s, e->u.text, e->loc);
+  case EX_LIST: return eval_items(ev, s, e);
+  case EX_UNARY: return eval_unary(ev, e->u.op.sign, eval_expr(ev, s, e->u.op.a), e->loc);
+  case EX_BINARY: return eval_infix(ev, s, e);
+  case EX_IF: return eval_choice(ev, s, e);
+  case EX_CALL: return eval_call(ev, s, e);
+  case EX_INDEX: return eval_index(ev, s, e);
+  case EX_FIELD: return eval_field(ev, s, e);
+  case EX_EACH: return eval_each(ev, s, e);
+  }
+  return (Val){0};
+}
+
+/* Says once that evaluation is given up. */
+static Val give_up(Eval *ev, Loc loc, const char *why) {
+  if (!ev->spent) eval_fail(loc, "%s", why);
+  ev->spent = true;
+  return (Val){0};
+}
+
+Val eval_expr(Eval *ev, Scope *s, const Expr *e) {
+  if (ev->spent) return (Val){0};
+  if (--ev->budget < 0) return give_up(ev, e->loc, "evaluation takes too long: is there an endless loop?");
+  if (ev->depth >= MOST_DEPTH) return give_up(ev, e->loc, "nested too deeply: does a function call itself?");
+  ev->depth++;
+  Val v = eval_kind(ev, s, e);
+  ev->depth--;
+  return v;
+}

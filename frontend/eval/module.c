@@ -1,0 +1,149 @@
+/* Making instances and looking into them. */
+#include "frontend/eval/module.h"
+
+#include <string.h>
+
+static void add_member(Eval *ev, Inst *m, const char *name, Val v, Loc loc) {
+  for (int i = 0; i < m->nmember; i++)
+    if (!strcmp(m->member[i].name, name)) {
+      eval_fail(loc, "module %s has two members \"%s\"", m->decl->name, name);
+      diag_note(m->member[i].loc, "the first is here");
+      return;
+    }
+  ARENA_GROW(ev->arena, m->member, m->nmember, m->cap_member);
+  m->member[m->nmember++] = (Member){name, v, loc};
+  scope_bind(ev->arena, m->scope, name, v);
+}
+
+static bool param_shape(Eval *ev, Inst *m, const Stmt *st, Shape *s) {
+  const ExprList *dims = &st->u.param.dims;
+  *s = (Shape){.rank = dims->n};
+  if (dims->n > MAX_RANK) {
+    eval_fail(st->loc, "a parameter has at most %d dimensions, found %d", MAX_RANK, dims->n);
+    return false;
+  }
+  for (int i = 0; i < dims->n; i++) {
+    Val v = eval_expr(ev, m->scope, dims->v[i]);
+    if (val_whole(v, 1, (int64_t)1 << 40, &s->dim[i])) continue;
+    if (v.kind != VAL_ERROR)
+      eval_fail(dims->v[i]->loc, "a dimension is a whole number from 1 on, found %s", val_show(ev->arena, v));
+    return false;
+  }
+  if (shape_count(s) > 0) return true;
+  eval_fail(st->loc, "the parameter is too large");
+  return false;
+}
+
+static bool add_param(Eval *ev, Inst *m, const Stmt *st) {
+  Param *p = ARENA_NEW(ev->arena, Param);
+  p->decl = st;
+  if (!param_shape(ev, m, st, &p->shape)) return false;
+  add_member(ev, m, st->u.param.name, (Val){.kind = VAL_PARAM, .u.param = p}, st->loc);
+  return true;
+}
+
+static bool is_submodule(Val v) {
+  if (v.kind == VAL_INST) return true;
+  if (v.kind != VAL_LIST) return false;
+  for (int i = 0; i < v.n; i++)
+    if (!is_submodule(v.u.item[i])) return false;
+  return true;
+}
+
+static bool add_sub(Eval *ev, Inst *m, const Stmt *st) {
+  Val v = eval_expr(ev, m->scope, st->u.named.value);
+  if (v.kind == VAL_ERROR) return false;
+  if (!is_submodule(v)) {
+    eval_fail(st->u.named.value->loc, "member \"%s\": expected a module or a list of modules, found %s%s",
+              st->u.named.name, val_kind_name(v.kind), v.kind == VAL_MODULE ? " without its arguments" : "");
+    return false;
+  }
+  add_member(ev, m, st->u.named.name, v, st->loc);
+  return true;
+}
+
+static bool run_members(Eval *ev, Inst *m, const Block *b);
+
+static bool run_choice(Eval *ev, Inst *m, const Stmt *st) {
+  bool ok, yes = eval_truth(eval_expr(ev, m->scope, st->u.choice.cond), st->u.choice.cond->loc, &ok);
+  return ok && run_members(ev, m, yes ? &st->u.choice.yes : &st->u.choice.no);
+}
+
+static bool run_member(Eval *ev, Inst *m, const Stmt *st) {
+  switch (st->kind) {
+  case SM_PARAM: return add_param(ev, m, st);
+  case SM_SUB: return add_sub(ev, m, st);
+  case SM_IF: return run_choice(ev, m, st);
+  case SM_CHECK: return eval_check(ev, m->scope, st);
+  case SM_LET: {
+    Val v = eval_expr(ev, m->scope, st->u.bind.value);
+    eval_bind_names(ev, m->scope, &st->u.bind.names, v, st->loc, false);
+    return v.kind != VAL_ERROR;
+  }
+  default: ice("statement %d in a module", (int)st->kind);
+  }
+}
+
+/* What follows a failed check may fail for the same reason, and stays unsaid. */
+static bool run_members(Eval *ev, Inst *m, const Block *b) {
+  bool ok = true;
+  for (int i = 0; i < b->n; i++) {
+    bool fine = run_member(ev, m, b->v[i]);
+    if (!fine && b->v[i]->kind == SM_CHECK) return false;
+    ok = ok && fine;
+  }
+  return ok;
+}
+
+static Val method_value(Eval *ev, Inst *m, const FnDecl *d) {
+  Fn *f = ARENA_NEW(ev->arena, Fn);
+  *f = (Fn){.decl = d, .scope = m->scope, .self = m};
+  return (Val){.kind = VAL_FN, .u.fn = f};
+}
+
+Val inst_new(Eval *ev, const Decl *module, const Args *args) {
+  const ModuleDecl *d = &module->u.module;
+  Scope *file = scope_new(ev->arena, NULL);
+  file->file = module->file;
+  Inst *m = ARENA_NEW(ev->arena, Inst);
+  m->decl = module;
+  m->scope = scope_new(ev->arena, file);
+  for (int i = 0; i < d->nfn; i++)
+    if (d->fn[i]->name[0]) scope_bind(ev->arena, m->scope, d->fn[i]->name, method_value(ev, m, d->fn[i]));
+  if (!eval_bind_args(ev, m->scope, &d->sig, args, module->name)) return (Val){0};
+  CallNote call = eval_enter_call(args->loc, module->name);
+  bool ok = run_members(ev, m, &d->member);
+  eval_leave_call(ev, &call, !ok);
+  return ok ? (Val){.kind = VAL_INST, .u.inst = m} : (Val){0};
+}
+
+static const FnDecl *find_method(const Inst *m, const char *name) {
+  const ModuleDecl *d = &m->decl->u.module;
+  for (int i = 0; i < d->nfn; i++)
+    if (!strcmp(d->fn[i]->name, name)) return d->fn[i];
+  return NULL;
+}
+
+Val inst_method(Eval *ev, Inst *m, const char *name, Loc loc) {
+  const FnDecl *d = find_method(m, name);
+  if (d) return method_value(ev, m, d);
+  return eval_fail(loc, "module %s has no function %s", m->decl->name, name[0] ? name : "of its own to call");
+}
+
+static Val no_member(Eval *ev, const Inst *m, const char *name, Loc loc) {
+  const ModuleDecl *d = &m->decl->u.module;
+  const char **names = ARENA_ARRAY(ev->arena, d->nfn + m->nmember + 1, const char *);
+  int n = 0;
+  for (int i = 0; i < d->nfn; i++) names[n++] = d->fn[i]->name;
+  for (int i = 0; i < m->nmember; i++) names[n++] = m->member[i].name;
+  return eval_fail(loc, "module %s has no member \"%s\"%s", m->decl->name, name,
+                   eval_suggest(ev->arena, name, names, n));
+}
+
+Val inst_member(Eval *ev, Inst *m, const char *name, Loc loc) {
+  const FnDecl *d = find_method(m, name);
+  if (d) return method_value(ev, m, d);
+  for (Bind *b = m->scope->first; b; b = b->next)
+    if (!strcmp(b->name, name)) return b->val;
+  return no_member(ev, m, name, loc);
+}

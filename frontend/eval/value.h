@@ -1,0 +1,111 @@
+/* What an expression gives while a description is built: numbers, texts and lists are known then and gone
+ * afterwards; tensors are nodes of the graph. */
+#ifndef FRONTEND_VALUE_H
+#define FRONTEND_VALUE_H
+
+#include "frontend/syntax/ast.h"
+#include "ir/graph/graph.h"
+
+typedef enum ValKind {
+  VAL_ERROR, /* something is wrong and has been reported: whatever uses it stays silent */
+  VAL_NONE,  /* `none`: an argument that was left out */
+  VAL_NUMBER,
+  VAL_BOOL,
+  VAL_TEXT,
+  VAL_TYPE,
+  VAL_LIST,
+  VAL_TENSOR,
+  VAL_PARAM, /* a module's parameter: a tensor as soon as it is used */
+  VAL_FN,
+  VAL_MODULE, /* a declaration: calling it makes an instance */
+  VAL_INST,
+  VAL_BUILTIN,
+  VAL_OPTIMIZER
+} ValKind;
+
+typedef struct Val Val;
+typedef struct Scope Scope;
+typedef struct Inst Inst;
+typedef struct Param Param;
+typedef struct Builtin Builtin;
+
+/* A function with what its names refer to; `self` is the instance it belongs to, or NULL. */
+typedef struct Fn {
+  const FnDecl *decl;
+  Scope *scope;
+  Inst *self;
+} Fn;
+
+struct Val {
+  ValKind kind;
+  int n;          /* items of a list */
+  int64_t weight; /* of a list: values in it at all levels, however shared; bounded by eval_list */
+  union {
+    double number;
+    bool truth;
+    const char *text;
+    DType type;
+    const Val *item;
+    Node *node;
+    Param *param;
+    const Fn *fn;
+    const Decl *decl; /* MODULE, OPTIMIZER */
+    Inst *inst;
+    const Builtin *builtin;
+  } u;
+};
+
+typedef struct Bind {
+  const char *name;
+  Val val;
+  struct Bind *next;
+} Bind;
+
+/* Names in reach, innermost first. The outermost has a file, whose declarations and imports follow. */
+struct Scope {
+  Scope *parent;
+  Bind *first;
+  bool function; /* the outermost scope of a function: what lies beyond cannot be assigned */
+  const File *file;
+};
+
+/* A parameter of an instance. The state exists once the instance has a place in a model. */
+struct Param {
+  const Stmt *decl;
+  Shape shape;
+  State *state;
+};
+
+typedef struct Member {
+  const char *name;
+  Val val; /* PARAM, INST, or LIST of instances */
+  Loc loc;
+} Member;
+
+/* A module with its arguments. Bound at several places it is shared: its first place names its parameters. */
+struct Inst {
+  const Decl *decl;
+  Scope *scope;
+  const char *path;   /* NULL until it has a place */
+  const char *called; /* the same as nodes have it: "teacher/blocks.3" in a frozen model */
+  int nmember, cap_member;
+  Member *member;
+};
+
+Val val_number(double v);
+Val val_bool(bool v);
+Val val_text(const char *s);
+Val val_tensor(Node *n); /* ERROR for NULL */
+Val val_list(const Val *item, int n);
+/* Is it a whole number from lo to hi? */
+bool val_whole(Val v, int64_t lo, int64_t hi, int64_t *out);
+bool val_same(Val a, Val b);
+const char *val_kind_name(ValKind k);
+/* The value for a message or the manifest: "12", "(6, 8)", "f32 [2, 148, 48]"; long lists are cut. */
+const char *val_show(Arena *a, Val v);
+
+Scope *scope_new(Arena *a, Scope *parent);
+void scope_bind(Arena *a, Scope *s, const char *name, Val v);
+Bind *scope_find(Scope *s, const char *name);
+
+#endif

@@ -1,0 +1,53 @@
+/* Train blocks: from their items to entries, values, groups of parameters and the optimizer's update. */
+#ifndef FRONTEND_TRAIN_H
+#define FRONTEND_TRAIN_H
+
+#include "frontend/eval/define.h"
+
+/* A tensor with a name in the block: data, a let, or a report. */
+typedef struct Item {
+  const char *name;
+  Node *node;
+  Loc loc;
+  const Stmt *data; /* DATA: its statement */
+  const char *source;
+  double shift, flip;
+  int64_t classes;
+} Item;
+
+typedef struct Items {
+  int n, cap;
+  Item *v;
+} Items;
+
+typedef struct Train {
+  Eval *ev;
+  const Decl *decl;
+  Scope *params; /* the block's parameters */
+  Scope *made;   /* models and settings, made in the first pass */
+  Scope *scope;  /* the names of this pass */
+  bool again;    /* the pass for entry eval of a block that trains: models exist, only `evaluate` reports */
+  bool inside;   /* within `evaluate` */
+  Items data, let, report;
+  Node *loss;
+  const Stmt *minimise, *optimizer, *clip, *evaluate;
+} Train;
+
+/* Binds the block's parameters: -D, then files, then the wrappers' values, then defaults. `chain` is the
+ * chosen declaration followed by what it is based on, the last of which has the body. */
+bool train_params(Eval *ev, const Decl *const *chain, int n, Defines *d, Scope *into, FrontInfo *info);
+
+/* Builds everything; false after errors. */
+bool train_build(Eval *ev, const Decl *decl, Scope *params);
+
+/* Runs the block's items once (train_items.c). */
+bool train_run_items(Train *t, const Block *b);
+/* Declares what an entry takes and gives (train_values.c). */
+bool train_values(Train *t, EntryKind e);
+/* Says which parameters are not trained, by their places: those whose state's id is not in `read`
+ * (train_unused.c). */
+void train_note_unused(const Train *t, const bool *read);
+/* Gradients, groups and the update (train_update.c). */
+bool train_update(Train *t);
+
+#endif

@@ -1,0 +1,237 @@
+/* Running a train block's items: data, models, lets, reports. */
+#include <string.h>
+
+#include "frontend/eval/module.h"
+#include "frontend/train/train.h"
+
+static void keep(Train *t, Items *items, Item one) {
+  for (int i = 0; i < items->n; i++)
+    if (!strcmp(items->v[i].name, one.name)) {
+      items->v[i] = one;
+      return;
+    }
+  ARENA_GROW(t->ev->arena, items->v, items->n, items->cap);
+  items->v[items->n++] = one;
+}
+
+static bool run_let(Train *t, const Stmt *st) {
+  Val v = eval_expr(t->ev, t->scope, st->u.bind.value);
+  const Names *names = &st->u.bind.names;
+  int errors = diag_count();
+  eval_bind_names(t->ev, t->scope, names, v, st->loc, false);
+  for (int i = 0; i < names->n; i++) {
+    Val one = scope_find(t->scope, names->v[i])->val;
+    if (one.kind == VAL_TENSOR)
+      keep(t, &t->let, (Item){.name = names->v[i], .node = one.u.node, .loc = st->loc});
+  }
+  return v.kind != VAL_ERROR && diag_count() == errors;
+}
+
+static bool data_shape(Train *t, const Stmt *st, Shape *s) {
+  const ExprList *dims = &st->u.data.dims;
+  *s = (Shape){.rank = dims->n};
+  if (dims->n > MAX_RANK) return eval_refuse(st->loc, "found more than %d dimensions", MAX_RANK);
+  for (int i = 0; i < dims->n; i++) {
+    Val v = eval_expr(t->ev, t->scope, dims->v[i]);
+    if (val_whole(v, 1, (int64_t)1 << 40, &s->dim[i])) continue;
+    if (v.kind != VAL_ERROR)
+      eval_fail(dims->v[i]->loc, "a dimension is a whole number from 1 on, found %s",
+                val_show(t->ev->arena, v));
+    return false;
+  }
+  return true;
+}
+
+/* What each source gives, and its options; all of them are named. */
+static const struct {
+  const char *name;
+  int rank; /* -1: any */
+  DType type;
+  const char *option[2];
+} sources[] = {{"image", 4, DT_U8, {"shift", "flip"}},
+               {"label", 1, DT_I32, {"classes", NULL}},
+               {"given", -1, DT_COUNT, {NULL, NULL}}};
+enum { SOURCES = sizeof sources / sizeof *sources };
+
+static int find_source(const Expr *e) {
+  const char *names[SOURCES], *name = "";
+  if (e->kind == EX_CALL && e->u.call.callee->kind == EX_NAME) name = e->u.call.callee->u.text;
+  for (int i = 0; i < SOURCES; i++) {
+    names[i] = sources[i].name;
+    if (!strcmp(name, names[i])) return i;
+  }
+  const char *near = diag_nearest(name, names, SOURCES);
+  eval_fail(e->loc, "expected a source: image(shift, flip), label(classes) or given()%s%s%s",
+            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+  return -1;
+}
+
+/* The numbers given for a source's options; the rest stay 0. */
+static bool source_options(Train *t, const Expr *e, int at, double *value) {
+  Args args = eval_args(t->ev, t->scope, &e->u.call.args, e->loc);
+  for (int i = 0; i < args.n; i++) {
+    const Arg *a = &args.v[i];
+    int k = 0;
+    while (k < 2 && (!a->name || !sources[at].option[k] || strcmp(a->name, sources[at].option[k]) != 0)) k++;
+    if (a->val.kind == VAL_ERROR) return false;
+    if (k == 2 || a->val.kind != VAL_NUMBER || !(a->val.u.number >= 0) || a->val.u.number > 1e9)
+      return eval_refuse(a->loc, "source \"%s\" takes numbers from 0 on, named %s%s%s", sources[at].name,
+                         sources[at].option[0] ? sources[at].option[0] : "nothing",
+                         sources[at].option[1] ? " and " : "",
+                         sources[at].option[1] ? sources[at].option[1] : "");
+    value[k] = a->val.u.number;
+  }
+  return true;
+}
+
+static bool source_fits(const Stmt *st, const Shape *s, int at) {
+  DType wanted = sources[at].type, found = st->u.data.type;
+  if (wanted == DT_COUNT && (found == DT_F32 || found == DT_I32)) return true;
+  if (wanted == found && s->rank == sources[at].rank) return true;
+  const char *expected = at == 0   ? "u8 [batch, channels, height, width]"
+                         : at == 1 ? "i32 [batch]"
+                                   : "f32 or i32";
+  return eval_refuse(st->loc, "data from %s(..): found %s with %d dimensions, expected %s", sources[at].name,
+                     dtype_name(found), s->rank, expected);
+}
+
+static bool run_data(Train *t, const Stmt *st) {
+  double option[3] = {0, 0, 0};
+  Shape s;
+  int at = find_source(st->u.data.source);
+  bool ok = at >= 0 && data_shape(t, st, &s) && source_options(t, st->u.data.source, at, option) &&
+            source_fits(st, &s, at);
+  if (ok && at == 1 && !(option[0] >= 1))
+    ok = eval_refuse(st->loc, "label needs the number of classes: label(classes = ..)");
+  t->ev->graph->loc = st->loc;
+  Node *n = ok ? graph_input(t->ev->graph, st->u.data.name, st->u.data.type, s) : NULL;
+  scope_bind(t->ev->arena, t->scope, st->u.data.name, val_tensor(n));
+  if (!n) return false;
+  Item one = {.name = st->u.data.name, .node = n, .loc = st->loc, .data = st, .source = sources[at].name};
+  if (at == 0) one.shift = option[0], one.flip = option[1];
+  if (at == 1) one.classes = (int64_t)option[0];
+  keep(t, &t->data, one);
+  return true;
+}
+
+/* Models and settings are made in the first pass and found again in the second. */
+static bool bind_made(Train *t, const char *name) {
+  Bind *made = scope_find(t->made, name);
+  Val v = made ? made->val : (Val){0};
+  scope_bind(t->ev->arena, t->scope, name, v);
+  return v.kind != VAL_ERROR;
+}
+
+static bool run_model(Train *t, const Stmt *st) {
+  if (t->again) return bind_made(t, st->u.named.name);
+  Val v = eval_expr(t->ev, t->scope, st->u.named.value);
+  bool ok = v.kind == VAL_INST;
+  if (!ok && v.kind != VAL_ERROR)
+    eval_fail(st->u.named.value->loc, "expected a module with its arguments, found %s%s",
+              val_kind_name(v.kind), v.kind == VAL_MODULE ? " without them" : "");
+  if (ok && v.u.inst->path) ok = eval_refuse(st->loc, "the module already has a place in another model");
+  Place p = {.module = st->u.named.name, .frozen = st->kind == SM_FROZEN};
+  t->ev->graph->loc = st->loc;
+  if (ok) {
+    CallNote call = eval_enter_call(st->u.named.value->loc, v.u.inst->decl->name);
+    ok = inst_place(t->ev, v.u.inst, &p);
+    eval_leave_call(t->ev, &call, !ok);
+  }
+  scope_bind(t->ev->arena, t->made, st->u.named.name, ok ? v : (Val){0});
+  return bind_made(t, st->u.named.name);
+}
+
+static bool run_setting(Train *t, const Stmt *st) {
+  const char *name = st->u.named.name;
+  if (t->again) return bind_made(t, name);
+  Graph *g = t->ev->graph;
+  Val v = eval_expr(t->ev, t->scope, st->u.named.value), made = {0};
+  g->loc = st->loc;
+  if (v.kind == VAL_NUMBER) {
+    graph_setting(g, name, v.u.number, st->u.named.help);
+    made = val_tensor(graph_step(g, name));
+  } else if (v.kind != VAL_ERROR) {
+    eval_fail(st->u.named.value->loc, "a setting's first value is a number, found %s", val_kind_name(v.kind));
+  }
+  scope_bind(t->ev->arena, t->made, name, made);
+  return bind_made(t, name);
+}
+
+static bool run_minimise(Train *t, const Stmt *st) {
+  if (t->again) return true;
+  if (t->minimise) {
+    eval_fail(st->loc, "a train block minimises once");
+    diag_note(t->minimise->loc, "the first is here; \"minimise a + b\" takes several terms");
+    return false;
+  }
+  t->minimise = st;
+  t->loss = eval_tensor(t->ev, eval_expr(t->ev, t->scope, st->u.value), DT_F32, st->loc);
+  if (!t->loss || (t->loss->shape.rank == 0 && t->loss->dtype == DT_F32)) return t->loss;
+  return eval_refuse(st->u.value->loc, "what is minimised is a scalar, found %s",
+                     val_show(t->ev->arena, val_tensor(t->loss)));
+}
+
+static bool run_report(Train *t, const Stmt *st) {
+  if (t->again && !t->inside) return true;
+  bool ok = true;
+  for (int i = 0; i < st->u.report.n; i++) {
+    const CallArg *a = &st->u.report.v[i];
+    Val v = a->value ? eval_expr(t->ev, t->scope, a->value) : eval_name(t->ev, t->scope, a->name, a->loc);
+    Node *n = eval_tensor(t->ev, v, DT_F32, a->loc);
+    ok = ok && n;
+    if (n) keep(t, &t->report, (Item){.name = a->name, .node = n, .loc = a->loc});
+  }
+  return ok;
+}
+
+static bool run_once(const Stmt **kept, const Stmt *st, const char *what) {
+  if (*kept && *kept != st) {
+    eval_fail(st->loc, "a train block has one %s", what);
+    diag_note((*kept)->loc, "the first is here");
+    return false;
+  }
+  *kept = st;
+  return true;
+}
+
+static bool run_evaluate(Train *t, const Stmt *st) {
+  if (!run_once(&t->evaluate, st, "\"evaluate\"") || !t->again) return true;
+  t->inside = true;
+  bool ok = train_run_items(t, &st->u.body);
+  t->inside = false;
+  return ok;
+}
+
+static bool run_if(Train *t, const Stmt *st) {
+  bool ok, yes = eval_truth(eval_expr(t->ev, t->scope, st->u.choice.cond), st->u.choice.cond->loc, &ok);
+  return ok && train_run_items(t, yes ? &st->u.choice.yes : &st->u.choice.no);
+}
+
+static bool run_item(Train *t, const Stmt *st) {
+  switch (st->kind) {
+  case SM_LET: return run_let(t, st);
+  case SM_DATA: return run_data(t, st);
+  case SM_MODEL:
+  case SM_FROZEN: return run_model(t, st);
+  case SM_SETTING: return run_setting(t, st);
+  case SM_MINIMISE: return run_minimise(t, st);
+  case SM_REPORT: return run_report(t, st);
+  case SM_OPTIMIZER: return run_once(&t->optimizer, st, "\"optimizer\"");
+  case SM_CLIP: return run_once(&t->clip, st, "\"clip\"");
+  case SM_EVALUATE: return run_evaluate(t, st);
+  case SM_IF: return run_if(t, st);
+  case SM_CHECK: return eval_check(t->ev, t->scope, st);
+  default: ice("statement %d in a train block", (int)st->kind);
+  }
+}
+
+/* What follows a failed check may fail for the same reason, and stays unsaid. */
+bool train_run_items(Train *t, const Block *b) {
+  bool ok = true;
+  for (int i = 0; i < b->n && !t->ev->spent; i++) {
+    bool fine = run_item(t, b->v[i]);
+    if (!fine && b->v[i]->kind == SM_CHECK) return false;
+    ok = ok && fine;
+  }
+  return ok;
+}

@@ -1,0 +1,282 @@
+/* Training: gradients into flat groups, the optimizer's text over whole groups, and the flag that refuses an
+ * update whose numbers are not finite. */
+#include <string.h>
+
+#include "frontend/train/train.h"
+#include "passes/grad/autodiff.h"
+
+enum { MEMBER_ALIGN = 16 }; /* elements */
+
+/* Parameters whose arguments of the optimizer are the same. */
+typedef struct Group {
+  State *flat, *grad, **slot;
+  Scope *args; /* the optimizer's arguments */
+  int nmember, cap_member;
+  State **member;
+} Group;
+
+typedef struct Update {
+  Train *t;
+  Graph *g;
+  const Decl *opt;
+  CallArgs args;
+  int nparam;
+  State **param;
+  int ngroup, cap_group;
+  Group *group;
+  State *loss, *finite;
+} Update;
+
+/* Parameters that the loss depends on; others are left as they are, as in PyTorch, and named in a note. */
+static void collect_params(Update *u) {
+  Graph *g = u->g;
+  bool *reached = ARENA_ARRAY(g->arena, g->nnode + 1, bool),
+       *read = ARENA_ARRAY(g->arena, g->nstate + 1, bool);
+  reached[u->t->loss->id] = true;
+  for (int i = g->nnode - 1; i >= 0; i--) {
+    const Node *n = g->node[i];
+    for (int k = 0; reached[i] && k < n->nin; k++) reached[n->in[k]->id] = true;
+    if (reached[i] && n->op == O_STATE) read[n->at.state->id] = true;
+  }
+  u->param = ARENA_ARRAY(g->arena, g->nstate + 1, State *);
+  for (int i = 0; i < g->nstate; i++)
+    if (g->state[i]->kind == ST_PARAM && read[i]) u->param[u->nparam++] = g->state[i];
+  train_note_unused(u->t, read);
+}
+
+static bool find_optimizer(Update *u) {
+  const Stmt *st = u->t->optimizer;
+  if (!st) {
+    eval_fail(u->t->minimise->loc, "\"minimise\" needs an \"optimizer\" in the same train block");
+    return false;
+  }
+  Val v = eval_expr(u->t->ev, u->t->scope, st->u.value->u.call.callee);
+  u->args = st->u.value->u.call.args;
+  if (v.kind == VAL_OPTIMIZER)
+    u->opt = v.u.decl;
+  else if (v.kind != VAL_ERROR)
+    eval_fail(st->u.value->loc, "expected an optimizer, found %s", val_kind_name(v.kind));
+  return u->opt;
+}
+
+/* The optimizer's arguments for one parameter, which are evaluated with its `name`, `rank` and `shape`. */
+static Scope *args_for(Update *u, const State *p) {
+  Eval *ev = u->t->ev;
+  Scope *s = scope_new(ev->arena, u->t->scope), *file = scope_new(ev->arena, NULL);
+  Val *dim = ARENA_ARRAY(ev->arena, p->shape.rank + 1, Val);
+  for (int i = 0; i < p->shape.rank; i++) dim[i] = val_number((double)p->shape.dim[i]);
+  scope_bind(ev->arena, s, "name", val_text(p->name));
+  scope_bind(ev->arena, s, "rank", val_number(p->shape.rank));
+  scope_bind(ev->arena, s, "shape", val_list(dim, p->shape.rank));
+  Args args = eval_args(ev, s, &u->args, u->t->optimizer->loc);
+  file->file = u->opt->file;
+  Scope *into = scope_new(ev->arena, file);
+  return eval_bind_args(ev, into, &u->opt->u.opt.sig, &args, u->opt->name) ? into : NULL;
+}
+
+static bool same_args(const Signature *sig, Scope *a, Scope *b) {
+  for (int i = 0; i < sig->n; i++)
+    if (!val_same(scope_find(a, sig->v[i].name)->val, scope_find(b, sig->v[i].name)->val)) return false;
+  return true;
+}
+
+static bool join_group(Update *u, State *p) {
+  Scope *args = args_for(u, p);
+  if (!args) return false;
+  Group *g = NULL;
+  for (int i = 0; i < u->ngroup && !g; i++)
+    if (same_args(&u->opt->u.opt.sig, u->group[i].args, args)) g = &u->group[i];
+  if (!g) {
+    ARENA_GROW(u->g->arena, u->group, u->ngroup, u->cap_group);
+    g = &u->group[u->ngroup++];
+    *g = (Group){.args = args};
+  }
+  ARENA_GROW(u->g->arena, g->member, g->nmember, g->cap_member);
+  g->member[g->nmember++] = p;
+  return true;
+}
+
+static State *new_state(Update *u, StateKind kind, const char *name, DType t, Shape s, Node *init,
+                        const State *of) {
+  State *st = graph_state(u->g, kind, name, t, s, init);
+  if (!st) return NULL;
+  st->of = of;
+  if (of) st->module = of->module;
+  if (init) graph_assign(u->g, EN_INIT, st, init);
+  return st;
+}
+
+/* Members lie one after the other, each from a multiple of MEMBER_ALIGN on; the gaps stay zero. */
+static bool lay_out(Update *u, Group *g, int at) {
+  Shape flat = {.rank = 1};
+  for (int i = 0; i < g->nmember; i++) {
+    g->member[i]->offset = flat.dim[0];
+    flat.dim[0] += (shape_count(&g->member[i]->shape) + MEMBER_ALIGN - 1) / MEMBER_ALIGN * MEMBER_ALIGN;
+  }
+  const char *name = arena_printf(u->g->arena, "group%d", at);
+  u->g->loc = u->t->optimizer->loc;
+  g->flat = new_state(u, ST_GROUP, name, DT_F32, flat, NULL, NULL);
+  g->grad = new_state(u, ST_GROUP, arena_printf(u->g->arena, "%s.grad", name), DT_F32, flat, NULL, g->flat);
+  if (!g->flat || !g->grad) return false;
+  g->flat->module = g->grad->module = g->member[0]->module;
+  for (int i = 0; i < g->nmember; i++) g->member[i]->group = g->flat;
+  return true;
+}
+
+static bool add_slots(Update *u, Group *g) {
+  const OptDecl *o = &u->opt->u.opt;
+  g->slot = ARENA_ARRAY(u->g->arena, o->nslot + 1, State *);
+  for (int i = 0; i < o->nslot; i++) {
+    const SlotDecl *d = &o->slot[i];
+    Val v = eval_expr(u->t->ev, g->args, d->init);
+    if (v.kind == VAL_ERROR) return false;
+    if (v.kind != VAL_NUMBER)
+      return eval_refuse(d->init->loc, "a slot's first value is a number, found %s", val_kind_name(v.kind));
+    Shape s = d->scalar ? (Shape){0} : g->flat->shape;
+    u->g->loc = d->loc;
+    const char *name = arena_printf(u->g->arena, "%s.%s", g->flat->name, d->name);
+    g->slot[i] = new_state(u, ST_SLOT, name, DT_F32, s, graph_const(u->g, DT_F32, s, v.u.number), g->flat);
+    if (!g->slot[i]) return false;
+  }
+  return true;
+}
+
+static bool make_groups(Update *u) {
+  for (int i = 0; i < u->nparam; i++)
+    if (!join_group(u, u->param[i])) return false;
+  for (int i = 0; i < u->ngroup; i++)
+    if (!lay_out(u, &u->group[i], i) || !add_slots(u, &u->group[i])) return false;
+  return true;
+}
+
+/* v in the first micro-batch of a step, acc + v in the others; v itself when there is only one. */
+static Node *accumulate(Update *u, const State *acc, Node *v) {
+  Graph *g = u->g;
+  if (g->accumulate == 1) return v;
+  Node *first = graph_map2(g, E_EQ, graph_step(g, "micro"), graph_scalar(g, 0));
+  Node *sum = graph_elt(g, E_ADD, graph_read(g, acc), v, NULL);
+  return graph_elt(g, E_SELECT, graph_expand(g, first, v->shape), v, sum);
+}
+
+static bool assign_gradient(Update *u, State *p, Node *grad) {
+  Graph *g = u->g;
+  const State *flat = NULL;
+  for (int i = 0; i < u->ngroup; i++)
+    if (u->group[i].flat == p->group) flat = u->group[i].grad;
+  const char *name = arena_printf(g->arena, "grad.%s", p->name);
+  State *st = new_state(u, ST_GRAD, name, DT_F32, p->shape, NULL, p);
+  if (!st) return false;
+  st->group = flat;
+  st->offset = p->offset;
+  graph_assign(g, EN_MICRO, st, accumulate(u, st, grad));
+  return true;
+}
+
+/* Entry micro: the mean of the micro-batches' gradients, and of their losses. */
+static bool micro_entry(Update *u) {
+  Graph *g = u->g;
+  Node **wrt = ARENA_ARRAY(g->arena, u->nparam, Node *), **grad = ARENA_ARRAY(g->arena, u->nparam, Node *);
+  g->loc = u->t->minimise->loc;
+  for (int i = 0; i < u->nparam; i++) wrt[i] = graph_read(g, u->param[i]);
+  Node *loss = graph_map2(g, E_MUL, u->t->loss, graph_scalar(g, 1.0 / (double)g->accumulate));
+  if (g->accumulate == 1) loss = u->t->loss;
+  if (!autodiff(g, loss, wrt, u->nparam, grad)) return false;
+  for (int i = 0; i < u->nparam; i++)
+    if (!assign_gradient(u, u->param[i], grad[i])) return false;
+  u->loss = new_state(u, ST_TEMP, "loss", DT_F32, (Shape){0}, NULL, NULL);
+  if (u->loss) graph_assign(g, EN_MICRO, u->loss, accumulate(u, u->loss, loss));
+  return u->loss;
+}
+
+/* The norm of the whole gradient. */
+static Node *gradient_norm(Update *u) {
+  Node *total = NULL;
+  for (int i = 0; i < u->ngroup; i++) {
+    Node *x = graph_read(u->g, u->group[i].grad);
+    Node *sum = graph_reduce(u->g, GR_SUM, graph_elt(u->g, E_MUL, x, x, NULL), 1);
+    total = total ? graph_elt(u->g, E_ADD, total, sum, NULL) : sum;
+  }
+  return graph_elt(u->g, E_SQRT, total, NULL, NULL);
+}
+
+/* min(1, limit / (norm + 1e-6)), or NULL without `clip`. */
+static bool clip_factor(Update *u, Node *norm, Node **factor) {
+  const Stmt *st = u->t->clip;
+  Graph *g = u->g;
+  *factor = NULL;
+  if (!st) return true;
+  Node *limit = eval_tensor(u->t->ev, eval_expr(u->t->ev, u->t->scope, st->u.value), DT_F32, st->loc);
+  if (!limit) return false;
+  if (limit->shape.rank || limit->dtype != DT_F32)
+    return eval_refuse(st->loc, "the norm to clip at is a number, found %s",
+                       val_show(g->arena, val_tensor(limit)));
+  g->loc = st->loc;
+  Node *share = graph_elt(g, E_DIV, limit, graph_map2(g, E_ADD, norm, graph_scalar(g, 1e-6)), NULL);
+  *factor = graph_map2(g, E_MIN, share, graph_scalar(g, 1));
+  return true;
+}
+
+/* What `name` stands for after the update, of the state's shape. */
+static bool assign_new(Update *u, Scope *s, const char *name, const State *st, Node *ok) {
+  Graph *g = u->g;
+  Node *old = graph_read(g, st), *v = eval_tensor(u->t->ev, scope_find(s, name)->val, DT_F32, st->loc);
+  if (!v) return false;
+  g->loc = v->loc;
+  if (v->dtype != DT_F32)
+    return eval_refuse(v->loc, "\"%s\" becomes %s, expected f32", name, dtype_name(v->dtype));
+  v = graph_expand(g, v, st->shape);
+  if (v == old) return true;
+  graph_assign(g, EN_UPDATE, st, v ? graph_elt(g, E_SELECT, graph_expand(g, ok, st->shape), v, old) : NULL);
+  return v;
+}
+
+static bool update_group(Update *u, Group *gr, Node *ok, Node *factor) {
+  const OptDecl *o = &u->opt->u.opt;
+  Graph *g = u->g;
+  Arena *a = g->arena;
+  Scope *s = scope_new(a, gr->args);
+  s->function = true;
+  g->loc = u->opt->loc;
+  Node *grad = graph_read(g, gr->grad);
+  if (factor) grad = graph_map2(g, E_MUL, grad, factor);
+  scope_bind(a, s, o->param, val_tensor(graph_read(g, gr->flat)));
+  scope_bind(a, s, o->grad, val_tensor(grad));
+  for (int i = 0; i < o->nslot; i++)
+    scope_bind(a, s, o->slot[i].name, val_tensor(graph_read(g, gr->slot[i])));
+  CallNote call = eval_enter_call(u->t->optimizer->loc, u->opt->name);
+  bool ran = eval_statements(u->t->ev, s, &o->body);
+  eval_leave_call(u->t->ev, &call, !ran);
+  if (!ran) return false;
+  bool fine = assign_new(u, s, o->param, gr->flat, ok);
+  for (int i = 0; i < o->nslot; i++) fine = assign_new(u, s, o->slot[i].name, gr->slot[i], ok) && fine;
+  return fine;
+}
+
+static bool update_entry(Update *u) {
+  Graph *g = u->g;
+  Node *norm = gradient_norm(u), *factor;
+  Node *ok = graph_elt(g, E_ISFINITE, graph_elt(g, E_ADD, norm, graph_read(g, u->loss), NULL), NULL, NULL);
+  u->finite =
+      new_state(u, ST_TEMP, "finite", DT_BOOL, (Shape){0}, graph_const(g, DT_BOOL, (Shape){0}, 1), NULL);
+  if (!u->finite || !clip_factor(u, norm, &factor)) return false;
+  g->finite = u->finite;
+  graph_value(g, EN_UPDATE, "grad_norm", norm, V_REPORT);
+  graph_assign(g, EN_UPDATE, u->finite, ok);
+  for (int i = 0; i < u->ngroup; i++)
+    if (!update_group(u, &u->group[i], ok, factor)) return false;
+  return true;
+}
+
+bool train_update(Train *t) {
+  Update u = {.t = t, .g = t->ev->graph};
+  const char *path = t->ev->path;
+  collect_params(&u);
+  if (u.nparam == 0)
+    return eval_refuse(t->minimise->loc,
+                       "what is minimised depends on no parameter: \"model NAME = ..\" binds some");
+  bool ok = find_optimizer(&u) && make_groups(&u) && micro_entry(&u);
+  t->ev->path = u.g->path = "optimizer";
+  ok = ok && update_entry(&u);
+  t->ev->path = u.g->path = path;
+  return ok;
+}

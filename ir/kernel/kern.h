@@ -1,0 +1,254 @@
+/* Kernel IR. A kernel has a `compute` part, target-free: values defined by expressions over index axes,
+ * without loops; and a `plan` a target: which loop skeleton, its axes' roles, a few numbers and where each
+ * value lives. Both emitters read the same compute; kern_interp is the oracle.
+ *
+ *   compute fc1 "digpt.tess":41:9 {
+ *     axis m:592 n:3072 k:768
+ *     in x[592, 768] : f32                  # a buffer: extents, row-major unless `strides` follow
+ *     in w[3072, 768] : f32
+ *     in b[3072] : f32
+ *     out t[592, 3072] : f32
+ *     out g[592, 3072] : f32
+ *     s[m, n] = sum(k) x[m, k] * w[n, k]    # at most one reduction, outermost
+ *     u[m, n] = s[m, n] + b[n]
+ *     v[m, n] = 0.5 * u[m, n] * (1 + erf(u[m, n] * 0.7071067811865476))
+ *     store u[m, n] -> t[m, n]
+ *     store v[m, n] -> g[m, n]
+ *   }
+ *   plan fc1 cpu dot { role m: m; role n: n; role k: k; num mr 14; num nr 32; place s acc; place u reg }
+ *
+ * docs/kernel-ir.md has the grammar, the meaning and the numbered rules that kern_verify checks. */
+#ifndef IR_KERN_H
+#define IR_KERN_H
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "ir/eltwise.h"
+#include "ir/kernel/ix.h"
+#include "ir/type.h"
+
+enum { KERN_MAX_AXES = 24, KERN_MAX_DOMAIN = 12 };
+
+typedef struct KAxis {
+  const char *name;
+  int64_t extent;
+} KAxis;
+
+typedef enum KBufKind { KB_IN, KB_OUT, KB_INOUT } KBufKind;
+
+/* A buffer argument; strides are in elements, 0 allowed for KB_IN. The pointer that the host passes already
+ * contains any offset. No two arguments of one launch overlap, but a KB_INOUT is one argument read and
+ * written at the same index only. */
+typedef struct KBuf {
+  const char *name;
+  DType dtype;
+  KBufKind kind;
+  int rank;
+  int64_t dim[MAX_RANK];
+  int64_t stride[MAX_RANK];
+} KBuf;
+
+/* A random stream argument: which draws a launch makes. A launch passes a number of its own; `value` is what
+ * the kernel's text says, for a run of the text alone. */
+typedef struct KStream {
+  const char *name;
+  uint64_t value;
+} KStream;
+
+typedef enum KExprKind {
+  KE_CONST, /* value */
+  KE_INDEX, /* ix, as a number of type dtype */
+  KE_READ,  /* bufs[ref] at idx[0..nidx) */
+  KE_VALUE, /* vals[ref] at idx[0..nidx): one index an axis of its domain */
+  KE_ELT,   /* elt over arg[0..arity); select evaluates lazily: a read in the branch not taken is not made,
+               so it may be out of bounds there (padding, concatenation) */
+  KE_CAST,  /* arg[0] to dtype */
+  KE_STEP,  /* the step block's scalar named `name`, as f32 */
+  KE_RANDOM /* uniform [0,1) f32 of stream[ref] at element number ix (base/random.h) */
+} KExprKind;
+
+typedef struct KExpr KExpr;
+struct KExpr {
+  KExprKind kind;
+  DType dtype;
+  EltOp elt;
+  const KExpr *arg[3];
+  double value;
+  const Ix *ix;
+  int ref;
+  int nidx;
+  const Ix *const *idx;
+  const char *name;
+};
+
+typedef enum KReduce { KR_NONE, KR_SUM, KR_MAX } KReduce;
+
+/* An axis that is reduced over, from lo to hi (NULL: 0, and the extent): how a mask known when the program
+ * is built becomes a loop bound. Bounds may use the value's own axes and reads of i32 inputs. */
+typedef struct KRed {
+  int axis;
+  const Ix *lo, *hi;
+} KRed;
+
+/* name[axis...] = reduce(red...) expr. The type of `expr` is dtype; a sum accumulates in `acc`. */
+typedef struct KVal {
+  const char *name;
+  DType dtype;
+  DType acc;
+  int naxes;
+  int axis[KERN_MAX_DOMAIN];
+  KReduce reduce;
+  int nred;
+  KRed red[KERN_MAX_DOMAIN];
+  const KExpr *expr;
+  Loc loc;
+} KVal;
+
+/* bufs[buf] at idx := vals[val], for every point of the value's domain; idx are over its axes and hit no
+ * element twice. */
+typedef struct KStore {
+  int val, buf;
+  const Ix *const *idx; /* bufs[buf].rank of them */
+} KStore;
+
+/* Loop skeletons, with what each means on a target in docs/kernel-ir.md:
+ *   flat   no reduction (all reductions already stored): a map over the domain
+ *   rows   reductions over a row that stays resident, then maps over it; or one reduction by columns
+ *   dot    one contraction with both operands staged (packed), prologue in the stage, epilogue on the tile
+ *   chain   dot, rows, dot: two contractions chained through a resident block of rows
+ * Partials and combine is two kernels: the split axis is an axis of the first one's output. */
+#define KERN_SKELETONS(X) X(FLAT, "flat") X(ROWS, "rows") X(DOT, "dot") X(CHAIN, "chain")
+
+typedef enum KSkeleton {
+#define X(e, text) SK_##e,
+  KERN_SKELETONS(X)
+#undef X
+      SK_COUNT
+} KSkeleton;
+
+/* Where a value lives. */
+#define KERN_PLACES(X)                                                                                       \
+  X(INLINE, "inline")   /* nowhere: evaluated at each use */                                                 \
+  X(REG, "reg")         /* registers of the innermost tile */                                                \
+  X(ACC, "acc")         /* the contraction's accumulator tile */                                             \
+  X(ROW, "row")         /* scratch: one element, or one row, a resident row */                               \
+  X(TILE, "tile")       /* scratch: a block of a tile's size (cache or shared memory) */                     \
+  X(STAGE_A, "stage_a") /* evaluated once into the packed left operand */                                    \
+  X(STAGE_B, "stage_b") /* and the right */
+
+typedef enum KPlace {
+#define X(e, text) KP_##e,
+  KERN_PLACES(X)
+#undef X
+      KP_COUNT
+} KPlace;
+
+enum { KERN_MAX_ROLES = 8, KERN_MAX_NUMS = 16 };
+
+typedef struct KRole {
+  const char *name; /* "batch", "m", "n", "k", "outer", "row", "lane" */
+  int naxes;
+  int axis[KERN_MAX_DOMAIN]; /* outermost first */
+} KRole;
+
+typedef struct KNum {
+  const char *name;
+  int64_t value;
+} KNum;
+
+typedef struct KPlan {
+  const char *target; /* "cpu", "sm80", "sm90" */
+  KSkeleton skeleton;
+  int nrole;
+  KRole role[KERN_MAX_ROLES];
+  int nnum;
+  KNum num[KERN_MAX_NUMS];
+  KPlace *place; /* one a value */
+  Loc loc;
+} KPlan;
+
+typedef struct Kernel Kernel;
+struct Kernel {
+  Arena *arena;
+  const char *name;
+  Loc loc;                   /* in the description, for errors and line tables */
+  const Source *text;        /* the kernel text it was parsed from; places in it are not printed; or NULL */
+  const char *const *origin; /* names of what it computes, for explanations: "blocks.*.mlp.fc1"; NULL-ended */
+  int naxes, nbuf, nstream, nval, nstore, nplan;
+  KAxis axis[KERN_MAX_AXES];
+  KBuf *buf;
+  KStream *stream;
+  KVal *val; /* in an order in which each uses only earlier ones */
+  KStore *store;
+  KPlan *plan;
+  int cap_buf, cap_stream, cap_val, cap_store, cap_plan;
+};
+
+/* Builders (ir/kernel/kern.c, ir/kernel/kexpr.c). They check at once and ice() on misuse, since only the
+ * compiler calls them; user text goes through kern_parse, which reports instead. Returned numbers index the
+ * kernel's arrays. Names are made identifiers and unique. Plans come after all values. Names given to kplan_
+ * functions must live as long as the kernel. */
+Kernel *kern_new(Arena *a, const char *name, Loc loc);
+int kern_axis(Kernel *k, const char *name, int64_t extent);
+/* strides NULL: row-major. */
+int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, const int64_t *dim,
+             const int64_t *stride);
+int kern_stream(Kernel *k, const char *name, uint64_t value);
+int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, KReduce r, int nred,
+             const KRed *red, const KExpr *expr);
+void kern_store(Kernel *k, int val, int buf, const Ix *const *idx);
+KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s);
+void kplan_role(KPlan *p, const char *name, int naxes, const int *axis);
+void kplan_num(KPlan *p, const char *name, int64_t value);
+/* The number named `name`, or `otherwise`. */
+int64_t kplan_get(const KPlan *p, const char *name, int64_t otherwise);
+/* The role named `name`, or NULL. */
+const KRole *kplan_find(const KPlan *p, const char *name);
+const KPlan *kern_plan_for(const Kernel *k, const char *target);
+
+const KExpr *kexpr_const(Arena *a, DType t, double v);
+const KExpr *kexpr_index(Arena *a, DType t, const Ix *ix);
+const KExpr *kexpr_read(Kernel *k, int buf, const Ix *const *idx);
+const KExpr *kexpr_value(Kernel *k, int val, const Ix *const *idx);
+const KExpr *kexpr_elt(Arena *a, EltOp op, const KExpr *x, const KExpr *y, const KExpr *z);
+const KExpr *kexpr_cast(Arena *a, DType t, const KExpr *x);
+const KExpr *kexpr_step(Arena *a, const char *field);
+const KExpr *kexpr_random(Kernel *k, int stream, const Ix *element);
+/* The value's own axes as indices, and whether an expression KE_VALUE uses its value at them. */
+const Ix *const *kval_own_axes(Arena *a, const Kernel *k, const KVal *v);
+bool kexpr_at_own_axes(const Kernel *k, const KExpr *use);
+/* Whether two lists of n reduced axes are the same, bounds included. */
+bool kred_same(int n, const KRed *x, const KRed *y);
+/* The expression with axis i replaced by to[i]. */
+const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n);
+
+/* Text (ir/kernel/kern_print.c, ir/kern_parse*.c): printing then parsing gives an equal kernel, byte for byte
+ * when printed again. A file holds any number of computes and plans. kern_parse reports errors with places
+ * and returns NULL when there were any. */
+char *kern_print(Arena *a, const Kernel *k);
+typedef struct KernList {
+  int n;
+  Kernel **k;
+} KernList;
+KernList *kern_parse(Arena *a, const Source *src);
+
+/* Checks every rule (K1, K2, ...: docs/kernel-ir.md) of compute and plans; reports each broken one at its
+ * place with its number and returns false. */
+bool kern_verify(const Kernel *k);
+
+/* A text that is equal for kernels that can share code: names, places, origin and streams' values left out.
+ */
+char *kern_canonical(Arena *a, const Kernel *k);
+
+/* Reference interpreter (ir/kernel/kern_interp.c). bufs[i] is the memory of buffer i, in its dtype; with
+ * `f64` every float buffer is an array of doubles instead and nothing is rounded. Without it each operation
+ * rounds to its type and sums accumulate in `acc` from the first term to the last. */
+typedef struct KStepEnv {
+  uint64_t seed, step, micro;
+  double (*scalar)(void *ctx, const char *name); /* KE_STEP */
+  void *ctx;
+  const uint64_t *stream; /* the launch's numbers, one a stream of the kernel; NULL: those of its text */
+} KStepEnv;
+void kern_interp(const Kernel *k, void *const *bufs, const KStepEnv *env, bool f64);
+
+#endif

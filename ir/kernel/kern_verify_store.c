@@ -1,0 +1,190 @@
+/* The kernel verifier: stores, and buffers that are read and written. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/kernel/kern_check.h"
+#include "ir/kernel/kern_walk.h"
+
+enum { MOST_POINTS = 1 << 20, MOST_ELEMENTS = 1 << 24 };
+
+static const KVal *stored(const Kernel *k, const KStore *s) {
+  return &k->val[s->val];
+}
+
+static uint32_t domain_of(const KVal *v) {
+  uint32_t axes = 0;
+  for (int i = 0; i < v->naxes; i++) axes |= 1u << v->axis[i];
+  return axes;
+}
+
+/* K14 for one dimension. */
+static bool check_index(KCheck *c, const KStore *s, int i) {
+  const KBuf *b = &c->k->buf[s->buf];
+  const char *why = NULL;
+  if (kcheck_axes_of(c->k, s->idx[i]) & ~domain_of(stored(c->k, s)))
+    why = "uses an axis that is none of the value's";
+  else if (ix_reads(s->idx[i]))
+    why = "depends on a buffer";
+  else if (!kcheck_within(c, s->idx[i], b->dim[i]))
+    why = "is out of range";
+  if (why)
+    kcheck_fail(c, 14, "the store of '%s' to '%s' %s in dimension %d: %s", stored(c->k, s)->name, b->name,
+                why, i, kcheck_text(c, s->idx[i]));
+  return !why;
+}
+
+static bool check_store(KCheck *c, const KStore *s) {
+  const KBuf *b = &c->k->buf[s->buf];
+  const KVal *v = stored(c->k, s);
+  int before = c->errors;
+  if (b->kind == KB_IN) kcheck_fail(c, 14, "'%s' is stored to '%s', which is only read", v->name, b->name);
+  if (b->dtype != v->dtype)
+    kcheck_fail(c, 14, "'%s' of type %s is stored to '%s' of type %s", v->name, dtype_name(v->dtype), b->name,
+                dtype_name(b->dtype));
+  for (int i = 0; i < b->rank; i++) check_index(c, s, i);
+  return c->errors == before;
+}
+
+static const Ix *element_of(KCheck *c, const KStore *s) {
+  const KBuf *b = &c->k->buf[s->buf];
+  return ix_flatten(c->arena, b->rank, b->dim, s->idx);
+}
+
+/* Whether an affine index hits different elements at different points of the axes: each coefficient passes
+ * all that smaller ones reach. */
+static bool affine_one_to_one(const Kernel *k, const KVal *v, const Ix *x) {
+  int64_t reach = 0, coef[KERN_MAX_DOMAIN];
+  bool done[KERN_MAX_DOMAIN] = {0};
+  for (int i = 0; i < v->naxes; i++)
+    if (!ix_coef(x, v->axis[i], &coef[i])) return false;
+  for (int n = 0; n < v->naxes; n++) {
+    int least = -1;
+    for (int i = 0; i < v->naxes; i++)
+      if (!done[i] && (least < 0 || llabs(coef[i]) < llabs(coef[least]))) least = i;
+    done[least] = true;
+    int64_t extent = k->axis[v->axis[least]].extent;
+    if (extent == 1) continue;
+    if (llabs(coef[least]) <= reach) return false;
+    reach += llabs(coef[least]) * (extent - 1);
+  }
+  return true;
+}
+
+/* The product of the domain's extents, or more than MOST_POINTS. */
+static int64_t points_of(const Kernel *k, const KVal *v) {
+  int64_t n = 1;
+  for (int i = 0; i < v->naxes && n <= MOST_POINTS; i++) n *= k->axis[v->axis[i]].extent;
+  return n;
+}
+
+/* Marks every element that the store hits; false when one was marked before. */
+static bool mark(KCheck *c, const KStore *s, unsigned char *seen) {
+  const Ix *element = element_of(c, s);
+  const KVal *v = stored(c->k, s);
+  int64_t at[KERN_MAX_AXES] = {0};
+  do {
+    int64_t e = ix_eval(element, at, NULL, NULL);
+    if (seen[e / 8] >> (e % 8) & 1) return false;
+    seen[e / 8] |= (unsigned char)(1u << (e % 8));
+  } while (kern_next_point(c->k, v->naxes, v->axis, at));
+  return true;
+}
+
+static int64_t elements_of(const KBuf *b) {
+  Shape s = shape_of(b->rank, b->dim);
+  return shape_count(&s);
+}
+
+/* Whether the store's points are few enough to try them all. */
+static bool few(KCheck *c, const KStore *s) {
+  int64_t points = points_of(c->k, stored(c->k, s)), elements = elements_of(&c->k->buf[s->buf]);
+  return points <= MOST_POINTS && elements <= MOST_ELEMENTS && kcheck_afford(c, points + elements / 64);
+}
+
+static void check_one_to_one(KCheck *c, const KStore *s) {
+  if (affine_one_to_one(c->k, stored(c->k, s), element_of(c, s))) return;
+  const KBuf *b = &c->k->buf[s->buf];
+  if (few(c, s) && mark(c, s, arena_alloc(c->arena, (size_t)(elements_of(b) / 8 + 1)))) return;
+  kcheck_fail(c, 15, "the store of '%s' may hit an element of '%s' twice: %s", stored(c->k, s)->name, b->name,
+              kcheck_text(c, element_of(c, s)));
+}
+
+static bool apart(const Kernel *k, const KStore *s, const KStore *t) {
+  for (int i = 0; i < k->buf[s->buf].rank; i++) {
+    int64_t slo, shi, tlo, thi;
+    ix_range(s->idx[i], &slo, &shi);
+    ix_range(t->idx[i], &tlo, &thi);
+    if (shi < tlo || thi < slo) return true;
+  }
+  return false;
+}
+
+/* Stores to one buffer; where ranges do not tell and there are too many points to try, it is trusted. */
+static void check_disjoint(KCheck *c, const KStore *s, const KStore *t) {
+  const KBuf *b = &c->k->buf[s->buf];
+  if (s->buf != t->buf || apart(c->k, s, t) || !few(c, s) || !few(c, t)) return;
+  unsigned char *seen = arena_alloc(c->arena, (size_t)(elements_of(b) / 8 + 1));
+  if (!mark(c, s, seen) || mark(c, t, seen)) return;
+  kcheck_fail(c, 16, "two stores hit one element of '%s': of '%s' and of '%s'", b->name,
+              stored(c->k, s)->name, stored(c->k, t)->name);
+}
+
+static bool same_place(const Kernel *k, const KStore *s, const KExpr *read) {
+  if (s->buf != read->ref) return false;
+  for (int i = 0; i < k->buf[s->buf].rank; i++)
+    if (!ix_same(s->idx[i], read->idx[i])) return false;
+  return true;
+}
+
+static bool written_where_read(const Kernel *k, const KExpr *read) {
+  for (int i = 0; i < k->nstore; i++)
+    if (same_place(k, &k->store[i], read)) return true;
+  return false;
+}
+
+/* K17: reads of inout buffers, and uses of values that contain one, stay at the point that is written. */
+static bool stays(const Kernel *k, const bool *tainted, const KVal *v, const KExpr *e, bool *any) {
+  bool inout = e->kind == KE_READ && k->buf[e->ref].kind == KB_INOUT;
+  bool through = e->kind == KE_VALUE && tainted[e->ref];
+  if (inout || through) *any = true;
+  if (inout && (v->reduce != KR_NONE || !written_where_read(k, e))) return false;
+  if (through && (v->reduce != KR_NONE || !kexpr_at_own_axes(k, e))) return false;
+  for (int i = 0; i < 3 && e->arg[i]; i++)
+    if (!stays(k, tainted, v, e->arg[i], any)) return false;
+  return true;
+}
+
+static void check_inout(KCheck *c) {
+  bool *tainted = ARENA_ARRAY(c->arena, c->k->nval, bool);
+  for (int i = 0; i < c->k->nval; i++) {
+    const KVal *v = &c->k->val[i];
+    c->loc = v->loc;
+    if (!stays(c->k, tainted, v, v->expr, &tainted[i]))
+      kcheck_fail(c, 17, "'%s' reads an inout buffer elsewhere than where it is written", v->name);
+  }
+}
+
+static void check_written(KCheck *c) {
+  const Kernel *k = c->k;
+  c->loc = k->loc;
+  if (k->nstore == 0) kcheck_fail(c, 18, "nothing is stored");
+  for (int b = 0; b < k->nbuf; b++) {
+    bool written = k->buf[b].kind == KB_IN;
+    for (int i = 0; i < k->nstore; i++) written |= k->store[i].buf == b;
+    if (!written) kcheck_fail(c, 18, "nothing is stored to '%s'", k->buf[b].name);
+  }
+}
+
+void kcheck_stores(KCheck *c) {
+  const Kernel *k = c->k;
+  bool *ok = ARENA_ARRAY(c->arena, k->nstore, bool);
+  for (int i = 0; i < k->nstore; i++) {
+    c->loc = stored(k, &k->store[i])->loc;
+    ok[i] = check_store(c, &k->store[i]);
+    if (ok[i]) check_one_to_one(c, &k->store[i]);
+    for (int j = 0; j < i; j++)
+      if (ok[i] && ok[j]) check_disjoint(c, &k->store[j], &k->store[i]);
+  }
+  check_inout(c);
+  check_written(c);
+}

@@ -1,0 +1,128 @@
+/* Launch order: of two orders that the dependences allow, the one whose values need less memory at once.
+ *   as written  groups in the order in which the graph was built
+ *   late        the last groups of the backward pass, which no other needs, in that order, and each other
+ * group just before the first that needs it: with several losses, one's backward pass frees what it kept
+ * before the next one's forward pass begins */
+#include "passes/lower/lower.h"
+
+static void visit(Group *g, int mark, Group **out, int *n) {
+  g = group_now(g);
+  if (g->mark == mark) return;
+  g->mark = mark;
+  for (int i = 0; i < g->ndep; i++) visit(g->dep[i], mark, out, n);
+  out[(*n)++] = g;
+}
+
+static Group **as_written(Lower *l, int *n) {
+  Group **out = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
+  int mark = ++l->mark;
+  *n = 0;
+  for (int i = 0; i < l->ngroup; i++) visit(l->group[i], mark, out, n);
+  return out;
+}
+
+/* Marks the groups that others need. */
+static int mark_needed(Lower *l) {
+  int mark = ++l->mark;
+  for (int i = 0; i < l->ngroup; i++) {
+    const Group *g = l->group[i];
+    for (int d = 0; !g->merged && d < g->ndep; d++)
+      if (group_now(g->dep[d]) != g) group_now(g->dep[d])->mark = mark;
+  }
+  return mark;
+}
+
+static bool is_ready(const Group *g, int mark) {
+  for (int i = 0; i < g->ndep; i++)
+    if (group_now(g->dep[i]) != g && group_now(g->dep[i])->mark != mark) return false;
+  return true;
+}
+
+/* Of the other last groups, a loss that is reported say, those that wait for nothing: waiting, they would
+ * keep what they read. */
+static void visit_ready(Group **rest, int nrest, int mark, Group **out, int *n) {
+  for (int i = 0; i < nrest; i++)
+    if (is_ready(rest[i], mark)) visit(rest[i], mark, out, n);
+}
+
+static Group **late(Lower *l, int *n) {
+  Group **out = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
+  Group **end = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
+  Group **rest = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
+  int nend = 0, nrest = 0, needed = mark_needed(l), mark = ++l->mark;
+  *n = 0;
+  for (int i = 0; i < l->ngroup; i++) {
+    Group *g = group_now(l->group[i]);
+    if (g->mark == needed) continue;
+    if (g->backward)
+      end[nend++] = g;
+    else
+      rest[nrest++] = g;
+  }
+  for (int i = 0; i < nend; i++) {
+    visit(end[i], mark, out, n);
+    visit_ready(rest, nrest, mark, out, n);
+  }
+  for (int i = 0; i < l->ngroup; i++) visit(l->group[i], mark, out, n);
+  return out;
+}
+
+/* The lives of the values' memory, by id of the node that owns it: positions of the first and last group that
+ * use it. */
+typedef struct Lives {
+  int at; /* the group that is being looked at */
+  int *first, *last;
+} Lives;
+
+static void use(Lower *l, Lives *x, const Node *n) {
+  const Site *s = site_of(l, n);
+  if (s->where != W_BUFFER || s->assign || s->pinned) return;
+  while (site_of(l, n)->within) n = site_of(l, n)->within;
+  if (x->first[n->id] < 0) x->first[n->id] = x->at;
+  x->last[n->id] = x->at;
+}
+
+static bool use_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  (void)aligned;
+  use(l, ctx, read);
+  return true;
+}
+
+static void use_all(Lower *l, Lives *x, const Node *const *n, int count) {
+  for (int i = 0; i < count; i++) {
+    use(l, x, n[i]);
+    lower_reads(l, n[i], use_visit, x);
+  }
+}
+
+/* Most bytes of values at once, when the groups run in that order. */
+static int64_t peak(Lower *l, Group *const *order, int n) {
+  int nodes = l->graph->nnode;
+  Lives x = {.first = ARENA_ARRAY(l->arena, nodes, int), .last = ARENA_ARRAY(l->arena, nodes, int)};
+  int64_t *change = ARENA_ARRAY(l->arena, n + 1, int64_t), now = 0, most = 0;
+  for (int i = 0; i < nodes; i++) x.first[i] = -1;
+  for (x.at = 0; x.at < n; x.at++) {
+    const Group *g = order[x.at];
+    use_all(l, &x, g->core, g->ncore);
+    use_all(l, &x, g->held, g->nheld);
+    use_all(l, &x, g->root, g->nroot);
+  }
+  for (int i = 0; i < nodes; i++) {
+    if (x.first[i] < 0) continue;
+    const Node *node = l->graph->node[i];
+    int64_t bytes = shape_count(&node->shape) * dtype_size(node->dtype);
+    change[x.first[i]] += bytes;
+    change[x.last[i] + 1] -= bytes;
+  }
+  for (int i = 0; i < n; i++) {
+    now += change[i];
+    if (now > most) most = now;
+  }
+  return most;
+}
+
+Group **lower_order(Lower *l, int *n) {
+  int m;
+  Group **written = as_written(l, n), **other = late(l, &m);
+  return peak(l, other, m) < peak(l, written, *n) ? other : written;
+}

@@ -1,0 +1,267 @@
+/* Placement: where each value lives. A value is written into its consumers' kernels when that moves fewer
+ * bytes and does less work than storing it; elementwise values that follow a reduction point by point become
+ * its epilogue. Costs are in bytes of memory traffic. */
+#include "passes/lower/lower.h"
+
+/* One operation on one element costs as much as moving this many bytes: measured on the flat kernels here, a
+ * vector operation takes about a cycle for 16 elements and a core moves about 6 bytes a cycle from L2. */
+static const double op_bytes = 0.4;
+/* Starting a kernel costs as much as moving this many bytes. */
+static const double launch_bytes = 20000;
+enum { MOST_INLINE_NODES = 160 };
+
+double elt_work(EltOp op) {
+  switch (op) {
+  case E_ERF:
+  case E_TANH:
+  case E_SIN:
+  case E_COS:
+  case E_LOG: return 24;
+  case E_EXP: return 10;
+  case E_DIV:
+  case E_SQRT:
+  case E_RSQRT: return 6;
+  default: return 1;
+  }
+}
+
+double node_ops(const Node *n) {
+  switch (n->op) {
+  case O_ELT: return elt_work(n->at.elt);
+  case O_RANDOM: return RANDOM_WORK;
+  case O_PAD: return 4;
+  case O_IOTA:
+  case O_CAST: return 1;
+  default: return 0;
+  }
+}
+
+static double count(const Node *n) {
+  return (double)shape_count(&n->shape);
+}
+
+/* What reading one element of n costs a consumer, into its own site's sums. */
+static void inline_cost(Lower *l, const Node *n) {
+  Site *s = site_of(l, n);
+  s->ops = node_ops(n);
+  s->size = 1;
+  for (int i = 0; i < n->nin; i++) {
+    const Site *o = site_of(l, n->in[i]);
+    bool stored = o->where != W_INLINE;
+    double ratio = count(n->in[i]) / count(n);
+    s->ops += stored ? 0 : o->ops;
+    s->bytes += (stored ? dtype_size(n->in[i]->dtype) : o->bytes) * (ratio < 1 ? ratio : 1);
+    s->size += stored ? 1 : o->size;
+  }
+}
+
+/* Why n cannot be inline. */
+static DReason no_inline(const Lower *l, const Node *n) {
+  const Site *s = site_of(l, n);
+  if (s->forced) return DR_MEMORY;
+  return s->size > MOST_INLINE_NODES ? DR_LARGE : DR_NONE;
+}
+
+/* What the backward pass makes again it makes where it is read: that is what was weighed against keeping it.
+ */
+static bool is_repeated(const Lower *l, const Node *n) {
+  return n->at.again && site_of(l, n)->spread <= 1;
+}
+
+/* Whether n is better inline; why not is noted. */
+static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
+  const Site *s = site_of(l, n);
+  double e = count(n), size = dtype_size(n->dtype);
+  if (no_inline(l, n)) {
+    decide_stored(l, n, no_inline(l, n), 0, 0);
+    return false;
+  }
+  double once = s->bytes + op_bytes * s->ops;
+  double inlined = e * s->uses * (s->bytes + op_bytes * s->ops * s->spread);
+  double stored = e * ((free_read ? op_bytes * s->ops : once) + size + s->uses * size);
+  if (!free_read) stored += launch_bytes;
+  bool better = inlined <= stored || is_repeated(l, n);
+  decide_stored(l, n, better ? DR_NONE : DR_COST, inlined, stored);
+  return better;
+}
+
+static const Node *under_order(const Node *n) {
+  while (node_keeps_order(n)) n = n->in[0];
+  return n;
+}
+
+/* The reduction's result is used by n alone: n is stored in its place. */
+static bool absorb(Lower *l, const Node *n) {
+  Group *best = NULL;
+  for (int i = 0; i < n->nin; i++) {
+    const Site *s = site_of(l, under_order(n->in[i]));
+    Group *g = s->where == W_BUFFER ? group_of(s) : NULL;
+    if (!g || !g->ncore || s->uses != 1 || s->forced || s->row || (best && best->id > g->id)) continue;
+    if (!group_may_take(l, g, n, false)) best = g;
+  }
+  if (!best) return false;
+  cheaper_inline(l, n, true); /* for its costs */
+  if (!no_inline(l, n)) decide_taken(l, n);
+  group_add_root(l, best, n);
+  return true;
+}
+
+/* The groups that n's expression reads, latest first. */
+typedef struct Hosts {
+  int target; /* class that they have to compute, -1: any */
+  int n;
+  Group *group[4];
+} Hosts;
+
+static bool host_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  Hosts *h = ctx;
+  Group *g = group_of(site_of(l, read));
+  (void)aligned;
+  if (!g || (h->target >= 0 && !group_computes(l, g, h->target))) return true;
+  int most = sizeof h->group / sizeof *h->group, i = 0;
+  while (i < h->n && h->group[i]->id > g->id) i++;
+  if (i < h->n && h->group[i] == g) return true;
+  if (h->n < most) h->n++;
+  for (int j = h->n - 1; j > i; j--) h->group[j] = h->group[j - 1];
+  if (i < h->n) h->group[i] = g;
+  return true;
+}
+
+/* Whether g's kernel can compute n from what it has at hand, and whether at its row's elements. What is at
+ * neither needs the reduction whole. */
+static bool takes(Lower *l, Group *g, const Node *n, bool *row) {
+  DReason why = group_may_take(l, g, n, false);
+  *row = why && !group_may_take(l, g, n, true);
+  if (why && !*row) decide_refuse(l, n, g, why == DR_POINTS && g->ncore ? DR_FULL : why);
+  return !why || *row;
+}
+
+/* The latest group whose kernel can compute n from what it has at hand, and whether at its row's elements.
+ * What may be supplied is computed apart: its kernel is skipped, and others may need what a host makes. */
+static Group *host_of(Lower *l, const Node *n, bool *row) {
+  Hosts h = {.target = strategy_target(l, n)};
+  *row = false;
+  lower_reads(l, n, host_visit, &h);
+  for (int i = 0; i < h.n && site_of(l, n)->supply; i++) decide_refuse(l, n, h.group[i], DR_ALONE);
+  if (site_of(l, n)->supply) return NULL;
+  for (int i = 0; i < h.n; i++)
+    if (takes(l, h.group[i], n, row)) return h.group[i];
+  if (h.target >= 0) strategy_no_host(l, n, h.n ? decide_refused(l, n, h.group[0]) : DR_NONE);
+  return NULL;
+}
+
+/* Joins flat groups that n's group reads point by point into it, so that they share one pass over memory. */
+static void merge_flat_operands(Lower *l, const Node *n) {
+  Group *g = group_of(site_of(l, n));
+  for (int i = 0; i < g->ndep; i++) {
+    Group *o = group_now(g->dep[i]);
+    if (o == g || o->ncore) continue;
+    DReason why = group_may_merge(l, o, g);
+    if (why)
+      decide_refuse(l, n, o, why);
+    else
+      group_merge(l, g, o);
+  }
+}
+
+static void store(Lower *l, const Node *n, Group *host, bool row) {
+  if (host)
+    group_add_root(l, host, n);
+  else
+    host = group_new(l, NULL, n);
+  site_of(l, n)->row = row;
+  if (!host->ncore && !site_of(l, n)->supply) merge_flat_operands(l, n);
+}
+
+/* A part of a concatenation that another kernel can make is stored there, into its place: inline, it would
+ * take a kernel to put it there. */
+static void place_map(Lower *l, const Node *n) {
+  Site *s = site_of(l, n);
+  if (strategy_must_inline(l, n, no_inline(l, n))) return;
+  if (strategy_target(l, n) < 0 && absorb(l, n)) return;
+  bool row = false, may = !s->forced && strategy_may_inline(l, n);
+  bool part = s->readers == 1u << DK_CONCAT;
+  Group *host = may && !part && cheaper_inline(l, n, false) ? NULL : host_of(l, n, &row);
+  if (may && !(part && host) && cheaper_inline(l, n, host)) return;
+  if (!may) decide_stored(l, n, s->forced ? DR_MEMORY : DR_OVERRIDE, 0, 0);
+  store(l, n, host, row);
+}
+
+/* Views and what is little to compute again; random numbers are more. */
+static void place_other(Lower *l, const Node *n) {
+  const Site *s = site_of(l, n);
+  bool computed = decide_can_inline(decide_kind(n));
+  if (computed && strategy_must_inline(l, n, no_inline(l, n))) return;
+  DReason why = s->forced                                ? DR_MEMORY
+                : computed && !strategy_may_inline(l, n) ? DR_OVERRIDE
+                : n->op == O_RANDOM && s->uses > 1       ? DR_COST
+                                                         : DR_NONE;
+  if (!why) return;
+  decide_stored(l, n, why, 0, 0);
+  group_new(l, NULL, n);
+}
+
+static void place(Lower *l, const Node *n) {
+  Site *s = site_of(l, n);
+  strategy_check(l, n);
+  switch (n->op) {
+  case O_STATE:
+  case O_INPUT: s->where = W_GIVEN; return;
+  case O_CONTRACT: lower_place_contract(l, n); return;
+  case O_REDUCE: lower_place_reduce(l, n); return;
+  case O_SCATTER: group_new(l, n, n); return;
+  case O_CONCAT: group_new(l, NULL, n)->alone = true; return;
+  case O_ELT:
+  case O_CAST: place_map(l, n); return;
+  default: place_other(l, n); return;
+  }
+}
+
+static bool outside_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  (void)aligned;
+  const Group *reader = ctx;
+  Site *s = site_of(l, read);
+  if (group_of(s) != reader) s->outside = true;
+  if (reader->backward && !s->backward) s->kept = true;
+  return true;
+}
+
+static void hold(Lower *l, Group *g, const Node *n) {
+  site_of(l, n)->where = W_HELD;
+  ARENA_GROW(l->arena, g->held, g->nheld, g->cap_held);
+  g->held[g->nheld++] = n;
+}
+
+/* Results that only their own kernel reads need no memory. */
+static void trim(Lower *l, Group *g) {
+  int kept = 0;
+  for (int i = 0; i < g->nroot; i++) {
+    Site *s = site_of(l, g->root[i]);
+    if (s->forced || s->outside)
+      g->root[kept++] = g->root[i];
+    else
+      hold(l, g, g->root[i]);
+  }
+  g->nroot = kept;
+}
+
+static void trim_all(Lower *l) {
+  for (int i = 0; i < l->ngroup; i++) {
+    Group *g = l->group[i];
+    for (int r = 0; !g->merged && r < g->nroot; r++) lower_reads(l, g->root[r], outside_visit, g);
+    for (int c = 0; !g->merged && c < g->ncore; c++) lower_reads(l, g->core[c], outside_visit, g);
+  }
+  for (int i = 0; i < l->ngroup; i++)
+    if (!l->group[i]->merged) trim(l, l->group[i]);
+}
+
+void lower_place(Lower *l) {
+  l->notes = decide_notes(l->arena, l->graph);
+  for (int i = 0; i < l->graph->nnode; i++) {
+    if (l->site[i].where == W_DEAD) continue;
+    inline_cost(l, l->graph->node[i]);
+    place(l, l->graph->node[i]);
+  }
+  lower_chains(l);
+  trim_all(l);
+}

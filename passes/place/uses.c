@@ -1,0 +1,130 @@
+/* What an entry needs: live nodes, how many consumers compute from each, at how many points they read it, and
+ * which nodes must have memory. */
+#include "passes/lower/kbuild.h"
+
+bool node_is_view(const Node *n) {
+  switch (n->op) {
+  case O_BROADCAST:
+  case O_RESHAPE:
+  case O_PERMUTE:
+  case O_SLICE:
+  case O_PAD:
+  case O_WINDOW:
+  case O_STOP: return true;
+  default: return false;
+  }
+}
+
+bool node_keeps_order(const Node *n) {
+  return n->op == O_RESHAPE || n->op == O_STOP;
+}
+
+static void mark_live(Lower *l, Node *n) {
+  Site *s = site_of(l, n);
+  if (s->where != W_DEAD) return;
+  s->where = W_INLINE;
+  s->spread = 1;
+  for (int i = 0; i < n->nin; i++) mark_live(l, n->in[i]);
+}
+
+static void force(Lower *l, Node *n) {
+  mark_live(l, n);
+  site_of(l, n)->forced = true;
+  site_of(l, n)->uses++;
+}
+
+/* The program's bit of a supplied value: those values come first in prog->value. A name has a bit in each
+ * entry that has it. */
+static uint64_t supply_bit(const Lower *l, const Value *v) {
+  for (int i = 0; i < l->prog->nvalue && i < 64; i++)
+    if (l->prog->value[i].value == v) return (uint64_t)1 << i;
+  return 0;
+}
+
+static void roots(Lower *l) {
+  for (int i = 0; i < l->entry->nvalue; i++) {
+    const Value *v = &l->entry->value[i];
+    force(l, v->node);
+    Site *s = site_of(l, v->node);
+    s->pinned = true;
+    if (v->flags & V_SUPPLY) s->supply |= supply_bit(l, v);
+  }
+  for (int i = 0; i < l->entry->nassign; i++) force(l, l->entry->assign[i].value);
+}
+
+static int64_t count(const Node *n) {
+  return shape_count(&n->shape);
+}
+
+static bool repeats_operand(const Node *n, int i) {
+  for (int j = 0; j < i; j++)
+    if (n->in[j] == n->in[i]) return true;
+  return false;
+}
+
+Node *lower_index_base(const Node *gather) {
+  Node *n = gather->in[1];
+  while (n->op == O_SLICE || n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_BROADCAST ||
+         n->op == O_STOP)
+    n = n->in[0];
+  return n;
+}
+
+/* Whether the operands of n are asked for beyond their extents, under a condition: below a pad, and in the
+ * last partial of a long reduction. */
+static bool reads_beyond(const Node *n) {
+  if (n->op == O_PAD) return true;
+  if (n->op != O_REDUCE && n->op != O_SCATTER) return false;
+  Sum s = kb_sum(n);
+  return s.parts * s.chunk > s.terms;
+}
+
+/* Beyond an extent nothing is read, but the index of a gather is part of an address and has no such guard: a
+ * gather that is asked for there gets memory. */
+static void push_padded(Lower *l, const Node *n) {
+  Site *s = site_of(l, n);
+  if (s->padded && n->op == O_GATHER) s->forced = true;
+  bool below = reads_beyond(n) || (s->padded && (node_is_view(n) || n->op == O_ELT || n->op == O_CAST));
+  for (int i = 0; below && i < n->nin; i++) site_of(l, n->in[i])->padded = true;
+}
+
+/* What the losses need is of the forward pass, and what else is assigned of the backward pass; so are values
+ * that the world sees on the way there. */
+static void mark_backward(Lower *l) {
+  bool *loss = ARENA_ARRAY(l->arena, l->graph->nnode + 1, bool), any = false;
+  bool *assigned = ARENA_ARRAY(l->arena, l->graph->nnode + 1, bool);
+  for (int i = 0; i < l->entry->nvalue; i++) {
+    const Value *v = &l->entry->value[i];
+    if (v->flags & V_LOSS) any = loss[v->node->id] = true;
+  }
+  for (int i = 0; i < l->entry->nassign; i++) assigned[l->entry->assign[i].value->id] = true;
+  graph_mark(l->graph, loss);
+  graph_mark(l->graph, assigned);
+  for (int i = 0; any && i < l->graph->nnode; i++) l->site[i].backward = assigned[i] && !loss[i];
+}
+
+static void push_uses(Lower *l, Node *n) {
+  push_padded(l, n);
+  const Site *s = site_of(l, n);
+  bool through = node_is_view(n) && !s->forced;
+  for (int i = 0; i < n->nin; i++) {
+    if (repeats_operand(n, i)) continue;
+    Site *o = site_of(l, n->in[i]);
+    o->uses += through ? s->uses : 1;
+    o->readers |= through ? s->readers : 1u << decide_kind(n);
+    double spread = through ? s->spread : 1;
+    if (n->op == O_BROADCAST) spread *= (double)count(n) / (double)count(n->in[i]);
+    if (spread > o->spread) o->spread = spread;
+  }
+  if (n->op == O_GATHER || n->op == O_SCATTER) {
+    Node *base = lower_index_base(n);
+    if (base->op != O_STATE && base->op != O_INPUT) site_of(l, base)->forced = true;
+  }
+}
+
+void lower_uses(Lower *l) {
+  roots(l);
+  mark_backward(l);
+  for (int i = l->graph->nnode - 1; i >= 0; i--)
+    if (l->site[i].where != W_DEAD) push_uses(l, l->graph->node[i]);
+}

@@ -1,0 +1,71 @@
+/* Repeated blocks: where each block's values are made again from those of the block before, nothing is saved,
+ * since the whole forward pass stands in memory again before the backward pass begins. Such a circle of
+ * classes is broken by keeping one of them: one that breaks every circle, if there is one, and the cheapest.
+ */
+#include "passes/save/save.h"
+
+enum { NEW, OPEN, DONE };
+
+typedef struct Walk {
+  const Save *s;
+  int without; /* a class taken out, or -1 */
+  int *state;  /* by class */
+  int n;
+  int *path;
+  int start; /* of the circle, in path */
+} Walk;
+
+static bool visit(Walk *w, int class) {
+  const SaveClass *c = &w->s->class[class];
+  if (!c->recompute || class == w->without || w->state[class] == DONE) return false;
+  if (w->state[class] == OPEN) {
+    for (w->start = w->n - 1; w->path[w->start] != class;) w->start--;
+    return true;
+  }
+  w->state[class] = OPEN;
+  w->path[w->n++] = class;
+  for (int i = 0; i < c->ndep; i++)
+    if (visit(w, c->dep[i])) return true;
+  w->n--;
+  w->state[class] = DONE;
+  return false;
+}
+
+static Walk walk(const Save *s, int without, bool *found) {
+  Walk w = {.s = s, .without = without};
+  w.state = ARENA_ARRAY(s->arena, s->nclass + 1, int);
+  w.path = ARENA_ARRAY(s->arena, s->nclass + 1, int);
+  *found = false;
+  for (int i = 0; i < s->nclass && !*found; i++) *found = visit(&w, i);
+  return w;
+}
+
+static bool breaks_all(const Save *s, int class) {
+  bool found;
+  walk(s, class, &found);
+  return !found;
+}
+
+/* -1: none of the circle can be kept. */
+static int choose(const Walk *w) {
+  int best = -1;
+  bool all = false;
+  for (int i = w->start; i < w->n; i++) {
+    const SaveClass *c = &w->s->class[w->path[i]];
+    if (!c->keepable || c->asked == SS_RECOMPUTE) continue;
+    bool this_all = breaks_all(w->s, w->path[i]);
+    bool cheaper = best < 0 || c->bytes < w->s->class[best].bytes;
+    if (best >= 0 && (this_all == all ? !cheaper : all)) continue;
+    best = w->path[i];
+    all = this_all;
+  }
+  return best;
+}
+
+bool save_break_circle(Save *s) {
+  bool found;
+  Walk w = walk(s, -1, &found);
+  int keep = found ? choose(&w) : -1;
+  if (keep >= 0) s->class[keep].kept_always = true;
+  return keep >= 0;
+}

@@ -1,0 +1,71 @@
+/* What is made again becomes nodes of its own. The values of the backward pass read those, and the forward
+ * pass goes on reading the originals. */
+#include "passes/save/save.h"
+
+typedef struct Clone {
+  Graph *g;
+  const Save *s;
+  Node **now;   /* by old id: what stands for the node */
+  Node **again; /* by old id: what the backward pass reads, or NULL: not asked for yet */
+  int n, cap;
+  Node **order; /* of the new graph */
+  bool *placed; /* by id, old or new: in `order` */
+} Clone;
+
+static void put(Clone *c, Node *n) {
+  if (c->placed[n->id]) return;
+  c->placed[n->id] = true;
+  ARENA_GROW(c->s->arena, c->order, c->n, c->cap);
+  c->order[c->n++] = n;
+}
+
+static Node *made_again(Clone *c, Node *n);
+
+static Node *make_again(Clone *c, Node *n) {
+  Node **in = ARENA_ARRAY(c->s->arena, n->nin, Node *);
+  bool changed = false;
+  for (int i = 0; i < n->nin; i++) {
+    in[i] = made_again(c, n->in[i]);
+    changed = changed || in[i] != n->in[i];
+  }
+  if (node_is_view(n) && !changed) return n;
+  Node *made = graph_again(c->g, n, in);
+  if (!made) ice("save: a %s cannot be made again", op_rows[n->op].text);
+  put(c, made);
+  return made;
+}
+
+/* The value for the backward pass of a value of the forward pass: itself when it is kept. */
+static Node *made_again(Clone *c, Node *n) {
+  int class = c->s->class_of[n->id];
+  if (class < 0 || !c->s->class[class].recompute) return n;
+  if (!c->again[n->id]) c->again[n->id] = make_again(c, n);
+  return c->again[n->id];
+}
+
+static Node *rebuild(Clone *c, Node *n) {
+  bool backward = site_of(c->s->trial, n)->backward, changed = false;
+  Node **in = ARENA_ARRAY(c->s->arena, n->nin, Node *);
+  for (int i = 0; i < n->nin; i++) {
+    Node *now = c->now[n->in[i]->id];
+    in[i] = backward && now == n->in[i] ? made_again(c, now) : now;
+    changed = changed || in[i] != n->in[i];
+  }
+  Node *made = changed ? graph_rebuild(c->g, n, in) : n;
+  if (!made) ice("save: a %s cannot be rebuilt", op_rows[n->op].text);
+  put(c, made);
+  return made;
+}
+
+void save_clone(Graph *g, const Save *s) {
+  if (!s->trial) return;
+  int n = g->nnode;
+  Clone c = {.g = g, .s = s};
+  c.now = ARENA_ARRAY(s->arena, n, Node *);
+  c.placed = ARENA_ARRAY(s->arena, 3 * n + 1, bool); /* each node rebuilt and made again at most */
+  c.again = ARENA_ARRAY(s->arena, n, Node *);
+  for (int i = 0; i < n; i++) c.now[i] = rebuild(&c, g->node[i]);
+  graph_redirect(g, c.now);
+  graph_order(g, c.order, c.n);
+  graph_mark_supplied(g);
+}

@@ -1,0 +1,193 @@
+#include "runtime/state/rt_checkpoint.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/rt_base.h"
+
+enum { MAX_BROKEN = 8 };
+enum { MAX_META = 16 + TESS_MAX_SETTINGS + RT_MAX_FROZEN };
+
+typedef struct Meta {
+  RtPair pair[MAX_META];
+  int n;
+} Meta;
+
+static void put(Meta *m, char *key, char *value) {
+  m->pair[m->n++] = (RtPair){key, value};
+}
+
+static void put_u64(Meta *m, const char *key, uint64_t v) {
+  put(m, rt_format("tessera.%s", key), rt_format("%" PRIu64, v));
+}
+
+static void put_text(Meta *m, const char *key, const char *v) {
+  put(m, rt_format("tessera.%s", key), rt_format("%s", v));
+}
+
+/* The position is written in full for people: what is read back is the step. */
+static void fill_meta(Meta *m, const RtSession *s, const RtOptions *o, const RtPosition *p) {
+  uint64_t an_update = tess_program.batch * tess_program.accumulate;
+  uint64_t an_epoch = an_update && p->samples ? p->samples / an_update : 0;
+  put_text(m, "format", "1");
+  put_text(m, "program", tess_program.name);
+  put_text(m, "source_hash", tess_program.source_hash);
+  put_text(m, "build", tess_program.build);
+  put_u64(m, "step", p->step);
+  put_u64(m, "total", p->total);
+  put_u64(m, "seed", s->step.seed);
+  put_u64(m, "samples", p->samples);
+  if (an_epoch) {
+    put_u64(m, "epoch", p->step / an_epoch);
+    put_u64(m, "epoch_sample", p->step % an_epoch * an_update);
+  }
+  for (uint32_t i = 0; i < tess_program.nsetting; i++)
+    put(m, rt_format("tessera.setting.%s", tess_program.setting[i].name),
+        rt_format("%.9g", (double)s->step.setting[i]));
+  for (int i = 0; i < o->nfrozen; i++)
+    put(m, rt_format("tessera.frozen.%s", o->frozen[i].module), rt_format("%s", o->frozen[i].hash));
+}
+
+static void free_meta(Meta *m) {
+  for (int i = 0; i < m->n; i++) {
+    free((char *)m->pair[i].key);
+    free((char *)m->pair[i].value);
+  }
+}
+
+static bool is_stored(const TessState *st) {
+  return st->kind == TESS_PARAM || st->kind == TESS_SLOT || (st->kind == TESS_FROZEN && !rt_is_foreign(st));
+}
+
+/* What stands before a state's name in the file; to be freed. */
+static char *prefix_of(const TessState *st) {
+  return st->kind == TESS_SLOT ? rt_format("slot.%s%s", st->slot, *st->name ? "." : "") : rt_format("%s", "");
+}
+
+static int count_names(void) {
+  int n = 0;
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *st = &tess_program.state[i];
+    if (!is_stored(st)) continue;
+    n++;
+    for (int a = 0; st->kind != TESS_SLOT && st->alias && st->alias[a]; a++) n++;
+  }
+  return n;
+}
+
+static int list_names(RtOut *out, const RtSession *s) {
+  int n = 0;
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *st = &tess_program.state[i];
+    if (!is_stored(st)) continue;
+    char *prefix = prefix_of(st);
+    out[n++] = (RtOut){rt_format("%s%s", prefix, st->name), st->t, rt_fetch(s, &st->t)};
+    for (int a = 0; st->kind != TESS_SLOT && st->alias && st->alias[a]; a++)
+      out[n++] = (RtOut){rt_format("%s%s", prefix, st->alias[a]), st->t, rt_fetch(s, &st->t)};
+    free(prefix);
+  }
+  return n;
+}
+
+bool rt_checkpoint_write(const char *path, const RtSession *s, const RtOptions *o, const RtPosition *p) {
+  Meta m = {0};
+  fill_meta(&m, s, o, p);
+  RtOut *out = RT_NEW(count_names(), RtOut);
+  int n = list_names(out, s);
+  bool ok = rt_file_write(path, out, n, m.pair, m.n);
+  for (int i = 0; i < n; i++) free((char *)out[i].name);
+  free(out);
+  free_meta(&m);
+  return ok;
+}
+
+static bool get_u64(const RtFile *f, const char *key, uint64_t *out) {
+  char *full = rt_format("tessera.%s", key);
+  const char *text = rt_file_meta(f, full);
+  bool ok = text && rt_parse_u64(text, out);
+  if (!ok)
+    rt_error(
+        "%s: found %s%s for \"%s\" in the metadata, expected a whole number (is it a checkpoint of train?)",
+        f->path, text ? "the value " : "nothing", text ? text : "", full);
+  free(full);
+  return ok;
+}
+
+static bool read_tensors(RtFile *f, const RtSession *s) {
+  RtNames missing = {0};
+  int broken = 0;
+  for (uint32_t i = 0; i < tess_program.nstate && broken < MAX_BROKEN; i++) {
+    const TessState *st = &tess_program.state[i];
+    if (!is_stored(st)) continue;
+    char *prefix = prefix_of(st);
+    RtFound found = rt_load_state(f, prefix, st, s->arena);
+    if (found == RT_ABSENT) rt_names_add(&missing, prefix, st->name);
+    if (found == RT_LOADED) rt_send(s, &st->t);
+    if (found == RT_BROKEN && ++broken == MAX_BROKEN) rt_error("%s: further errors are not shown", f->path);
+    free(prefix);
+  }
+  bool ok = !broken && !missing.n;
+  rt_names_say(&missing, rt_error, f->path, "missing");
+  return ok;
+}
+
+static bool read_settings(const RtFile *f, RtSession *s, const RtOptions *o) {
+  bool ok = true;
+  for (uint32_t i = 0; i < tess_program.nsetting; i++) {
+    const char *name = tess_program.setting[i].name;
+    char *key = rt_format("tessera.setting.%s", name);
+    const char *text = rt_file_meta(f, key);
+    float stored = s->step.setting[i];
+    if (text && !rt_parse_float(text, &stored)) {
+      rt_error("%s: found the value %s for \"%s\", expected a number", f->path, text, key);
+      ok = false;
+    }
+    free(key);
+    if (!o->setting_given[i])
+      s->step.setting[i] = stored;
+    else if (stored != o->setting[i])
+      rt_note("--%s %g replaces the checkpoint's %g", name, (double)o->setting[i], (double)stored);
+  }
+  return ok;
+}
+
+/* The frozen modules must be those that the run started with. */
+static bool check_frozen(const RtFile *f, const RtOptions *o) {
+  bool ok = true;
+  for (int i = 0; i < o->nfrozen; i++) {
+    char *key = rt_format("tessera.frozen.%s", o->frozen[i].module);
+    const char *hash = rt_file_meta(f, key);
+    if (!hash || strcmp(hash, o->frozen[i].hash) != 0) {
+      rt_error("%s: frozen module %s: found a file of hash %s, expected %s", o->frozen[i].file,
+               o->frozen[i].module, o->frozen[i].hash, hash ? hash : "none");
+      ok = false;
+    }
+    free(key);
+  }
+  return ok;
+}
+
+static bool read_position(const RtFile *f, RtSession *s, const RtOptions *o, RtPosition *p) {
+  uint64_t seed;
+  if (!get_u64(f, "step", &p->step) || !get_u64(f, "total", &p->total) || !get_u64(f, "seed", &seed) ||
+      !get_u64(f, "samples", &p->samples))
+    return false;
+  if (RT_GIVEN(o, seed) && RT_U64(o, seed) != seed)
+    rt_note("--seed %" PRIu64 " replaces the checkpoint's %" PRIu64, RT_U64(o, seed), seed);
+  s->step.seed = RT_GIVEN(o, seed) ? RT_U64(o, seed) : seed;
+  const char *hash = rt_file_meta(f, "tessera.source_hash");
+  if (hash && strcmp(hash, tess_program.source_hash) != 0)
+    rt_note("%s was written by a program of another description (source hash %.16s.., this is %.16s..)",
+            f->path, hash, tess_program.source_hash);
+  return true;
+}
+
+bool rt_checkpoint_read(const char *path, RtSession *s, const RtOptions *o, RtPosition *p) {
+  RtFile *f = rt_file_open(path);
+  if (!f) return false;
+  bool ok = read_position(f, s, o, p);
+  ok = ok && read_settings(f, s, o) && check_frozen(f, o) && read_tensors(f, s);
+  rt_file_close(f);
+  return ok;
+}

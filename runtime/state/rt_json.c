@@ -1,0 +1,187 @@
+#include "runtime/state/rt_json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 16 };
+
+RtJson rt_json_new(char *text, size_t len) {
+  return (RtJson){.text = text, .len = len};
+}
+
+bool rt_json_fail(RtJson *j, size_t at, const char *fmt, ...) {
+  if (j->failed) return false;
+  j->failed = true;
+  j->error_at = at;
+  va_list ap;
+  va_start(ap, fmt);
+  vsnprintf(j->error, sizeof j->error, fmt, ap);
+  va_end(ap);
+  return false;
+}
+
+char rt_json_peek(RtJson *j) {
+  while (j->at < j->len && j->text[j->at] && strchr(" \t\r\n", j->text[j->at])) j->at++;
+  return j->at < j->len && !j->failed ? j->text[j->at] : '\0';
+}
+
+static bool unexpected(RtJson *j, const char *expected) {
+  if (j->at >= j->len) return rt_json_fail(j, j->at, "expected %s, found the end", expected);
+  unsigned char c = (unsigned char)j->text[j->at];
+  if (c < 0x20 || c >= 0x7f) return rt_json_fail(j, j->at, "expected %s, found byte 0x%02x", expected, c);
+  return rt_json_fail(j, j->at, "expected %s, found '%c'", expected, c);
+}
+
+bool rt_json_maybe(RtJson *j, char c) {
+  if (rt_json_peek(j) != c || j->failed) return false;
+  j->at++;
+  return true;
+}
+
+bool rt_json_take(RtJson *j, char c) {
+  char expected[] = {'\'', c, '\'', '\0'};
+  return rt_json_maybe(j, c) || unexpected(j, expected);
+}
+
+static bool hex4(RtJson *j, uint32_t *out) {
+  if (j->len - j->at < 4) return rt_json_fail(j, j->at, "expected four hex digits, found the end");
+  *out = 0;
+  for (int i = 0; i < 4; i++, j->at++) {
+    char c = j->text[j->at];
+    const char *digits = "0123456789abcdefABCDEF", *p = c ? strchr(digits, c) : NULL;
+    if (!p) return unexpected(j, "a hex digit");
+    int d = (int)(p - digits);
+    *out = *out << 4 | (uint32_t)(d > 15 ? d - 6 : d);
+  }
+  return true;
+}
+
+/* The code point after "\u", surrogate pairs joined. */
+static bool unicode(RtJson *j, uint32_t *cp) {
+  if (!hex4(j, cp)) return false;
+  if (*cp == 0) return rt_json_fail(j, j->at, "a string holds the character NUL");
+  if (*cp < 0xd800 || *cp > 0xdfff) return true;
+  uint32_t low = 0;
+  if (*cp > 0xdbff || j->len - j->at < 2 || j->text[j->at] != '\\' || j->text[j->at + 1] != 'u')
+    return rt_json_fail(j, j->at, "expected the second half of a surrogate pair");
+  j->at += 2;
+  if (!hex4(j, &low)) return false;
+  if (low < 0xdc00 || low > 0xdfff)
+    return rt_json_fail(j, j->at, "expected the second half of a surrogate pair");
+  *cp = 0x10000 + ((*cp - 0xd800) << 10) + (low - 0xdc00);
+  return true;
+}
+
+static char *utf8(char *to, uint32_t cp) {
+  if (cp < 0x80) {
+    *to++ = (char)cp;
+  } else if (cp < 0x800) {
+    *to++ = (char)(0xc0 | cp >> 6);
+    *to++ = (char)(0x80 | (cp & 63));
+  } else if (cp < 0x10000) {
+    *to++ = (char)(0xe0 | cp >> 12);
+    *to++ = (char)(0x80 | (cp >> 6 & 63));
+    *to++ = (char)(0x80 | (cp & 63));
+  } else {
+    *to++ = (char)(0xf0 | cp >> 18);
+    *to++ = (char)(0x80 | (cp >> 12 & 63));
+    *to++ = (char)(0x80 | (cp >> 6 & 63));
+    *to++ = (char)(0x80 | (cp & 63));
+  }
+  return to;
+}
+
+/* One escape, j->at behind the backslash. No escape is shorter than what it stands for. */
+static char *escape(RtJson *j, char *to) {
+  const char *from = "\"\\/bfnrt", *means = "\"\\/\b\f\n\r\t";
+  char c = j->at < j->len ? j->text[j->at] : '\0';
+  const char *p = c ? strchr(from, c) : NULL;
+  if (p) {
+    j->at++;
+    *to = means[p - from];
+    return to + 1;
+  }
+  uint32_t cp = 0;
+  if (c != 'u') {
+    unexpected(j, "an escape");
+    return NULL;
+  }
+  j->at++;
+  return unicode(j, &cp) ? utf8(to, cp) : NULL;
+}
+
+char *rt_json_string(RtJson *j) {
+  if (rt_json_peek(j) != '"') {
+    unexpected(j, "a string");
+    return NULL;
+  }
+  char *start = j->text + ++j->at, *to = start;
+  while (j->at < j->len && (unsigned char)j->text[j->at] >= 0x20 && j->text[j->at] != '"') {
+    char c = j->text[j->at++];
+    if (c != '\\')
+      *to++ = c;
+    else if (!(to = escape(j, to)))
+      return NULL;
+  }
+  if (j->at >= j->len || j->text[j->at] != '"') {
+    unexpected(j, "'\"'");
+    return NULL;
+  }
+  j->at++;
+  *to = '\0';
+  return start;
+}
+
+bool rt_json_u64(RtJson *j, uint64_t *out) {
+  char c = rt_json_peek(j);
+  size_t start = j->at;
+  if (c < '0' || c > '9') return unexpected(j, "a number");
+  *out = 0;
+  for (; j->at < j->len && j->text[j->at] >= '0' && j->text[j->at] <= '9'; j->at++) {
+    uint64_t d = (uint64_t)(j->text[j->at] - '0');
+    if (*out > (UINT64_MAX - d) / 10) return rt_json_fail(j, start, "a number above 2^64 - 1");
+    *out = *out * 10 + d;
+  }
+  if (c == '0' && j->at - start > 1) return rt_json_fail(j, start, "a number with a leading zero");
+  return true;
+}
+
+static bool skip(RtJson *j, int depth);
+
+static bool skip_members(RtJson *j, int depth, char close) {
+  j->at++;
+  if (depth >= MAX_DEPTH) return rt_json_fail(j, j->at, "values nested deeper than %d", MAX_DEPTH);
+  if (rt_json_maybe(j, close)) return true;
+  do {
+    if (close == '}' && !(rt_json_string(j) && rt_json_take(j, ':'))) return false;
+    if (!skip(j, depth + 1)) return false;
+  } while (rt_json_maybe(j, ','));
+  return rt_json_take(j, close);
+}
+
+static bool skip_word(RtJson *j) {
+  size_t start = j->at;
+  while (j->at < j->len && j->text[j->at] != '\0' &&
+         strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", j->text[j->at]))
+    j->at++;
+  return j->at > start || unexpected(j, "a value");
+}
+
+static bool skip(RtJson *j, int depth) {
+  switch (rt_json_peek(j)) {
+  case '{': return skip_members(j, depth, '}');
+  case '[': return skip_members(j, depth, ']');
+  case '"': return rt_json_string(j) != NULL;
+  default: return skip_word(j);
+  }
+}
+
+bool rt_json_skip(RtJson *j) {
+  return skip(j, 0);
+}
+
+bool rt_json_end(RtJson *j) {
+  if (rt_json_peek(j) == '\0' && j->at == j->len) return !j->failed;
+  return unexpected(j, "the end");
+}

@@ -1,0 +1,302 @@
+#include "runtime/state/rt_safetensors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/rt_base.h"
+#include "runtime/state/rt_json.h"
+
+enum { LENGTH = 8 };                          /* of the number that a file starts with */
+static const uint64_t max_header = 100000000; /* the format's own limit */
+
+const char *rt_shape_text(uint32_t rank, const uint64_t *dim, char buf[256]) {
+  int at = snprintf(buf, 256, "[");
+  for (uint32_t i = 0; i < rank && at < 230; i++)
+    at += snprintf(buf + at, 256 - (size_t)at, "%s%" PRIu64, i ? ", " : "", dim[i]);
+  snprintf(buf + at, 256 - (size_t)at, "]");
+  return buf;
+}
+
+/* Reads exactly n bytes at an offset. */
+static bool read_at(const RtFile *f, void *to, uint64_t n, uint64_t at) {
+  for (uint64_t got = 0; got < n;) {
+    ssize_t r = pread(f->fd, (char *)to + got, n - got, (off_t)(at + got));
+    if (r < 0 && errno == EINTR) continue;
+    if (r <= 0) {
+      rt_error("%s: byte %" PRIu64 ": found %s, expected %" PRIu64 " more bytes", f->path, at + got,
+               r < 0 ? strerror(errno) : "the end of the file", n - got);
+      return false;
+    }
+    got += (uint64_t)r;
+  }
+  return true;
+}
+
+static bool grow(void **v, int n, int *cap, size_t size) {
+  if (n < *cap) return true;
+  *cap = *cap ? *cap * 2 : 64;
+  void *bigger = realloc(*v, (size_t)*cap * size);
+  if (!bigger) return false;
+  *v = bigger;
+  return true;
+}
+
+static bool parse_metadata(RtJson *j, RtFile *f) {
+  int cap = f->nmeta;
+  if (f->meta) return rt_json_fail(j, j->at, "a second __metadata__");
+  if (!rt_json_take(j, '{')) return false;
+  if (rt_json_maybe(j, '}')) return true;
+  do {
+    if (!grow((void **)&f->meta, f->nmeta, &cap, sizeof *f->meta))
+      return rt_json_fail(j, j->at, "more metadata than memory holds");
+    RtPair *p = &f->meta[f->nmeta];
+    if (!(p->key = rt_json_string(j)) || !rt_json_take(j, ':') || !(p->value = rt_json_string(j)))
+      return false;
+    f->nmeta++;
+  } while (rt_json_maybe(j, ','));
+  return rt_json_take(j, '}');
+}
+
+static bool parse_shape(RtJson *j, RtTensor *t) {
+  size_t start = j->at;
+  if (!rt_json_take(j, '[')) return false;
+  if (rt_json_maybe(j, ']')) return true;
+  do {
+    if (t->rank == TESS_MAX_RANK)
+      return rt_json_fail(j, start, "a shape of more than %d dimensions", TESS_MAX_RANK);
+    if (!rt_json_u64(j, &t->dim[t->rank++])) return false;
+  } while (rt_json_maybe(j, ','));
+  return rt_json_take(j, ']');
+}
+
+static bool parse_type(RtJson *j, RtTensor *t) {
+  size_t start = j->at;
+  const char *name = rt_json_string(j);
+  if (!name) return false;
+  t->type = rt_type_parse(name);
+  return t->type < RT_TYPE_COUNT || rt_json_fail(j, start, "found the unknown dtype \"%.96s\"", name);
+}
+
+static bool parse_offsets(RtJson *j, RtTensor *t) {
+  return rt_json_take(j, '[') && rt_json_u64(j, &t->begin) && rt_json_take(j, ',') &&
+         rt_json_u64(j, &t->end) && rt_json_take(j, ']');
+}
+
+enum { HAS_TYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4, HAS_ALL = 7 };
+
+/* One member of a tensor's object; says in *has which it was. */
+static bool parse_field(RtJson *j, RtTensor *t, unsigned *has) {
+  size_t start = j->at;
+  const char *key = rt_json_string(j);
+  if (!key || !rt_json_take(j, ':')) return false;
+  unsigned bit = !strcmp(key, "dtype")          ? HAS_TYPE
+                 : !strcmp(key, "shape")        ? HAS_SHAPE
+                 : !strcmp(key, "data_offsets") ? HAS_OFFSETS
+                                                : 0;
+  if (*has & bit) return rt_json_fail(j, start, "a second \"%s\" of tensor \"%.96s\"", key, t->name);
+  *has |= bit;
+  switch (bit) {
+  case HAS_TYPE: return parse_type(j, t);
+  case HAS_SHAPE: return parse_shape(j, t);
+  case HAS_OFFSETS: return parse_offsets(j, t);
+  default: return rt_json_skip(j);
+  }
+}
+
+/* Its bytes must be what its shape and type say, inside the data. */
+static bool check_extent(RtJson *j, size_t at, const RtFile *f, RtTensor *t) {
+  uint64_t limit = f->size - f->data;
+  t->count = 1;
+  for (uint32_t i = 0; i < t->rank; i++)
+    if (__builtin_mul_overflow(t->count, t->dim[i], &t->count))
+      return rt_json_fail(j, at, "tensor \"%.96s\" has more than 2^64 elements", t->name);
+  uint64_t bytes;
+  if (__builtin_mul_overflow(t->count, rt_type_size(t->type), &bytes))
+    return rt_json_fail(j, at, "tensor \"%.96s\" has more than 2^64 bytes", t->name);
+  if (t->begin > t->end || t->end > limit)
+    return rt_json_fail(j, at, "\"%.96s\" lies at %" PRIu64 " .. %" PRIu64 ", the data has %" PRIu64 " bytes",
+                        t->name, t->begin, t->end, limit);
+  if (t->end - t->begin != bytes)
+    return rt_json_fail(j, at, "\"%.96s\": found %" PRIu64 " bytes, its shape needs %" PRIu64, t->name,
+                        t->end - t->begin, bytes);
+  return true;
+}
+
+static bool parse_tensor(RtJson *j, RtFile *f, size_t at, RtTensor *t) {
+  unsigned has = 0;
+  if (!rt_json_take(j, '{')) return false;
+  if (!rt_json_maybe(j, '}')) {
+    do {
+      if (!parse_field(j, t, &has)) return false;
+    } while (rt_json_maybe(j, ','));
+    if (!rt_json_take(j, '}')) return false;
+  }
+  if (has != HAS_ALL) {
+    const char *lacks = !(has & HAS_TYPE) ? "dtype" : !(has & HAS_SHAPE) ? "shape" : "data_offsets";
+    return rt_json_fail(j, at, "tensor \"%.96s\" has no \"%s\"", t->name, lacks);
+  }
+  return check_extent(j, at, f, t);
+}
+
+static bool parse_header(RtJson *j, RtFile *f) {
+  int cap = 0;
+  if (!rt_json_take(j, '{')) return false;
+  if (rt_json_maybe(j, '}')) return rt_json_end(j);
+  do {
+    rt_json_peek(j);
+    size_t at = j->at;
+    const char *name = rt_json_string(j);
+    if (!name || !rt_json_take(j, ':')) return false;
+    if (!strcmp(name, "__metadata__")) {
+      if (!parse_metadata(j, f)) return false;
+      continue;
+    }
+    if (!grow((void **)&f->tensor, f->ntensor, &cap, sizeof *f->tensor))
+      return rt_json_fail(j, j->at, "more tensors than memory holds");
+    RtTensor *t = &f->tensor[f->ntensor++];
+    *t = (RtTensor){.name = name};
+    if (!parse_tensor(j, f, at, t)) return false;
+  } while (rt_json_maybe(j, ','));
+  return rt_json_take(j, '}') && rt_json_end(j);
+}
+
+static int by_offset(const void *a, const void *b) {
+  const RtTensor *x = a, *y = b;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+  return x->end < y->end ? -1 : x->end > y->end;
+}
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(((const RtTensor *)a)->name, ((const RtTensor *)b)->name);
+}
+
+/* The tensors must cover the data exactly, without holes, overlaps or a name twice. */
+static bool check_cover(RtFile *f) {
+  if (f->ntensor) qsort(f->tensor, (size_t)f->ntensor, sizeof *f->tensor, by_offset);
+  uint64_t at = 0;
+  for (int i = 0; i < f->ntensor; i++) {
+    const RtTensor *t = &f->tensor[i];
+    if (t->begin != at) {
+      rt_error("%s: byte %" PRIu64 ": tensor \"%s\" %s: found data offset %" PRIu64 ", expected %" PRIu64,
+               f->path, f->data + t->begin, t->name,
+               t->begin < at ? "overlaps another" : "leaves a hole before it", t->begin, at);
+      return false;
+    }
+    at = t->end;
+  }
+  if (f->data + at != f->size) {
+    rt_error("%s: found a file of %" PRIu64 " bytes, expected %" PRIu64 " from its header", f->path, f->size,
+             f->data + at);
+    return false;
+  }
+  if (f->ntensor) qsort(f->tensor, (size_t)f->ntensor, sizeof *f->tensor, by_name);
+  for (int i = 1; i < f->ntensor; i++)
+    if (!strcmp(f->tensor[i].name, f->tensor[i - 1].name)) {
+      rt_error("%s: found two tensors named \"%s\", expected one", f->path, f->tensor[i].name);
+      return false;
+    }
+  return true;
+}
+
+/* The length of the header, little-endian, checked against the file. */
+static bool read_length(RtFile *f, uint64_t *len) {
+  unsigned char b[LENGTH];
+  if (f->size < LENGTH) {
+    rt_error("%s: found a file of %" PRIu64 " bytes, expected a safetensors header", f->path, f->size);
+    return false;
+  }
+  if (!read_at(f, b, LENGTH, 0)) return false;
+  *len = 0;
+  for (int i = LENGTH; i-- > 0;) *len = *len << 8 | b[i];
+  uint64_t most = f->size - LENGTH < max_header ? f->size - LENGTH : max_header;
+  if (*len >= 2 && *len <= most) return true;
+  rt_error("%s: byte 0: found a header of %" PRIu64 " bytes, expected 2 to %" PRIu64
+           " (not a safetensors file, or cut)",
+           f->path, *len, most);
+  return false;
+}
+
+static bool read_file(RtFile *f) {
+  struct stat st;
+  if (fstat(f->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    rt_error("%s: expected a regular file", f->path);
+    return false;
+  }
+  f->size = (uint64_t)st.st_size;
+  uint64_t len;
+  if (!read_length(f, &len)) return false;
+  f->data = LENGTH + len;
+  f->header = RT_NEW(len + 1, char);
+  if (!read_at(f, f->header, len, LENGTH)) return false;
+  RtJson j = rt_json_new(f->header, len);
+  if (parse_header(&j, f)) return check_cover(f);
+  rt_error("%s: byte %zu: %s", f->path, LENGTH + j.error_at, j.error);
+  return false;
+}
+
+RtFile *rt_file_from(int fd, const char *path) {
+  RtFile *f = RT_NEW(1, RtFile);
+  f->path = rt_format("%s", path);
+  f->fd = fd;
+  if (read_file(f)) return f;
+  rt_file_close(f);
+  return NULL;
+}
+
+RtFile *rt_file_open(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) return rt_file_from(fd, path);
+  rt_error("%s: %s", path, strerror(errno));
+  return NULL;
+}
+
+void rt_file_close(RtFile *f) {
+  if (!f) return;
+  close(f->fd);
+  free(f->tensor);
+  free(f->meta);
+  free(f->header);
+  free(f->path);
+  free(f);
+}
+
+RtTensor *rt_file_find(const RtFile *f, const char *name) {
+  RtTensor key = {.name = name};
+  if (!f->ntensor) return NULL;
+  return bsearch(&key, f->tensor, (size_t)f->ntensor, sizeof *f->tensor, by_name);
+}
+
+const char *rt_file_meta(const RtFile *f, const char *key) {
+  for (int i = 0; i < f->nmeta; i++)
+    if (!strcmp(f->meta[i].key, key)) return f->meta[i].value;
+  return NULL;
+}
+
+bool rt_file_read(const RtFile *f, const RtTensor *t, uint64_t first, uint64_t n, uint32_t type, void *to,
+                  uint64_t *inexact) {
+  uint64_t size = rt_type_size(t->type), at = f->data + t->begin + first * size;
+  if (type == (uint32_t)t->type) return read_at(f, to, n * size, at);
+  enum { PIECE = 4096 };
+  uint64_t piece[PIECE];
+  for (uint64_t i = 0; i < n; i += PIECE) {
+    uint64_t m = n - i < PIECE ? n - i : PIECE;
+    if (!read_at(f, piece, m * size, at + i * size)) return false;
+    *inexact += rt_type_convert(type, (char *)to + i * rt_type_size(type), t->type, piece, m);
+  }
+  return true;
+}
+
+bool rt_file_shape(const RtFile *f, const RtTensor *t, const TessTensor *want) {
+  bool same = t->rank == want->rank;
+  for (uint32_t i = 0; same && i < t->rank; i++) same = t->dim[i] == want->dim[i];
+  char found[256], expected[256];
+  if (!same)
+    rt_error("%s: tensor \"%s\": found shape %s, expected %s", f->path, t->name,
+             rt_shape_text(t->rank, t->dim, found), rt_shape_text(want->rank, want->dim, expected));
+  return same;
+}

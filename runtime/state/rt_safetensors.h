@@ -1,0 +1,64 @@
+/* Safetensors files. Reading trusts nothing: sizes, offsets, names and nesting are checked against the file
+ * before any tensor is touched, and an error says the file, the byte, what was found and what was expected.
+ * Tensors are read in bounded pieces, so that a checkpoint never takes its own size in memory. */
+#ifndef RUNTIME_RT_SAFETENSORS_H
+#define RUNTIME_RT_SAFETENSORS_H
+
+#include "runtime/program.h"
+#include "runtime/state/rt_type.h"
+
+typedef struct RtPair {
+  const char *key, *value;
+} RtPair;
+
+typedef struct RtTensor {
+  const char *name;
+  RtType type;
+  uint32_t rank;
+  uint64_t dim[TESS_MAX_RANK];
+  uint64_t count;      /* elements */
+  uint64_t begin, end; /* bytes from the start of the data */
+  bool used;           /* for whoever wants to know what nobody asked for */
+} RtTensor;
+
+typedef struct RtFile {
+  char *path;
+  int fd;
+  uint64_t size; /* of the file */
+  uint64_t data; /* where the data starts */
+  int ntensor, nmeta;
+  RtTensor *tensor; /* by name */
+  RtPair *meta;
+  char *header; /* owns the strings */
+} RtFile;
+
+/* NULL with an error reported. The descriptor is owned by the result, and closed when there is none. */
+RtFile *rt_file_open(const char *path);
+RtFile *rt_file_from(int fd, const char *path);
+void rt_file_close(RtFile *f);
+/* NULL when there is none. */
+RtTensor *rt_file_find(const RtFile *f, const char *name);
+const char *rt_file_meta(const RtFile *f, const char *key);
+
+/* Reads elements [first, first + n) as type `to`. Adds the number of values that changed to *inexact. False
+ * with an error reported. */
+bool rt_file_read(const RtFile *f, const RtTensor *t, uint64_t first, uint64_t n, uint32_t type, void *to,
+                  uint64_t *inexact);
+/* Whether the shapes are equal; else an error naming both. */
+bool rt_file_shape(const RtFile *f, const RtTensor *t, const TessTensor *want);
+/* "[2, 148, 768]" */
+const char *rt_shape_text(uint32_t rank, const uint64_t *dim, char buf[256]);
+
+/* A tensor to write. */
+typedef struct RtOut {
+  const char *name;
+  TessTensor t; /* dtype and shape */
+  const void *data;
+} RtOut;
+
+/* Writes FILE.tmp, flushes it to the disk and renames it to FILE, so that FILE is the old one or the whole
+ * new one. A FILE.tmp left by a killed run is replaced; after a failure it is removed. False with an error.
+ */
+bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta);
+
+#endif

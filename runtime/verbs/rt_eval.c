@@ -1,0 +1,76 @@
+/* eval: the reported numbers over the test images. Each is taken to be a mean over the images of its batch
+ * of something that depends on the image alone. The images behind the last whole batch are run in pieces
+ * whose length divides the batch, each repeated until the batch is full: the mean of a piece is then exact,
+ * and is weighted by its length. */
+#include <inttypes.h>
+
+#include "runtime/data/rt_data.h"
+#include "runtime/rt_base.h"
+#include "runtime/verbs/rt_report.h"
+#include "runtime/verbs/rt_verb.h"
+
+/* The longest piece of at most `left` images that divides the batch. */
+static uint64_t piece(uint64_t left) {
+  uint64_t n = left < tess_program.batch ? left : tess_program.batch;
+  while (tess_program.batch % n) n--;
+  return n;
+}
+
+static void evaluate(RtSession *s, RtData *d, RtReport *r) {
+  for (uint64_t at = 0, run = 0; at < d->n; run++) {
+    RtPick pick = {.first = at, .count = piece(d->n - at)};
+    rt_session_at(s, 0, run);
+    rt_data_fill(d, &pick, TESS_EVAL, s->arena);
+    rt_session_send_data(s, TESS_EVAL);
+    rt_session_entry(s, TESS_EVAL);
+    rt_report_add(r, s, TESS_EVAL, (double)pick.count);
+    at += pick.count;
+  }
+}
+
+static void print_result(const RtOptions *o, const RtReport *r, uint64_t images, double seconds) {
+  double rate = seconds > 0 ? (double)images / seconds : 0;
+  if (o->value[RT_OPT_json].flag) {
+    printf("{\"images\":%" PRIu64, images);
+    rt_report_json(r, stdout);
+    printf(",\"images_per_s\":%.1f}\n", rate);
+    return;
+  }
+  printf("%" PRIu64 " images", images);
+  rt_report_text(r, stdout);
+  printf("  %.0f images/s\n", rate);
+}
+
+static bool run(RtOptions *o, RtData *d) {
+  RtSession s;
+  if (!rt_begin(&s, o)) return false;
+  bool ok = rt_load_all(&s, o, true);
+  if (ok) {
+    RtReport r = rt_report_new();
+    double start = rt_now();
+    evaluate(&s, d, &r);
+    print_result(o, &r, d->n, rt_now() - start);
+    rt_report_free(&r);
+  }
+  rt_session_close(&s);
+  return ok;
+}
+
+int rt_eval(RtOptions *o) {
+  RtData d;
+  if (!rt_has_entry(TESS_EVAL) || !rt_data_needed(TESS_EVAL)) {
+    rt_error("%s has nothing to evaluate on images", tess_program.name);
+    return 1;
+  }
+  if (!rt_data_possible(TESS_EVAL)) return 1;
+  if (!RT_GIVEN(o, data)) {
+    rt_error("eval: expected --data DIR with the test images");
+    return 1;
+  }
+  if (!rt_frozen_complete(o)) return 1;
+  if (!RT_GIVEN(o, init) && o->nfrozen == 0) rt_note("eval without --init FILE: these are initial values");
+  if (!rt_data_open(&d, RT_TEXT(o, data), "t10k", 0, TESS_EVAL)) return 1;
+  bool ok = run(o, &d);
+  rt_data_close(&d);
+  return ok ? 0 : 1;
+}

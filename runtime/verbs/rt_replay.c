@@ -1,0 +1,313 @@
+/* replay FILE: runs the steps that a safetensors file describes and compares all that it holds.
+ *   param.NAME   sets a parameter before the first step
+ *   stepN.NAME   supplies a value that the program reads or computes, or is compared with one that it reports
+ *   losses       [steps, losses], compared with the reported losses
+ *   grad.NAME    compared with the gradient that step 0 leaves
+ *   final.NAME   compared with the parameter after the last step
+ * Metadata named like a setting sets it; schedules are switched off. See rt_compare.h for the measures. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/rt_base.h"
+#include "runtime/verbs/rt_compare.h"
+#include "runtime/verbs/rt_culprit.h"
+#include "runtime/verbs/rt_replay.h"
+#include "runtime/verbs/rt_verb.h"
+
+/* Of golden/README: relative for losses, against the reference's norm for gradients and values, against the
+ * distance moved for final weights. */
+static const double loss_bound = 2e-6, grad_bound = 2e-5, value_bound = 5e-6, final_bound = 1e-3;
+
+static uint64_t micros(void) {
+  return rt_trains() ? tess_program.accumulate : 1;
+}
+
+static RtTensor *find(const RtReplay *r, const char *prefix, const char *name) {
+  char *full = rt_format("%s%s", prefix, name);
+  RtTensor *t = rt_file_find(r->f, full);
+  free(full);
+  if (t) t->used = true;
+  return t;
+}
+
+static RtTensor *find_step(const RtReplay *r, uint64_t step, const char *name) {
+  char prefix[32];
+  snprintf(prefix, sizeof prefix, "step%" PRIu64 ".", step);
+  return find(r, prefix, name);
+}
+
+/* Whether the file has anything of a step. */
+static bool has_step(const RtFile *f, uint64_t step) {
+  char prefix[32];
+  int len = snprintf(prefix, sizeof prefix, "step%" PRIu64 ".", step);
+  for (int i = 0; i < f->ntensor; i++)
+    if (!strncmp(f->tensor[i].name, prefix, (size_t)len)) return true;
+  return false;
+}
+
+/* Steps are numbered from 0 without gaps. */
+static bool count_steps(RtReplay *r) {
+  while (has_step(r->f, r->steps)) r->steps++;
+  if (r->steps == 0)
+    rt_error("%s: found no tensor named step0.NAME, expected the first step's data", r->f->path);
+  for (int i = 0; i < r->f->ntensor; i++) {
+    const char *name = r->f->tensor[i].name;
+    if (strncmp(name, "step", 4) != 0 || !isdigit((unsigned char)name[4])) continue;
+    if (strtoull(name + 4, NULL, 10) < r->steps) continue;
+    rt_error("%s: found \"%s\", expected a step %" PRIu64 " before it", r->f->path, name, r->steps);
+    return false;
+  }
+  return r->steps > 0;
+}
+
+static bool set_settings(RtReplay *r) {
+  bool ok = true;
+  for (uint32_t i = 0; i < tess_program.nsetting; i++) {
+    const char *text = rt_file_meta(r->f, tess_program.setting[i].name);
+    if (!text || r->o->setting_given[i]) continue;
+    if (rt_parse_float(text, &r->s.step.setting[i])) continue;
+    rt_error("%s: metadata \"%s\": found \"%s\", expected a number", r->f->path, tess_program.setting[i].name,
+             text);
+    ok = false;
+  }
+  r->s.step.constant = 1;
+  r->s.step.total = r->s.step.epoch_steps = (float)r->steps;
+  return ok;
+}
+
+static bool set_params(RtReplay *r) {
+  bool ok = true;
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *st = &tess_program.state[i];
+    if (st->kind != TESS_PARAM && st->kind != TESS_FROZEN) continue;
+    TessState own = *st; /* a foreign module's plain names are aliases: here they are the student's */
+    if (rt_is_foreign(st)) own.alias = NULL;
+    RtFound found = rt_load_state(r->f, "param.", &own, r->s.arena);
+    if (found == RT_BROKEN) ok = false;
+    if (found == RT_LOADED) {
+      r->params++;
+      rt_send(&r->s, &st->t);
+    }
+    if (found == RT_ABSENT && st->kind == TESS_PARAM)
+      rt_note("%s: no param.%s: its initial value is used", r->f->path, st->name);
+  }
+  return ok;
+}
+
+/* Where the values of micro-batch `micro` start in a tensor that holds one micro-batch, or all of the step's
+ * along its first dimension; -1 with an error for any other shape. */
+static int64_t slice_of(const RtReplay *r, const RtTensor *t, const TessTensor *want, uint64_t micro) {
+  bool one = t->count == 1 && want->count == 1;
+  if (!one && want->rank > 0 && t->rank == want->rank && micros() > 1 &&
+      t->dim[0] == want->dim[0] * micros()) {
+    TessTensor whole = *want;
+    whole.dim[0] = t->dim[0];
+    return rt_file_shape(r->f, t, &whole) ? (int64_t)(micro * want->count) : -1;
+  }
+  return one || rt_file_shape(r->f, t, want) ? 0 : -1;
+}
+
+static bool supply_one(RtReplay *r, const RtTensor *t, const TessValue *v, uint64_t micro) {
+  uint64_t inexact = 0;
+  int64_t first = slice_of(r, t, &v->t, micro);
+  if (first < 0 ||
+      !rt_file_read(r->f, t, (uint64_t)first, v->t.count, v->t.dtype, rt_at(&r->s, &v->t), &inexact))
+    return false;
+  rt_send(&r->s, &v->t);
+  if (!inexact) return true;
+  if (rt_type_is_float(v->t.dtype)) {
+    if (r->s.step.step == 0 && micro == 0)
+      rt_note("%s: \"%s\": %" PRIu64 " values of type %s are rounded to %s", r->f->path, t->name, inexact,
+              rt_type_name(t->type), rt_type_name(v->t.dtype));
+    return true;
+  }
+  rt_error("%s: \"%s\": found %" PRIu64 " values of type %s that are no %s, as the program's \"%s\" is",
+           r->f->path, t->name, inexact, rt_type_name(t->type), rt_type_name(v->t.dtype), v->name);
+  return false;
+}
+
+/* A reported value is compared, not supplied. */
+static bool can_supply(const TessValue *v) {
+  return (v->flags & (TESS_SUPPLY | TESS_DATA)) && !(v->flags & TESS_REPORT);
+}
+
+static bool supply(RtReplay *r, TessEntryKind e, uint64_t micro) {
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->entry != (uint32_t)e || !can_supply(v)) continue;
+    RtTensor *t = find_step(r, r->s.step.step, v->name);
+    if (!t) continue;
+    if (!supply_one(r, t, v, micro)) return false;
+    if (v->flags & TESS_SUPPLY && i < 64) r->s.step.supplied |= 1ull << i;
+  }
+  return true;
+}
+
+static bool fill(void *ctx, uint64_t step, uint64_t micro) {
+  (void)step;
+  RtReplay *r = ctx;
+  if (micro == 0) r->s.step.supplied = 0;
+  if (!supply(r, rt_pass(), micro)) r->failed = true;
+  return !r->failed;
+}
+
+static void compare_values(RtReplay *r, TessEntryKind e, uint64_t micro) {
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->entry != (uint32_t)e || !(v->flags & TESS_REPORT)) continue;
+    RtTensor *t = find_step(r, r->s.step.step, v->name);
+    if (!t) continue;
+    int64_t first = slice_of(r, t, &v->t, micro);
+    if (first < 0) {
+      r->failed = true;
+      continue;
+    }
+    uint64_t none = 0;
+    RtRef ref = {.file = r->f, .want = t, .first = (uint64_t)first};
+    rt_kind_add(&r->value[i], rt_distance(&ref, v->t.dtype, rt_fetch(&r->s, &v->t), v->t.count, &none),
+                t->name);
+  }
+}
+
+/* PREFIX.NAME against the state's memory; `moved`: measured by the distance from param.NAME. */
+static void compare_state(RtReplay *r, RtKind *kind, const char *prefix, const TessState *st,
+                          const TessTensor *mem, bool moved) {
+  RtRef ref = {.file = r->f, .want = rt_state_tensor(r->f, prefix, st)};
+  if (!ref.want) return;
+  if (!rt_file_shape(r->f, ref.want, &st->t)) {
+    r->failed = true;
+    return;
+  }
+  if (moved) {
+    ref.base = rt_state_tensor(r->f, "param.", st);
+    ref.grad = rt_state_tensor(r->f, "grad.", st);
+    bool fits =
+        ref.base && ref.base->count == ref.want->count && (!ref.grad || ref.grad->count == ref.want->count);
+    if (!fits) {
+      rt_error("%s: \"%s\" needs param.%s (and grad.%s) of its shape, to know the distance moved", r->f->path,
+               ref.want->name, st->name, st->name);
+      r->failed = true;
+      return;
+    }
+  }
+  double d = rt_distance(&ref, mem->dtype, rt_fetch(&r->s, mem), mem->count, &r->left_out);
+  if (d != -1) rt_kind_add(kind, d, ref.want->name);
+}
+
+static const TessState *find_param(const char *name) {
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    if (tess_program.state[i].kind == TESS_PARAM && !strcmp(tess_program.state[i].name, name))
+      return &tess_program.state[i];
+  return NULL;
+}
+
+static void compare_gradients(RtReplay *r) {
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *g = &tess_program.state[i], *p = g->kind == TESS_GRAD ? find_param(g->name) : NULL;
+    if (g->kind == TESS_GRAD) compare_state(r, &r->grad, "grad.", p ? p : g, &g->t, false);
+  }
+}
+
+static void seen(void *ctx, uint64_t micro) {
+  RtReplay *r = ctx;
+  bool last = micro + 1 == micros(), updated = micro == micros();
+  TessEntryKind e = updated ? TESS_UPDATE : rt_pass();
+  rt_report_add(&r->report, &r->s, e, 1);
+  compare_values(r, e, micro);
+  if (last && r->s.step.step == 0) compare_gradients(r);
+  if (last && rt_trains() && !supply(r, TESS_UPDATE, 0)) r->failed = true;
+}
+
+static void compare_losses(RtReplay *r, const RtTensor *t, uint64_t step) {
+  uint64_t column = 0, inexact = 0;
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (!(v->flags & TESS_LOSS) || v->entry != (uint32_t)rt_pass()) continue;
+    double want, found = r->report.sum[i] / r->report.weight[i];
+    uint64_t columns = t->count / r->steps;
+    if (!rt_file_read(r->f, t, step * columns + column++, 1, RT_F64, &want, &inexact)) want = NAN;
+    char *name = rt_format("step%" PRIu64 ".%s", step, v->name);
+    double off = fabs(found - want);
+    rt_kind_add(&r->losses, off == 0 ? 0 : off / fabs(want), name);
+    free(name);
+  }
+}
+
+/* The tensor `losses`, or NULL; *ok false after an error. */
+static RtTensor *find_losses(RtReplay *r, bool *ok) {
+  uint64_t n = rt_replay_losses();
+  RtTensor *t = n ? find(r, "", "losses") : NULL;
+  char shape[256];
+  *ok = !t || t->count == n * r->steps;
+  if (!*ok)
+    rt_error("%s: \"losses\": found shape %s, expected [%" PRIu64 ", %" PRIu64 "] (steps, losses)",
+             r->f->path, rt_shape_text(t->rank, t->dim, shape), r->steps, n);
+  return t;
+}
+
+static bool run_steps(RtReplay *r) {
+  bool ok;
+  RtTensor *losses = find_losses(r, &ok);
+  for (uint64_t step = 0; ok && step < r->steps; step++) {
+    rt_report_clear(&r->report);
+    ok = rt_session_step(&r->s, step, fill, seen, r) && !r->failed;
+    if (ok && losses) compare_losses(r, losses, step);
+    if (ok && rt_trains() && rt_session_refused(&r->s)) {
+      rt_culprit_find(&r->s, step, fill, r);
+      ok = false;
+    }
+  }
+  if (!ok) return false;
+  for (uint32_t i = 0; i < tess_program.nstate && rt_trains(); i++) {
+    const TessState *st = &tess_program.state[i];
+    if (st->kind == TESS_PARAM) compare_state(r, &r->final, "final.", st, &st->t, true);
+  }
+  return !r->failed;
+}
+
+static void name_kinds(RtReplay *r) {
+  double by = (double)r->o->value[RT_OPT_tolerance].f;
+  r->losses = (RtKind){.name = "losses", .bound = by * loss_bound};
+  r->grad = (RtKind){.name = "grad", .bound = by * grad_bound};
+  r->final = (RtKind){.name = "final", .bound = by * final_bound};
+  r->value = RT_NEW(tess_program.nvalue, RtKind);
+  for (uint32_t i = 0; i < tess_program.nvalue; i++)
+    r->value[i] = (RtKind){.name = tess_program.value[i].name, .bound = by * value_bound};
+}
+
+static void free_kinds(RtReplay *r) {
+  free(r->losses.tensor);
+  free(r->grad.tensor);
+  free(r->final.tensor);
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) free(r->value[i].tensor);
+  free(r->value);
+}
+
+static bool replay(RtReplay *r) {
+  if (!count_steps(r) || !set_settings(r) || !set_params(r) || !rt_load_all(&r->s, r->o, false)) return false;
+  name_kinds(r);
+  r->report = rt_report_new();
+  bool ran = run_steps(r), ok = rt_replay_print(r, ran);
+  rt_report_free(&r->report);
+  free_kinds(r);
+  return ok;
+}
+
+int rt_replay(RtOptions *o) {
+  RtReplay r = {.o = o};
+  if (!rt_trains() && !rt_has_entry(TESS_EVAL)) {
+    rt_error("%s has nothing to run", tess_program.name);
+    return 1;
+  }
+  r.f = rt_file_open(o->file);
+  bool ok = r.f && rt_begin(&r.s, o);
+  if (ok) {
+    ok = replay(&r);
+    rt_session_close(&r.s);
+  }
+  rt_file_close(r.f);
+  return ok ? 0 : 1;
+}

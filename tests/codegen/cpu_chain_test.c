@@ -1,0 +1,136 @@
+/* Attention-like kernels through LLVM against the interpreter: sizes that divide nothing, bounds of all
+ * kinds, whole blocks stored, left factors that are expressions. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/codegen/cpu_case.h"
+
+typedef struct Sizes {
+  int b, h, i, j, d, e;
+} Sizes;
+
+/* Each test runs in a process of its own and would draw the same. */
+static Sizes draw_sizes(int test) {
+  static const int tokens[] = {1, 5, 13, 14, 16, 29, 33, 49, 148}, width[] = {1, 4, 8, 16, 17, 32, 40};
+  for (int n = 0; n < 97 * test; n++) cpu_case_draw(1);
+  Sizes s = {1 + (int)cpu_case_draw(3), 1 + (int)cpu_case_draw(3), tokens[cpu_case_draw(9)],
+             tokens[cpu_case_draw(9)],  width[cpu_case_draw(7)],   width[cpu_case_draw(7)]};
+  return s;
+}
+
+static const char *head(Arena *a, const Sizes *s) {
+  return arena_printf(a, "compute chain {\n axis b:%d h:%d i:%d j:%d d:%d e:%d\n", s->b, s->h, s->i, s->j,
+                      s->d, s->e);
+}
+
+static const char plan[] =
+    "plan chain cpu chain {\n role batch: b, h; role m: i; role n: j; role k: d; role d: e;\n"
+    " place s row; place p row;";
+
+/* The bounds of a sum over j for row i: by number from all to one read from a buffer. */
+static const char *bounds(Arena *a, int kind, int n) {
+  switch (kind) {
+  case 0: return "j";
+  case 1: return "j: 0 .. hi[i]";
+  case 2: return arena_printf(a, "j: %d .. %d", n / 3, n);
+  default: return "j: low[i] .. hi[i]";
+  }
+}
+
+static const char *bound_buffers(Arena *a, const Sizes *s, int kind) {
+  const char *hi = arena_printf(a, " in hi[%d] : i32 below %d\n", s->i, s->j + 1);
+  const char *low = arena_printf(a, " in low[%d] : i32 below %d\n", s->i, s->j + 1);
+  return kind == 1 ? hi : kind == 3 ? arena_printf(a, "%s%s", hi, low) : "";
+}
+
+START_TEST(forward) {
+  Arena *a = arena_new();
+  Sizes s = draw_sizes(_i);
+  int kind = _i % 4;
+  bool whole = cpu_case_draw(3) == 0, factor = cpu_case_draw(3) == 0;
+  const char *j = bounds(a, kind, s.j);
+  const char *text = arena_printf(
+      a,
+      "%s in q[%d, %d, %d, %d] : f32\n in k[%d, %d, %d, %d] : f32\n in v[%d, %d, %d, %d] : f32\n%s"
+      " out o[%d, %d, %d, %d] : f32\n out most[%d, %d, %d] : f32\n%s"
+      " s[b, h, i, j] = sum(d) q[b, i, h, d] * k[b, %s]\n z[b, h, i, j] = s[b, h, i, j] * 0.05\n"
+      " mx[b, h, i] = max(%s) z[b, h, i, j]\n p[b, h, i, j] = exp(z[b, h, i, j] - mx[b, h, i])\n"
+      " l[b, h, i] = sum(%s) p[b, h, i, j]\n u[b, h, i, e] = sum(%s) %s * v[b, %s]\n"
+      " r[b, h, i, e] = u[b, h, i, e] / l[b, h, i]\n store r[b, h, i, e] -> o[b, i, h, e]\n"
+      " store mx[b, h, i] -> most[b, h, i]\n%s}\n%s place mx row; place l row; place u acc }\n",
+      head(a, &s), s.b, s.i, s.h, s.d, s.b, _i % 2 ? s.j : s.h, _i % 2 ? s.h : s.d, _i % 2 ? s.d : s.j, s.b,
+      _i % 3 ? s.j : s.h, _i % 3 ? s.h : s.e, _i % 3 ? s.e : s.j, bound_buffers(a, &s, kind), s.b, s.i, s.h,
+      s.e, s.b, s.h, s.i,
+      whole ? arena_printf(a, " out all[%d, %d, %d, %d] : f32\n", s.b, s.h, s.i, s.j) : "",
+      _i % 2 ? "j, h, d" : "h, d, j", j, j, j, factor ? "(2 * p[b, h, i, j])" : "p[b, h, i, j]",
+      _i % 3 ? "j, h, e" : "h, e, j", whole ? " store z[b, h, i, j] -> all[b, h, i, j]\n" : "", plan);
+  cpu_case_check(text, 2e-5);
+  arena_free(a);
+}
+END_TEST
+
+START_TEST(backward) {
+  Arena *a = arena_new();
+  Sizes s = draw_sizes(_i);
+  bool masked = _i % 2;
+  const char *row = bounds(a, masked, s.j);
+  const char *col = masked ? arena_printf(a, "i: lo[j] .. %d", s.i) : "i";
+  const char *ints =
+      masked ? arena_printf(a, "%s in lo[%d] : i32 below %d\n", bound_buffers(a, &s, 1), s.j, s.i + 1) : "";
+  const char *text = arena_printf(
+      a,
+      "%s in q[%d, %d, %d, %d] : f32\n in k[%d, %d, %d, %d] : f32\n in v[%d, %d, %d, %d] : f32\n"
+      " in do[%d, %d, %d, %d] : f32\n in most[%d, %d, %d] : f32\n%s"
+      " out gq[%d, %d, %d, %d] : f32\n inout gk[%d, %d, %d, %d] : f32\n out gv[%d, %d, %d, %d] : f32\n"
+      " s[b, h, i, j] = sum(d) k[b, j, h, d] * q[b, i, h, d]\n"
+      " p[b, h, i, j] = exp(s[b, h, i, j] * 0.05 - most[b, h, i])\n"
+      " dp[b, h, i, j] = sum(e) do[b, i, h, e] * v[b, j, h, e]\n"
+      " delta[b, h, i] = sum(e) do[b, i, h, e] * do[b, i, h, e]\n"
+      " ds[b, h, i, j] = p[b, h, i, j] * (dp[b, h, i, j] - delta[b, h, i]) * 0.05\n"
+      " dq[b, h, i, d] = sum(%s) ds[b, h, i, j] * k[b, j, h, d]\n"
+      " dk[b, h, j, d] = sum(%s) ds[b, h, i, j] * q[b, i, h, d]\n"
+      " dv[b, h, j, e] = sum(%s) p[b, h, i, j] * do[b, i, h, e]\n"
+      " nk[b, h, j, d] = gk[b, j, h, d] + dk[b, h, j, d]\n store dq[b, h, i, d] -> gq[b, i, h, d]\n"
+      " store nk[b, h, j, d] -> gk[b, j, h, d]\n store dv[b, h, j, e] -> gv[b, j, h, e]\n}\n"
+      "%s place dp row; place ds row; place delta row; place dq acc; place dk tile; place dv tile }\n",
+      head(a, &s), s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, s.b, s.i, s.h, s.e, s.b, s.h,
+      s.i, ints, s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, row, col, col, plan);
+  cpu_case_check(text, 2e-4);
+  arena_free(a);
+}
+END_TEST
+
+/* The text of kernel `name` and of its plan in the file of hard kernels; the plan is the next after it. */
+static char *hard_kernel(Arena *a, const char *name) {
+  Source *src = diag_read(a, TESTS_DIR "/ir/kern/hard/attention.kern");
+  ck_assert_ptr_nonnull(src);
+  const char *from = strstr(src->text, arena_printf(a, "compute %s {", name));
+  const char *p = from ? strstr(from, arena_printf(a, "plan %s cpu", name)) : NULL;
+  const char *end = p ? strstr(p, "\n}") : NULL;
+  ck_assert_msg(end != NULL, "no kernel %s with a plan", name);
+  return arena_strndup(a, from, (size_t)(end + 3 - from));
+}
+
+START_TEST(hard_kernels) {
+  static const char *const name[] = {"attention_148", "attention_257"};
+  Arena *a = arena_new();
+  cpu_case_check(hard_kernel(a, name[_i]), 2e-5);
+  arena_free(a);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("cpu_chain");
+  TCase *c = tcase_create("chain");
+  tcase_set_timeout(c, 300);
+  tcase_add_loop_test(c, forward, 0, 24);
+  tcase_add_loop_test(c, backward, 0, 16);
+  tcase_add_loop_test(c, hard_kernels, 0, 2);
+  suite_add_tcase(s, c);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}

@@ -1,0 +1,45 @@
+/* Every kernel text under tests/ir/kern and tests/codegen/cuda, and every kernel of a small D-iGPT's training
+ * step, as CUDA C run on the CPU, against the interpreter. */
+#include <check.h>
+
+#include "tests/codegen/cuda/compare.h"
+#include "tests/codegen/cuda/files.h"
+#include "tests/runtime/rt_run.h"
+
+/* Interpreting more than this takes too long here. */
+static const double most_work = 4e7;
+
+START_TEST(kernels_match_interpreter) {
+  ck_assert_int_ge(cuda_compare_file(cuda_file(_i), BUILD_DIR "/cuda_side", most_work), 0);
+}
+END_TEST
+
+/* Forward, backward, optimizer, initial values and evaluation, with a teacher that is part of the program. */
+START_TEST(kernels_of_a_step_match_interpreter) {
+  char path[400];
+  int status =
+      run(BUILD_DIR "/tessera build " SOURCE_DIR "/models/digpt.tess %s %s --emit=kernels . -o p",
+          "-D batch=2 -D patch=7 -D embed_dim=16 -D depth=4 -D heads=2 -D 'taps=(1, 2, 3, 4)' -D teacher=vit",
+          "-D decoder_dim=16 -D decoder_depth=1 -D decoder_heads=2 -D teacher_dim=16 -D teacher_grid=4 "
+          "-D teacher_depth=1 -D shift=2");
+  ck_assert_msg(status == 0, "%s%s", run_out, run_err);
+  snprintf(path, sizeof path, "%s/p.kern", run_dir);
+  ck_assert_int_ge(cuda_compare_file(path, run_dir, most_work), 50);
+}
+END_TEST
+
+int main(void) {
+  int n = cuda_find_files();
+  Suite *s = suite_create("cuda_kernels");
+  TCase *c = tcase_create("kernels");
+  tcase_set_timeout(c, 300);
+  tcase_add_checked_fixture(c, run_fresh, run_clean);
+  tcase_add_loop_test(c, kernels_match_interpreter, 0, n);
+  tcase_add_test(c, kernels_of_a_step_match_interpreter);
+  suite_add_tcase(s, c);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}

@@ -1,7 +1,0 @@
-add_library(cpu_case STATIC cpu_case.c)
-target_link_libraries(cpu_case PUBLIC codegen PkgConfig::CHECK)
-tessera_test(cpu_math_test cpu_case)
-tessera_test(cpu_flat_test cpu_case)
-tessera_test(cpu_rows_test cpu_case)
-tessera_test(cpu_module_test cpu_case)
-tessera_test(cpu_random_test cpu_case)

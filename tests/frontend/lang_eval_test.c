@@ -1,0 +1,409 @@
+/* The language and its library against plain loops, on random data, in f64. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/frontend/lang_case.h"
+
+static const double tight = 1e-12;
+
+#define AT3(x, i, j, k, J, K) ((x)[((i) * (J) + (j)) * (K) + (k)])
+
+START_TEST(operators) {
+  LangCase *c = lang_open("train t(batch = 5) {\n"
+                          "  data x f32 [batch, 3] = given()\n"
+                          "  data k i32 [batch, 3] = given()\n"
+                          "  let y = x ^ 3 - 2 * x ^ -2 + -x ^ 2 / 3\n"
+                          "  let z = select(x > 0 and not (x >= 1), exp(x), -1) ^ 0.5 ^ 2\n"
+                          "  let w = k // 3 + k % 3\n"
+                          "  let v = x[1:, -1] + x[0, 1]\n"
+                          "  let s = 7 // 2 + 7 % 4 - (if 1 < 2 and \"a\" == \"a\" then 2 ^ 3 else 0)\n"
+                          "  report y, z, w, v, s\n"
+                          "}\n",
+                          0, NULL);
+  const double *x = lang_draw(c, "x", 0), *k = lang_draw(c, "k", 100);
+  lang_enter(c, EN_EVAL);
+  for (int i = 0; i < 15; i++) {
+    lang_near(lang_value(c, "y")[i], pow(x[i], 3) - 2 / (x[i] * x[i]) - x[i] * x[i] / 3, tight, "y");
+    double base = x[i] > 0 && !(x[i] >= 1) ? exp(x[i]) : -1;
+    if (base > 0) lang_near(lang_value(c, "z")[i], pow(base, 0.25), tight, "z");
+    lang_near(lang_value(c, "w")[i], floor(k[i] / 3) + fmod(k[i], 3), 0, "w");
+  }
+  for (int i = 0; i < 4; i++) lang_near(lang_value(c, "v")[i], x[3 * (i + 1) + 2] + x[1], tight, "v");
+  lang_near(*lang_value(c, "s"), 3 + 3 - 8, 0, "s");
+  lang_close(c);
+}
+END_TEST
+
+START_TEST(patterns) {
+  LangCase *c = lang_open("train t(batch = 2) {\n"
+                          "  data x f32 [batch, 6, 10] = given()\n"
+                          "  data w f32 [batch, 10, 3] = given()\n"
+                          "  let a = rearrange(x, \"b (i p) (s d) -> s (b i) d p\", p = 3, s = 2)\n"
+                          "  let b = reduce(x, \"b (i p) d -> d b\", \"mean\", p = 2)\n"
+                          "  let m = reduce(x, \"... d -> ...\", \"max\")\n"
+                          "  let r = repeat(x[0], \"n d -> n k d\", k = 4)\n"
+                          "  let e = einsum(x, w, \"b n d, b d k -> k n\")\n"
+                          "  let f = einsum(x, w, w, \"b n d, b d k, b e k -> n e\")\n"
+                          "  report a, b, m, r, e, f\n"
+                          "}\n",
+                          0, NULL);
+  const double *x = lang_draw(c, "x", 0), *w = lang_draw(c, "w", 0);
+  lang_enter(c, EN_EVAL);
+  for (int s = 0; s < 2; s++)
+    for (int b = 0; b < 2; b++)
+      for (int i = 0; i < 2; i++)
+        for (int d = 0; d < 5; d++)
+          for (int p = 0; p < 3; p++)
+            lang_near(lang_value(c, "a")[((s * 4 + b * 2 + i) * 5 + d) * 3 + p],
+                      AT3(x, b, i * 3 + p, s * 5 + d, 6, 10), 0, "a");
+  for (int d = 0; d < 10; d++)
+    for (int b = 0; b < 2; b++) {
+      double sum = 0;
+      for (int n = 0; n < 6; n++) sum += AT3(x, b, n, d, 6, 10);
+      lang_near(lang_value(c, "b")[d * 2 + b], sum / 6, tight, "b");
+    }
+  for (int row = 0; row < 12; row++) {
+    double most = x[10 * row];
+    for (int d = 0; d < 10; d++) most = fmax(most, x[10 * row + d]);
+    lang_near(lang_value(c, "m")[row], most, 0, "m");
+  }
+  for (int n = 0; n < 6; n++)
+    for (int k = 0; k < 4; k++)
+      for (int d = 0; d < 10; d++) lang_near(lang_value(c, "r")[(n * 4 + k) * 10 + d], x[n * 10 + d], 0, "r");
+  for (int n = 0; n < 6; n++)
+    for (int k = 0; k < 3; k++) {
+      double sum = 0;
+      for (int b = 0; b < 2; b++)
+        for (int d = 0; d < 10; d++) sum += AT3(x, b, n, d, 6, 10) * AT3(w, b, d, k, 10, 3);
+      lang_near(lang_value(c, "e")[k * 6 + n], sum, tight, "e");
+    }
+  for (int n = 0; n < 6; n++)
+    for (int q = 0; q < 10; q++) {
+      double sum = 0;
+      for (int b = 0; b < 2; b++)
+        for (int d = 0; d < 10; d++)
+          for (int k = 0; k < 3; k++)
+            sum += AT3(x, b, n, d, 6, 10) * AT3(w, b, d, k, 10, 3) * AT3(w, b, q, k, 10, 3);
+      lang_near(lang_value(c, "f")[n * 10 + q], sum, tight, "f");
+    }
+  lang_close(c);
+}
+END_TEST
+
+/* Rows whose variance is as small as the epsilons, so that taking one for the other shows. */
+START_TEST(norms) {
+  static const double eps[] = {1e-5, 1e-6};
+  for (int which = 0; which < 2; which++) {
+    const char *define = which ? "eps=1e-6" : "eps=1e-5";
+    LangCase *c = lang_open("import \"lib/nn.tess\"\n"
+                            "train t(batch = 3, eps = 1) {\n"
+                            "  data x f32 [batch, 16] = given()\n"
+                            "  let small = 1e-3 * x\n"
+                            "  frozen ln = layer_norm(16, eps)\n"
+                            "  frozen rms = rms_norm(16, eps)\n"
+                            "  let a = ln(small)\n"
+                            "  let b = rms(small)\n"
+                            "  report a, b\n"
+                            "}\n",
+                            1, &define);
+    const double *x = lang_draw(c, "x", 0);
+    lang_enter(c, EN_EVAL);
+    for (int r = 0; r < 3; r++) {
+      double mean = 0, var = 0, square = 0;
+      for (int i = 0; i < 16; i++) mean += 1e-3 * x[16 * r + i] / 16;
+      for (int i = 0; i < 16; i++) {
+        double v = 1e-3 * x[16 * r + i];
+        var += (v - mean) * (v - mean) / 16;
+        square += v * v / 16;
+      }
+      for (int i = 0; i < 16; i++) {
+        double v = 1e-3 * x[16 * r + i];
+        lang_near(lang_value(c, "a")[16 * r + i], (v - mean) / sqrt(var + eps[which]), tight, "layer norm");
+        lang_near(lang_value(c, "b")[16 * r + i], v / sqrt(square + eps[which]), tight, "RMS norm");
+      }
+    }
+    lang_close(c);
+  }
+}
+END_TEST
+
+/* A short list and one that is made in pieces. */
+START_TEST(constants) {
+  enum { LONG = 130 };
+  LangCase *c = lang_open("train t(batch = 2) {\n"
+                          "  data x f32 [batch, 1] = given()\n"
+                          "  let few = tensor((3, -1.5, 4, 1, -5)) + x\n"
+                          "  let many = tensor([i * i - 3 for i in 0..130]) + x\n"
+                          "  report few, many\n"
+                          "}\n",
+                          0, NULL);
+  static const double few[] = {3, -1.5, 4, 1, -5};
+  const double *x = lang_draw(c, "x", 0);
+  lang_enter(c, EN_EVAL);
+  for (int i = 0; i < 5; i++) lang_near(lang_value(c, "few")[5 + i], few[i] + x[1], 1e-12, "few");
+  for (int i = 0; i < LONG; i++)
+    lang_near(lang_value(c, "many")[LONG + i], (double)i * i - 3 + x[1], 1e-12, "many");
+  lang_close(c);
+}
+END_TEST
+
+START_TEST(activations_and_losses) {
+  LangCase *c = lang_open("import \"lib/loss.tess\"\n"
+                          "train t(batch = 4) {\n"
+                          "  data x f32 [batch, 5] = given()\n"
+                          "  data y f32 [batch, 5] = given()\n"
+                          "  data l i32 [batch] = label(classes = 5)\n"
+                          "  let g = gelu(x)\n"
+                          "  let p = softmax(x)\n"
+                          "  let cosine = cosine_loss(x, y)\n"
+                          "  let square = squared_error(x, y)\n"
+                          "  let soft = one_hot(l, 5, 0.2)\n"
+                          "  let entropy = cross_entropy(x, soft)\n"
+                          "  let best = accuracy(x, l)\n"
+                          "  let best2 = accuracy(x, l, k = 2)\n"
+                          "  report g, p, cosine, square, soft, entropy, best, best2\n"
+                          "}\n",
+                          0, NULL);
+  const double *x = lang_draw(c, "x", 0), *y = lang_draw(c, "y", 0), *l = lang_draw(c, "l", 5);
+  double cosine = 0, square = 0, entropy = 0, best = 0, best2 = 0;
+  lang_enter(c, EN_EVAL);
+  for (int r = 0; r < 4; r++) {
+    double sum = 0, dot = 0, xx = 0, yy = 0;
+    int better = 0, label = (int)l[r];
+    for (int i = 5 * r; i < 5 * r + 5; i++) {
+      sum += exp(x[i]), dot += x[i] * y[i], xx += x[i] * x[i], yy += y[i] * y[i];
+      square += (x[i] - y[i]) * (x[i] - y[i]) / 20;
+      better += x[i] > x[5 * r + label];
+      lang_near(lang_value(c, "g")[i], x[i] * 0.5 * (1 + erf(x[i] / sqrt(2))), tight, "gelu");
+    }
+    for (int i = 5 * r; i < 5 * r + 5; i++) {
+      double target = (i == 5 * r + label ? 0.8 : 0) + 0.2 / 5;
+      lang_near(lang_value(c, "p")[i], exp(x[i]) / sum, tight, "softmax");
+      lang_near(lang_value(c, "soft")[i], target, tight, "soft target");
+      entropy -= target * log(exp(x[i]) / sum) / 4;
+    }
+    cosine += (2 - 2 * dot / sqrt(xx * yy)) / 4;
+    best += (better < 1) / 4.0;
+    best2 += (better < 2) / 4.0;
+  }
+  lang_near(*lang_value(c, "cosine"), cosine, tight, "cosine");
+  lang_near(*lang_value(c, "square"), square, tight, "square");
+  lang_near(*lang_value(c, "entropy"), entropy, tight, "entropy");
+  lang_near(*lang_value(c, "best"), best, 0, "accuracy");
+  lang_near(*lang_value(c, "best2"), best2, 0, "accuracy of two");
+  lang_close(c);
+}
+END_TEST
+
+START_TEST(images) {
+  LangCase *c = lang_open("import \"lib/image.tess\"\n"
+                          "train t(batch = 50) {\n"
+                          "  data x f32 [batch, 7, 5, 2] = given()\n"
+                          "  let up = resize_bilinear(x, 8, 11)\n"
+                          "  let down = resize_bilinear(x, 3, 5)\n"
+                          "  let table = sincos_positions(16, 3)\n"
+                          "  let perm = random_permutation(batch, 4)\n"
+                          "  report up, down, table, perm\n"
+                          "}\n",
+                          0, NULL);
+  const double *x = lang_draw(c, "x", 0);
+  static const int size[2][2] = {{8, 11}, {3, 5}};
+  lang_enter(c, EN_EVAL);
+  for (int which = 0; which < 2; which++) {
+    int H = size[which][0], W = size[which][1];
+    const double *y = lang_value(c, which ? "down" : "up");
+    for (int i = 0; i < H; i++)
+      for (int j = 0; j < W; j++)
+        for (int k = 0; k < 2; k++) {
+          double v = fmax(0, (i + 0.5) * 7 / H - 0.5), u = fmax(0, (j + 0.5) * 5 / W - 0.5);
+          int i0 = (int)v, j0 = (int)u, i1 = i0 < 6 ? i0 + 1 : 6, j1 = j0 < 4 ? j0 + 1 : 4;
+          double top = AT3(x, i0, j0, k, 5, 2) * (1 - (u - j0)) + AT3(x, i0, j1, k, 5, 2) * (u - j0);
+          double low = AT3(x, i1, j0, k, 5, 2) * (1 - (u - j0)) + AT3(x, i1, j1, k, 5, 2) * (u - j0);
+          lang_near(y[(i * W + j) * 2 + k], top * (1 - (v - i0)) + low * (v - i0), 1e-9, "bilinear");
+        }
+  }
+  for (int t = 0; t < 10; t++)
+    for (int ch = 0; ch < 16; ch++) {
+      double at = ch < 8 ? (t - 1) % 3 : (t - 1) / 3; // NOLINT(bugprone-integer-division): a row's number
+      double angle = at * pow(10000, -(ch % 4) / 4.0);
+      double wanted = t == 0 ? 0 : ch % 8 < 4 ? sin(angle) : cos(angle);
+      lang_near(lang_value(c, "table")[t * 16 + ch], wanted, 1e-9, "positions");
+    }
+  int first[4] = {0, 0, 0, 0};
+  for (int b = 0; b < 50; b++) {
+    const double *p = lang_value(c, "perm") + (size_t)b * 4;
+    int seen = 0;
+    for (int k = 0; k < 4; k++) seen |= 1 << (int)p[k];
+    ck_assert_int_eq(seen, 15);
+    first[(int)p[0]]++;
+  }
+  for (int k = 0; k < 4; k++) ck_assert_int_gt(first[k], 0);
+  lang_close(c);
+}
+END_TEST
+
+/* A number is every channel's. */
+START_TEST(one_number_for_all_channels) {
+  LangCase *c = lang_open("import \"lib/image.tess\"\n"
+                          "train t(batch = 2) {\n"
+                          "  data pixels u8 [batch, 3, 2, 2] = image()\n"
+                          "  let x = normalise(pixels, 0.25, (0.5, 0.25, 0.2))\n"
+                          "  let y = renormalise(x, 0.25, (0.5, 0.25, 0.2), 0, 0.1)\n"
+                          "  report x, y\n"
+                          "}\n",
+                          0, NULL);
+  static const double deviation[] = {0.5, 0.25, 0.2};
+  const double *p = lang_draw(c, "pixels", 256);
+  lang_enter(c, EN_EVAL);
+  for (int i = 0; i < 24; i++) {
+    lang_near(lang_value(c, "x")[i], (p[i] / 255 - 0.25) / deviation[i / 4 % 3], tight, "normalised");
+    lang_near(lang_value(c, "y")[i], p[i] / 255 / 0.1, tight, "renormalised");
+  }
+  lang_close(c);
+}
+END_TEST
+
+enum { IMAGES = 2, IN = 3, OUT = 4, HIGH = 8, WIDE = 7 };
+
+typedef struct Conv {
+  int size, stride, padding, biased;
+} Conv;
+
+static int conv_side(const Conv *v, int n) {
+  return (n + 2 * v->padding - v->size) / v->stride + 1;
+}
+
+/* The convolution's element at (image, channel, row, column), from its definition. */
+static double conv_at(const Conv *v, const double *x, const double *w, const double *bias, const int *at) {
+  double sum = v->biased ? bias[at[1]] : 0;
+  for (int c = 0; c < IN; c++)
+    for (int p = 0; p < v->size; p++)
+      for (int q = 0; q < v->size; q++) {
+        int i = at[2] * v->stride + p - v->padding, j = at[3] * v->stride + q - v->padding;
+        if (i < 0 || j < 0 || i >= HIGH || j >= WIDE) continue;
+        sum +=
+            x[((at[0] * IN + c) * HIGH + i) * WIDE + j] * w[((at[1] * IN + c) * v->size + p) * v->size + q];
+      }
+  return sum;
+}
+
+static LangCase *conv_open(const Conv *v) {
+  char text[1024];
+  snprintf(text, sizeof text,
+           "import \"lib/nn.tess\"\nimport \"lib/optim.tess\"\n"
+           "train t(batch = %d) {\n"
+           "  data x f32 [batch, %d, %d, %d] = given()\n"
+           "  model m = conv2d(%d, %d, %d, stride = %d, padding = %d, biased = %s)\n"
+           "  let y = m(x)\n"
+           "  let loss = sum(y ^ 2)\n"
+           "  minimise loss\n"
+           "  report loss, y\n"
+           "  optimizer sgd(lr = 0)\n"
+           "}\n",
+           IMAGES, IN, HIGH, WIDE, IN, OUT, v->size, v->stride, v->padding, v->biased ? "true" : "false");
+  return lang_open(text, 0, NULL);
+}
+
+/* Differences of a quadratic function are exact but for rounding. */
+static void conv_gradient(LangCase *c, const char *name, int n) {
+  char grad[32];
+  snprintf(grad, sizeof grad, "grad.%s", name);
+  double *w = lang_memory(c, name), wanted[OUT * IN * 9];
+  for (int i = 0; i < n; i++) {
+    double loss[2], old = w[i];
+    for (int k = 0; k < 2; k++) {
+      w[i] = old + (k ? 0.5 : -0.5);
+      lang_enter(c, EN_MICRO);
+      loss[k] = *lang_value(c, "loss");
+    }
+    w[i] = old;
+    wanted[i] = loss[1] - loss[0];
+  }
+  lang_enter(c, EN_MICRO);
+  for (int i = 0; i < n; i++) lang_near(lang_memory(c, grad)[i], wanted[i], 1e-9, grad);
+}
+
+START_TEST(convolutions) {
+  static const Conv cases[] = {{3, 1, 1, 1}, {3, 2, 0, 0}, {2, 3, 1, 1}, {1, 1, 0, 0}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    const Conv *v = &cases[k];
+    LangCase *c = conv_open(v);
+    const double *x = lang_draw(c, "x", 0), *w = lang_memory(c, "weight");
+    double *bias = v->biased ? lang_memory(c, "bias") : NULL;
+    int at[4], side[4] = {IMAGES, OUT, conv_side(v, HIGH), conv_side(v, WIDE)};
+    for (int o = 0; v->biased && o < OUT; o++) bias[o] = lang_normal();
+    lang_enter(c, EN_MICRO);
+    ck_assert_int_eq(lang_state(c, "weight")->shape.rank, 4);
+    for (int i = 0; i < side[0] * side[1] * side[2] * side[3]; i++) {
+      for (int d = 3, rest = i; d >= 0; rest /= side[d--]) at[d] = rest % side[d];
+      lang_near(lang_value(c, "y")[i], conv_at(v, x, w, bias, at), tight, "convolution");
+    }
+    conv_gradient(c, "weight", OUT * IN * v->size * v->size);
+    if (v->biased) conv_gradient(c, "bias", OUT);
+    lang_close(c);
+  }
+}
+END_TEST
+
+/* The distribution function of what is drawn must be uniform. */
+START_TEST(first_values) {
+  LangCase *c = lang_open("import \"lib/init.tess\"\n"
+                          "module m() {\n"
+                          "  param n [64, 64] = trunc_normal(shape, 0.5)\n"
+                          "  param x [96, 8, 4] = xavier_uniform\n"
+                          "  param y [96, 8, 4] = xavier_uniform\n"
+                          "  param o [3] = ones\n"
+                          "  fn (a [B]) = a * sum(n) * sum(x) * sum(y) * sum(o)\n"
+                          "}\n"
+                          "train t(batch = 2) {\n"
+                          "  data a f32 [batch] = given()\n"
+                          "  frozen f = m()\n"
+                          "  report b = f(a)\n"
+                          "}\n",
+                          0, NULL);
+  const double *n = lang_memory(c, "f/n"), *x = lang_memory(c, "f/x"), *y = lang_memory(c, "f/y");
+  int bin[8] = {0}, same = 0;
+  double bound = sqrt(6.0 / (96 + 32)), most = 0;
+  for (int i = 0; i < 4096; i++) {
+    double p = 0.5 * (1 + erf(n[i] / 0.5 / sqrt(2)));
+    bin[(int)(p * 8)]++;
+  }
+  for (int k = 0; k < 8; k++) ck_assert_int_lt(abs(bin[k] - 512), 110); /* five deviations */
+  for (int i = 0; i < 3072; i++) {
+    ck_assert_double_le(fabs(x[i]), bound);
+    most = fmax(most, fabs(x[i]));
+    same += x[i] == y[i];
+  }
+  ck_assert_double_gt(most, 0.99 * bound);
+  ck_assert_int_lt(same, 10);
+  ck_assert_double_eq(lang_memory(c, "f/o")[2], 1);
+  ck_assert_str_eq(lang_state(c, "f/n")->alias[0], "n");
+  lang_close(c);
+}
+END_TEST
+
+int main(void) {
+  srand((unsigned)time(NULL));
+  Suite *s = suite_create("lang_eval");
+  TCase *c = tcase_create("eval");
+  tcase_set_timeout(c, 120);
+  tcase_add_test(c, operators);
+  tcase_add_test(c, patterns);
+  tcase_add_test(c, norms);
+  tcase_add_test(c, constants);
+  tcase_add_test(c, activations_and_losses);
+  tcase_add_test(c, images);
+  tcase_add_test(c, one_number_for_all_channels);
+  tcase_add_test(c, convolutions);
+  tcase_add_test(c, first_values);
+  suite_add_tcase(s, c);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_ENV);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}

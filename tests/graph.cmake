@@ -1,8 +1,0 @@
-tessera_test(graph_elt_test passes)
-tessera_test(graph_ops_test passes)
-tessera_test(graph_build_test passes)
-tessera_test(graph_text_test passes)
-tessera_test(graph_verify_test passes)
-tessera_test(graph_simplify_test passes)
-tessera_test(autodiff_test passes)
-tessera_test(graph_class_test ir_graph)

@@ -1,0 +1,152 @@
+/* Lowering against the graph interpreter, on random graphs: as kernels run by the kernel interpreter in the
+ * planned arena, and as machine code with red zones around every buffer. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "passes/passes.h"
+#include "tests/codegen/prog_native.h"
+#include "tests/passes/random_graph.h"
+
+enum { SEED = 7, STEP = 3, MICRO = 1 };
+
+static double no_scalar(void *ctx, const char *name) {
+  (void)ctx, (void)name;
+  return 0.25;
+}
+
+static bool near(double a, double b, double within) {
+  return fabs(a - b) <= within * (1 + fabs(b)) || (isnan(a) && isnan(b));
+}
+
+static void compare(const Prog *prog, const char *arena, GraphRun *run, const char *name, double within) {
+  const PValue *v = prog_value(prog, EN_EVAL, name);
+  const double *want = graph_run_value(run, name);
+  const float *got = (const float *)(const void *)(arena + v->buf->offset + v->at);
+  int64_t n = shape_count(&v->value->node->shape);
+  for (int64_t i = 0; i < n; i++)
+    ck_assert_msg(near(got[i], want[i], within), "%s[%lld]: %.9g, expected %.9g", name, (long long)i, got[i],
+                  want[i]);
+}
+
+typedef void Execute(Arena *a, const Prog *p, char *arena);
+
+static void by_interpreter(Arena *a, const Prog *p, char *arena) {
+  KStepEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
+  (void)a;
+  prog_interp(p, arena, EN_EVAL, &env, 0);
+}
+
+static void by_machine(Arena *a, const Prog *p, char *arena) {
+  Native n = native_open(a, p);
+  native_entry(&n, arena, EN_EVAL, &(TessStep){.seed = SEED, .step = STEP, .micro = MICRO});
+  native_close(&n);
+}
+
+typedef Graph *Draw(Arena *a, uint64_t seed);
+
+static int chains(const Prog *p) {
+  int n = 0;
+  for (int i = 0; i < p->nkernel; i++) n += kern_plan_for(p->kernel[i], "cpu")->skeleton == SK_CHAIN;
+  return n;
+}
+
+static void check_graph(uint64_t seed, Draw *draw, Execute *execute) {
+  Arena *a = arena_new();
+  Graph *g = draw(a, seed);
+  PassOptions o = {.target = "cpu"};
+  GraphEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
+  GraphRun *run = graph_run_new(g, false);
+  ck_assert(graph_run_entry(run, EN_EVAL, &env));
+  Prog *p = passes_run(a, g, &o);
+  ck_assert_msg(draw != chain_graph || chains(p) > 0, "no chain was made");
+  char *arena = aligned_alloc(64, (size_t)(p->arena_bytes + 63) / 64 * 64);
+  memset(arena, 0, (size_t)p->arena_bytes);
+  execute(a, p, arena);
+  for (int i = 0; i < RANDOM_OUTS; i++) {
+    char name[8];
+    snprintf(name, sizeof name, "out%d", i);
+    compare(p, arena, run, name, draw == wild_chain_graph ? 3e-2 : 1e-3); /* bf16 has 8 bits */
+  }
+  graph_run_free(run);
+  free(arena);
+  arena_free(a);
+}
+
+/* LOWER_SEED and LOWER_ROUNDS repeat a failure or look longer; the seed is printed before each graph. */
+static void check_many(int rounds, Draw *draw, Execute *execute) {
+  const char *from = getenv("LOWER_SEED"), *many = getenv("LOWER_ROUNDS");
+  uint64_t seed = from ? strtoull(from, NULL, 0) : (uint64_t)time(NULL);
+  for (int i = many ? atoi(many) : rounds; i > 0; i--, seed++) {
+    printf("seed %llu\n", (unsigned long long)seed);
+    fflush(stdout);
+    check_graph(seed, draw, execute);
+  }
+}
+
+/* A concatenation whose part is one too, of which another part reads a part: it may lie in the memory that
+ * it reads, or beside. */
+static Graph *nested_graph(Arena *a, uint64_t seed) {
+  Graph *g = graph_new(a);
+  g->name_of_block = "test";
+  Node *x = graph_random(g, seed, shape_of(2, (int64_t[]){8, 16})),
+       *w = graph_random(g, 2, shape_of(2, (int64_t[]){12, 16})),
+       *v = graph_random(g, 3, shape_of(2, (int64_t[]){16, 12}));
+  Node *first = graph_contract(g, "ij,kj->ik", x, w);
+  Node *second = graph_contract(g, "ij,kj->ik", graph_elt(g, E_TANH, x, NULL, NULL), w);
+  Node *inner = graph_concat(g, 2, (Node *[]){first, second}, 0);
+  Node *reads = graph_contract(g, "ij,kj->ki", first, v);
+  Node *outer = graph_concat(g, 2, (Node *[]){inner, reads}, 1);
+  Node *out[RANDOM_OUTS] = {outer, first, reads, second};
+  for (int i = 0; i < RANDOM_OUTS; i++)
+    graph_value(g, EN_EVAL, arena_printf(a, "out%d", i), i ? graph_elt(g, E_NEG, out[i], NULL, NULL) : outer,
+                V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  return g;
+}
+
+START_TEST(parts_that_read_parts_of_one_memory) {
+  check_graph(1, nested_graph, by_interpreter);
+  check_graph(1, nested_graph, by_machine);
+}
+END_TEST
+
+START_TEST(kernels_mean_what_the_graph_does) {
+  check_many(200, random_graph, by_interpreter);
+}
+END_TEST
+
+START_TEST(machine_code_means_what_the_graph_does) {
+  check_many(60, random_graph, by_machine);
+}
+END_TEST
+
+START_TEST(chains_mean_what_the_graph_does) {
+  check_many(40, chain_graph, by_interpreter);
+  check_many(30, chain_graph, by_machine);
+}
+END_TEST
+
+START_TEST(wild_chains_mean_what_the_graph_does) {
+  check_many(40, wild_chain_graph, by_interpreter);
+  check_many(30, wild_chain_graph, by_machine);
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("lower");
+  TCase *t = tcase_create("random");
+  tcase_set_timeout(t, 600);
+  tcase_add_test(t, parts_that_read_parts_of_one_memory);
+  tcase_add_test(t, kernels_mean_what_the_graph_does);
+  tcase_add_test(t, machine_code_means_what_the_graph_does);
+  tcase_add_test(t, chains_mean_what_the_graph_does);
+  tcase_add_test(t, wild_chains_mean_what_the_graph_does);
+  suite_add_tcase(s, t);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_NORMAL);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed ? 1 : 0;
+}

@@ -1,0 +1,402 @@
+/* Whole programs: training, checkpoints through kills and full disks, bad values, evaluation, errors. */
+#include <check.h>
+#include <math.h>
+#include <signal.h>
+#include <time.h>
+
+#include "runtime/state/rt_json.h"
+#include "runtime/state/rt_safetensors.h"
+#include "tests/runtime/rt_run.h"
+
+enum { N = 83, T = 23, SIDE = 6, PIXELS = SIDE * SIDE, CLASSES = 3 };
+
+#define TOY BUILD_TESTS "/rt_toy"
+#define FROZEN BUILD_TESTS "/rt_toy_frozen"
+#define TRAIN TOY " train --data . --threads 2 "
+
+static uint8_t images[N * PIXELS], labels[N];
+
+/* Images whose brightest third tells the class. */
+static void make_set(const char *prefix, uint32_t n) {
+  char name[64];
+  for (uint32_t i = 0; i < n; i++) {
+    labels[i] = (uint8_t)(rand() % CLASSES);
+    for (int p = 0; p < PIXELS; p++)
+      images[i * PIXELS + (uint32_t)p] = (uint8_t)(rand() % 100 + (p % CLASSES == labels[i] ? 60 : 0));
+  }
+  snprintf(name, sizeof name, "%s-images-idx3-ubyte", prefix);
+  run_write_idx(name, 3, (uint32_t[]){n, SIDE, SIDE}, images);
+  snprintf(name, sizeof name, "%s-labels-idx1-ubyte", prefix);
+  run_write_idx(name, 1, (uint32_t[]){n}, labels);
+}
+
+static void make_files(void) {
+  run_fresh();
+  make_set("train", N);
+  make_set("t10k", T);
+}
+
+static RtFile *open_file(const char *name) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/%s", run_dir, name);
+  RtFile *f = rt_file_open(path);
+  ck_assert(f != NULL);
+  return f;
+}
+
+#define OK(...) ck_assert_msg(run(__VA_ARGS__) == 0, "%s%s", run_out, run_err)
+#define FAILS(...) ck_assert_msg(run(__VA_ARGS__) == 1, "%s%s", run_out, run_err)
+#define SAYS(text) ck_assert_msg(strstr(run_err, text) != NULL, "expected \"%s\" in:\n%s", text, run_err)
+#define PRINTS(text) ck_assert_msg(strstr(run_out, text) != NULL, "expected \"%s\" in:\n%s", text, run_out)
+
+START_TEST(trains) {
+  OK(TRAIN "--epochs 20 --checkpoint c --print 50 --log log");
+  PRINTS("toy: 200 updates of 2 x 4 images, 10 an epoch");
+  PRINTS("memory ");
+  PRINTS("step 50/200  loss ");
+  PRINTS("  lr ");
+  PRINTS("s left");
+  PRINTS("done at update 200/200");
+  static char log[1 << 16];
+  run_read("log", log, sizeof log);
+  double first = 0, last = 0, lr = 0, epoch = 0;
+  int step = 0;
+  for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
+    int now;
+    double loss, norm;
+    ck_assert_int_eq(
+        sscanf(line, "{\"step\":%d,\"epoch\":%lf,\"loss\":%lf,\"grad_norm\":%lf,\"lr\":%lf,\"seconds\":",
+               &now, &epoch, &loss, &norm, &lr),
+        5);
+    ck_assert_int_eq(now, ++step);
+    ck_assert(fabs(epoch - step / 10.0) < 1e-9 && fabs(lr - 0.05 * (1 - (step - 1) / 200.0)) < 1e-6);
+    if (step <= 20) first += loss / 20;
+    if (step > 180) last += loss / 20;
+  }
+  ck_assert_int_eq(step, 200);
+  ck_assert_msg(last < 0.8 * first, "%g, %g", first, last);
+}
+END_TEST
+
+START_TEST(threads_share_bits) {
+  for (int t = 1; t <= 3; t++) OK(TOY " train --data . --epochs 5 --threads %d --checkpoint c%d", t, t);
+  ck_assert(run_same("c1", "c2") && run_same("c1", "c3"));
+  OK(TOY " train --data . --epochs 5 --threads 1 --checkpoint d --seed 1");
+  ck_assert(!run_same("c1", "d"));
+}
+END_TEST
+
+/* Every update from 1 to n has one line, in order. */
+static void check_log(const char *name, int n) {
+  static char log[1 << 20];
+  int step = 0;
+  run_read(name, log, sizeof log);
+  for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
+    int now = 0;
+    ck_assert_msg(sscanf(line, "{\"step\":%d,", &now) == 1 && now == step + 1 && strstr(line, "\"seconds\":"),
+                  "behind step %d: %s", step, line);
+    step = now;
+  }
+  ck_assert_int_eq(step, n);
+}
+
+/* Kills the run at random moments and goes on from what it left, until it ends: the same bytes as a run in
+ * one go, and no gap or repetition in the log. */
+START_TEST(survives_kills) {
+  OK(TRAIN "--steps 1500 --checkpoint whole");
+  int kills = 0;
+  srand((unsigned)time(NULL));
+  for (int round = 0; round < 40; round++) {
+    const char *from = run_exists("c") ? "--resume c" : "--steps 1500";
+    int hundredths = round ? 3 + rand() % 20 : 2; /* the first run surely does not end by itself */
+    if (!run_exists("c")) OK("rm -f log");
+    int status =
+        run("timeout -s KILL 0.%02d " TRAIN "%s --checkpoint c --every 7 --log log", hundredths, from);
+    if (status == 0) break;
+    ck_assert_int_eq(status, 137);
+    kills++;
+  }
+  OK("printf '{\"step\":1500,\"epo' >>log");
+  OK(TRAIN "--resume c --checkpoint c --every 500 --log log");
+  ck_assert_int_gt(kills, 0);
+  ck_assert(run_same("whole", "c"));
+  check_log("log", 1500);
+}
+END_TEST
+
+START_TEST(ends_by_a_signal) {
+  OK(TRAIN "--steps 3000 --checkpoint whole");
+  for (int i = 0; i < 2; i++) {
+    int status =
+        run("timeout --preserve-status -s %s 0.1 " TRAIN "--steps 100000000 --print 10000000 --checkpoint c",
+            i ? "INT" : "TERM");
+    ck_assert_int_eq(status, i ? 130 : 143);
+    PRINTS("ended by a signal at update ");
+    RtFile *f = open_file("c");
+    ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
+    rt_file_close(f);
+  }
+}
+END_TEST
+
+/* `| tee` dies of the same Ctrl-C: what is left has no reader, and still writes its state. */
+START_TEST(ends_without_a_reader) {
+  OK("{ " TRAIN "--steps 100000000 --print 1 --checkpoint c; echo $? >status; } | head -n 5");
+  OK("test $(cat status) = 141");
+  RtFile *f = open_file("c");
+  ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
+  rt_file_close(f);
+}
+END_TEST
+
+START_TEST(lives_with_a_full_disk) {
+  OK(TRAIN "--steps 20 --checkpoint c --every 5");
+  OK("cp c good && printf stale >c.tmp");
+  FAILS("ulimit -f 1; " TRAIN "--steps 40 --resume c --checkpoint c --every 5");
+  SAYS("error: c: cannot write c.tmp: File too large; c is as it was");
+  PRINTS("done at update 40/40");
+  ck_assert(run_same("c", "good") && !run_exists("c.tmp"));
+  FAILS(TRAIN "--steps 1 --checkpoint nowhere/c");
+  SAYS("cannot write to folder nowhere");
+}
+END_TEST
+
+START_TEST(names_the_culprit) {
+  FAILS(TRAIN "--steps 20 --poison 13 --checkpoint c --every 1");
+  SAYS("step 13: a value is not finite; the update was refused");
+  SAYS(
+      "toy.tess:8: step 13, micro-batch 0: kernel k_logits makes the first value that is not finite: logits, "
+      "element 7: found ");
+  RtFile *f = open_file("c");
+  ck_assert_str_eq(rt_file_meta(f, "tessera.step"), "13");
+  rt_file_close(f);
+}
+END_TEST
+
+/* The step that was refused left no trace: going on from the last checkpoint gives the unpoisoned bits. */
+START_TEST(refused_update_changes_nothing) {
+  OK(TRAIN "--steps 20 --checkpoint whole");
+  FAILS(TRAIN "--steps 20 --poison 13 --checkpoint c --every 13");
+  OK(TRAIN "--resume c --poison -1 --checkpoint c");
+  SAYS("--poison -1 replaces the checkpoint's 13");
+  ck_assert(run_same("whole", "c"));
+}
+END_TEST
+
+static void write_tensors(const char *name, const RtOut *out, int n) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/%s", run_dir, name);
+  ck_assert(rt_file_write(path, out, n, NULL, 0));
+}
+
+#define F32(n, p, ...) {n, {.dtype = TESS_F32, __VA_ARGS__}, p}
+
+static float weight[CLASSES * PIXELS], bias[CLASSES], gain = 0.7f, other[8];
+
+START_TEST(loads_by_name) {
+  RtOut part[] = {
+      F32("tied.0.weight", weight, .rank = 2, .dim = {CLASSES, PIXELS}, .count = CLASSES * PIXELS),
+      F32("head.weight", weight, .rank = 2, .dim = {CLASSES, PIXELS}, .count = CLASSES * PIXELS),
+      F32("stray", other, .rank = 1, .dim = {8}, .count = 8)};
+  write_tensors("part", part, 3);
+  OK(TRAIN "--steps 1 --init part");
+  SAYS("note: part: missing, left at their initial values: head.bias, gain");
+  SAYS("note: part: unused: stray");
+  static float differs[CLASSES * PIXELS];
+  differs[100] = 1;
+  part[1].data = differs;
+  write_tensors("part", part, 3);
+  FAILS(TRAIN "--steps 1 --init part");
+  SAYS("tensor \"tied.0.weight\" differs from \"head.weight\"");
+  part[0].t.dim[0] = PIXELS;
+  part[0].t.dim[1] = CLASSES;
+  write_tensors("part", part, 1);
+  FAILS(TRAIN "--steps 1 --init part");
+  SAYS("tensor \"tied.0.weight\": found shape [36, 3], expected [3, 36]");
+  FAILS(TOY " eval --data . --init part");
+  write_tensors("part", part + 2, 1);
+  FAILS(TRAIN "--steps 1 --init part");
+  SAYS("found 0 of the program's parameters");
+}
+END_TEST
+
+START_TEST(checkpoint_holds_all_names) {
+  OK(TRAIN "--steps 3 --checkpoint c --lr 0.25 --seed 9");
+  RtFile *f = open_file("c");
+  static const char *const name[] = {"head.weight",        "tied.0.weight",    "tied.1.weight", "head.bias",
+                                     "slot.m.head.weight", "slot.m.head.bias", "gain"};
+  ck_assert_int_eq(f->ntensor, 7);
+  for (int i = 0; i < 7; i++) ck_assert_msg(rt_file_find(f, name[i]) != NULL, "%s", name[i]);
+  ck_assert_str_eq(rt_file_meta(f, "tessera.setting.lr"), "0.25");
+  ck_assert_str_eq(rt_file_meta(f, "tessera.seed"), "9");
+  ck_assert_str_eq(rt_file_meta(f, "tessera.samples"), "83");
+  rt_file_close(f);
+  FAILS(TRAIN "--resume c --limit 40");
+  SAYS("found a run over 83 samples, the data has 40");
+  FAILS(TRAIN "--resume c --steps 1");
+  SAYS("found a run of 1 updates, c is at update ");
+  RtOut none = F32("head.weight", weight, .rank = 2, .dim = {CLASSES, PIXELS}, .count = CLASSES * PIXELS);
+  write_tensors("c", &none, 1);
+  FAILS(TRAIN "--resume c");
+  SAYS("found nothing for \"tessera.step\" in the metadata");
+}
+END_TEST
+
+START_TEST(frozen_modules) {
+  RtOut teacher = F32("gain", &gain, .rank = 0, .count = 1);
+  write_tensors("t", &teacher, 1);
+  FAILS(FROZEN " train --data . --steps 5");
+  SAYS("module teacher is frozen: expected --frozen teacher=FILE");
+  OK(FROZEN " train --data . --steps 5 --frozen teacher=t --checkpoint c");
+  RtFile *f = open_file("c");
+  ck_assert(rt_file_find(f, "gain") == NULL && rt_file_find(f, "teacher/gain") == NULL);
+  ck_assert(strncmp(rt_file_meta(f, "tessera.frozen.teacher"), "xxh64:", 6) == 0);
+  rt_file_close(f);
+  OK(FROZEN " train --data . --steps 9 --frozen teacher=t --resume c --checkpoint d");
+  FAILS(FROZEN " eval --data . --init c");
+  OK(FROZEN " eval --data . --init c --frozen teacher=t");
+  gain = 0.8f;
+  write_tensors("t", &teacher, 1);
+  FAILS(FROZEN " train --data . --steps 9 --frozen teacher=t --resume c --checkpoint d");
+  SAYS("t: frozen module teacher: found a file of hash xxh64:");
+  FAILS(FROZEN " train --data . --steps 9 --frozen teacher=t --frozen pupil=t");
+  SAYS("the program has no frozen module pupil");
+  teacher.name = "loss";
+  write_tensors("t", &teacher, 1);
+  FAILS(FROZEN " train --data . --steps 9 --frozen teacher=t");
+  SAYS("t: missing: teacher/gain");
+}
+END_TEST
+
+/* Top-1 and loss of the test set computed here from the checkpoint: 23 images are 5 batches, 2 and 1. */
+START_TEST(evaluates) {
+  OK(TRAIN "--epochs 3 --checkpoint c");
+  OK(TOY " eval --data . --init c --json");
+  RtFile *f = open_file("c");
+  uint64_t inexact = 0;
+  float g;
+  ck_assert(rt_file_read(f, rt_file_find(f, "head.weight"), 0, CLASSES * PIXELS, TESS_F32, weight, &inexact));
+  ck_assert(rt_file_read(f, rt_file_find(f, "head.bias"), 0, CLASSES, TESS_F32, bias, &inexact));
+  ck_assert(rt_file_read(f, rt_file_find(f, "gain"), 0, 1, TESS_F32, &g, &inexact));
+  rt_file_close(f);
+  double loss = 0, hits = 0;
+  for (int i = 0; i < T; i++) {
+    double z[CLASSES];
+    int best = 0;
+    for (int c = 0; c < CLASSES; c++) {
+      z[c] = (double)bias[c];
+      for (int p = 0; p < PIXELS; p++)
+        z[c] += images[i * PIXELS + p] / 255.0 * (double)weight[c * PIXELS + p] * (double)(2 * g);
+      loss += pow(z[c] - (labels[i] == c), 2) / CLASSES / T;
+      if (z[c] > z[best]) best = c;
+    }
+    hits += best == labels[i];
+  }
+  double got_loss, got_top1;
+  ck_assert_int_eq(sscanf(run_out, "{\"images\":23,\"loss\":%lf,\"top1\":%lf", &got_loss, &got_top1), 2);
+  ck_assert_msg(fabs(got_loss - loss) < 1e-5 * loss, "%g, expected %g", got_loss, loss);
+  ck_assert_msg(fabs(got_top1 - hits / T) < 1e-6, "%g, expected %g", got_top1, hits / T);
+  OK(TOY " eval --data . --init c");
+  PRINTS("23 images  loss ");
+}
+END_TEST
+
+START_TEST(benches) {
+  OK(TOY " bench --steps 7 --threads 2 --profile");
+  SAYS("k_logits (toy.tess:8): logits x1\n");
+  SAYS("k_step (toy.tess:13): head.bias x1, head.weight x1\n");
+  double median, min, max, rate, gflop;
+  ck_assert_int_eq(
+      sscanf(run_out,
+             "{\"program\":\"toy\",\"threads\":2,\"batch\":4,\"accumulate\":2,\"steps\":7,\"seconds\":{"
+             "\"median\":%lf,\"min\":%lf,\"max\":%lf},\"images_per_s\":%lf,\"gflop\":%lf,",
+             &median, &min, &max, &rate, &gflop),
+      5);
+  ck_assert(0 < min && min <= median && median <= max);
+  ck_assert(fabs(rate * median / 8 - 1) < 1e-3 && gflop == 6);
+  unsigned long planned, peak;
+  const char *memory = strstr(run_out, "\"memory_planned\":");
+  ck_assert(memory && sscanf(memory, "\"memory_planned\":%lu,\"memory_peak\":%lu", &planned, &peak) == 2);
+  ck_assert_msg(peak > 100000 && peak < planned + (32ul << 20), "%lu, planned %lu", peak, planned);
+}
+END_TEST
+
+START_TEST(writes_its_profile) {
+  OK(TOY " bench --steps 3 --threads 2 --profile-out p.json");
+  ck_assert(!strstr(run_err, "k_logits") && !run_exists("p.json.tmp"));
+  run_read("p.json", run_out, sizeof run_out);
+  PRINTS("{\"tessera_profile\":1,\"program\":\"toy\",\"source_hash\":\"");
+  PRINTS("\"threads\":2,\"steps\":3,\"entries\":[\n {\"name\":\"micro\",\"launches\":[\n");
+  PRINTS("{\"kernel\":\"k_logits\",\"runs\":6,\"ns\":");
+  FAILS(TOY " bench --steps 1 --profile-out missing/p.json");
+  SAYS("--profile-out missing/p.json: cannot write to folder missing: No such file");
+}
+END_TEST
+
+START_TEST(explains) {
+  OK(TOY);
+  PRINTS("Examples:");
+  OK(TOY " train --help");
+  PRINTS("--lr X");
+  OK(TOY " info");
+  PRINTS("k_grad (toy.tess:8)");
+  PRINTS("at most 3 threads");
+  OK(TOY " info --json");
+  static char json[sizeof run_out];
+  memcpy(json, run_out, sizeof json);
+  RtJson j = rt_json_new(json, strlen(json));
+  ck_assert_msg(rt_json_skip(&j) && rt_json_end(&j), "byte %zu: %s", j.error_at, j.error);
+  FAILS(TOY " trian");
+  SAYS("unknown verb \"trian\"; did you mean train?");
+  FAILS(TRAIN "--epcohs 3 --lr much --seed -1 --steps 3 --epochs 2 --tolerance 2");
+  SAYS("unknown option --epcohs; did you mean --epochs?");
+  SAYS("--lr: found \"much\", expected a number");
+  SAYS("--seed: found \"-1\", expected a whole number");
+  SAYS("--tolerance has no meaning here");
+  FAILS(TOY " train --steps 3");
+  SAYS("expected --data DIR");
+  FAILS(TRAIN);
+  SAYS("expected --steps N or --epochs N");
+  FAILS(TRAIN "--steps 3 --limit 7");
+  SAYS("found 7 samples, an update needs 8");
+  FAILS(TRAIN "--steps 3 --init nothing");
+  SAYS("nothing: No such file");
+  FAILS(TRAIN "--steps");
+  SAYS("--steps: expected N behind it");
+  OK(TOY " train --data=. --steps=1 --threads=99");
+  SAYS("built for at most 3");
+  FAILS(BUILD_TESTS "/rt_toy_needs bench --steps 1");
+  SAYS("needs a processor with avx512moon; found ");
+  OK(BUILD_TESTS "/rt_toy_needs info");
+  FAILS(BUILD_TESTS "/rt_toy_forward train --data . --steps 1");
+  SAYS("can't be trained");
+}
+END_TEST
+
+int main(void) {
+  Suite *s = suite_create("rt_program");
+  TCase *c = tcase_create("programs");
+  tcase_add_checked_fixture(c, make_files, run_clean);
+  tcase_set_timeout(c, 180);
+  tcase_add_test(c, trains);
+  tcase_add_test(c, threads_share_bits);
+  tcase_add_test(c, survives_kills);
+  tcase_add_test(c, ends_by_a_signal);
+  tcase_add_test(c, ends_without_a_reader);
+  tcase_add_test(c, lives_with_a_full_disk);
+  tcase_add_test(c, names_the_culprit);
+  tcase_add_test(c, refused_update_changes_nothing);
+  tcase_add_test(c, loads_by_name);
+  tcase_add_test(c, checkpoint_holds_all_names);
+  tcase_add_test(c, frozen_modules);
+  tcase_add_test(c, evaluates);
+  tcase_add_test(c, benches);
+  tcase_add_test(c, writes_its_profile);
+  tcase_add_test(c, explains);
+  suite_add_tcase(s, c);
+  SRunner *r = srunner_create(s);
+  srunner_run_all(r, CK_ENV);
+  int failed = srunner_ntests_failed(r);
+  srunner_free(r);
+  return failed != 0;
+}
