@@ -1,6 +1,6 @@
 /* Facts of a planned program, gathered for people: what each kernel computes and costs, where values live,
  * which kernels read each other's results, and what is in memory when. Nothing is decided here; the printers
- * are tools/tessera_explain*.c. */
+ * are tools/explain/. */
 #ifndef PASSES_EXPLAIN_H
 #define PASSES_EXPLAIN_H
 

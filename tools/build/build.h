@@ -1,0 +1,88 @@
+/* What `tessera build` is told, and its way from a description to a program in stages, which the verbs that
+ * look at what would be built walk as well. */
+#ifndef TOOLS_BUILD_H
+#define TOOLS_BUILD_H
+
+#include "codegen/cpu/cpu.h"
+#include "codegen/cuda/cuda_program.h"
+#include "frontend/frontend.h"
+#include "passes/passes.h"
+#include "tools/cli/args.h"
+
+/* Texts of stages: --emit=KIND DIR. */
+typedef enum EmitKind { EMIT_GRAPH, EMIT_KERNELS, EMIT_LLVM, EMIT_ASM, EMIT_CUDA, EMIT_KINDS } EmitKind;
+
+/* Where each stage's text goes: a folder, or NULL. `name` is the files' name without its ending. */
+typedef struct Emit {
+  const char *folder[EMIT_KINDS];
+  const char *name;
+} Emit;
+
+typedef struct BuildOptions {
+  const char *description, *out;
+  const char *block;  /* NULL: the only one */
+  const char *target; /* "cpu:native", "cuda:sm_80,sm_90a" */
+  const char *dump_after, *dump_diff;
+  const char *fusion; /* a strategy file, or NULL */
+  unsigned refused;   /* licences that are switched off (passes/rewrite/simplify.h) */
+  bool poison;
+  int threads;
+  int64_t max_memory; /* bytes, 0: no limit */
+  int ndefine;
+  const char **define; /* as typed: "batch=32", "@FILE" */
+  Emit emit;
+} BuildOptions;
+
+/* What a build is told when nothing is said. `define` has room for all arguments. */
+BuildOptions build_defaults(Arena *a, const Args *args);
+/* Takes the next argument if it says what is built and for which machine: -D, --block, --fusion, --target,
+ * --threads, --max-memory, --no-licence. */
+bool build_common_option(Args *args, BuildOptions *o);
+/* Takes a word as the description. */
+void build_set_description(Args *args, BuildOptions *o, const char *word);
+/* False after reporting a wrong command line. Texts are the command line's; the rest is the arena's. */
+bool build_options(Arena *a, Args *args, BuildOptions *o);
+
+/* A build under way; begins as {.arena, .o}. Everything hangs on the arena. */
+typedef struct Build {
+  Arena *arena;
+  const BuildOptions *o;
+  Graph *graph;
+  FrontInfo front;
+  const CpuTarget *cpu; /* of a CUDA program: that of its host code */
+  const char *target;   /* in full: "cpu:znver4", "cuda:sm_80,sm_90a" */
+  int narch;
+  const char *const *arch; /* of CUDA */
+  CudaProgram cuda;
+  Prog *prog;
+  Lower *lower[EN_COUNT]; /* how each entry was placed; NULL: the program has none */
+  CpuModule *module;
+} Build;
+
+/* The kind of that name, or EMIT_KINDS. */
+EmitKind build_emit_kind(const char *name);
+/* The processor of "cpu:NAME"; NULL after reporting the names that there are, and what else the caller takes:
+ * " or cuda:sm_80". */
+const CpuTarget *build_cpu(Arena *a, const char *text, const char *others);
+
+/* The stages, in this order; each false after reporting errors. */
+bool build_target(Build *b);
+/* Description to graph. From then on its files are called as seen from its folder. */
+bool build_describe(Build *b);
+/* Graph to kernels, launches and a memory plan. */
+bool build_plan(Build *b);
+/* 64 hex digits over the texts of the description's files and the values of its parameters. */
+const char *build_hash(const Build *b);
+/* In place of build_plan: visits the programs that it would choose from (passes_try). */
+bool build_try(Build *b, PassVisit *visit, void *ctx);
+/* Kernels to the program o->out. */
+bool build_program(Build *b);
+
+/* Of a planned build, in bytes: what one thread takes beside the arena, and the arena with o->threads of
+ * them (of a CUDA program: what lies on the device). */
+int64_t build_scratch(const Build *b);
+int64_t build_memory(const Build *b);
+/* The same of a program that the build might get. */
+int64_t build_takes(const Build *b, const Prog *p);
+
+#endif

@@ -1,0 +1,39 @@
+/* Where the compiler's own files are. */
+#include "tools/cli/shipped.h"
+
+#include <libgen.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+
+/* The folder that the running compiler is in. */
+static const char *own_folder(Arena *a) {
+  char self[4096];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (n < 0) ice("/proc/self/exe cannot be read");
+  self[n] = 0;
+  return arena_strdup(a, dirname(self));
+}
+
+static bool is_build_folder(Arena *a, const char *folder) {
+  return access(arena_printf(a, "%s/CMakeCache.txt", folder), F_OK) == 0;
+}
+
+const char *shipped_library(Arena *a) {
+  const char *own = own_folder(a);
+  return is_build_folder(a, own) ? TESSERA_LIBRARY : arena_printf(a, "%s/../share/tessera/models", own);
+}
+
+const char *shipped_path(Arena *a, const char *path) {
+  static const char folder[] = "models/";
+  if (access(path, F_OK) == 0 || strncmp(path, folder, strlen(folder)) != 0) return path;
+  const char *shipped = arena_printf(a, "%s/%s", shipped_library(a), path + strlen(folder));
+  return access(shipped, F_OK) == 0 ? shipped : path;
+}
+
+const char *shipped_archive(Arena *a, const char *name) {
+  const char *own = own_folder(a);
+  return arena_printf(a, "%s%s/%s", own, is_build_folder(a, own) ? "" : "/../lib/tessera", name);
+}
