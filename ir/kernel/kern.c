@@ -165,13 +165,11 @@ KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s) {
   return p;
 }
 
-void kplan_role(KPlan *p, const char *name, int naxes, const int *axis) {
-  if (p->nrole == KERN_MAX_ROLES || naxes < 0 || naxes > KERN_MAX_DOMAIN)
-    ice("role %s of %d axes: a plan has at most %d roles", name, naxes, KERN_MAX_ROLES);
-  if (kplan_find(p, name)) ice("role %s is given twice", name);
-  KRole *r = &p->role[p->nrole++];
-  *r = (KRole){.name = name, .naxes = naxes};
-  for (int i = 0; i < naxes; i++) r->axis[i] = axis[i];
+void kplan_role(KPlan *p, KRole r, int naxes, const int *axis) {
+  if (naxes < 0 || naxes > KERN_MAX_DOMAIN) ice("role %s of %d axes", kern_role_name(r), naxes);
+  if (p->role[r].naxes) ice("role %s is given twice", kern_role_name(r));
+  p->role[r].naxes = naxes;
+  for (int i = 0; i < naxes; i++) p->role[r].axis[i] = axis[i];
 }
 
 void kplan_num(KPlan *p, const char *name, int64_t value) {
@@ -187,10 +185,43 @@ int64_t kplan_get(const KPlan *p, const char *name, int64_t otherwise) {
   return otherwise;
 }
 
-const KRole *kplan_find(const KPlan *p, const char *name) {
-  for (int i = 0; i < p->nrole; i++)
-    if (!strcmp(p->role[i].name, name)) return &p->role[i];
-  return NULL;
+bool krole_has(const KRoleAxes *r, int axis) {
+  for (int i = 0; i < r->naxes; i++)
+    if (r->axis[i] == axis) return true;
+  return false;
+}
+
+bool kval_is_over(const KVal *v, const KRoleAxes *r) {
+  for (int i = 0; i < v->naxes; i++)
+    if (krole_has(r, v->axis[i])) return true;
+  return false;
+}
+
+bool kval_reduces(const KVal *v, const KRoleAxes *r) {
+  for (int i = 0; i < v->nred; i++)
+    if (!krole_has(r, v->red[i].axis)) return false;
+  return v->nred > 0;
+}
+
+int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r) {
+  int64_t n = 1;
+  for (int i = 0; i < r->naxes; i++) n *= k->axis[r->axis[i]].extent;
+  return n;
+}
+
+const char *kern_role_name(KRole r) {
+  static const char *const names[ROLE_COUNT] = {
+#define X(e, text) [ROLE_##e] = text,
+      KERN_ROLES(X)
+#undef X
+  };
+  return names[r];
+}
+
+KRole kern_role_named(const char *name) {
+  for (int r = 0; r < ROLE_COUNT; r++)
+    if (!strcmp(kern_role_name((KRole)r), name)) return (KRole)r;
+  return ROLE_NONE;
 }
 
 const char *kern_skeleton_name(KSkeleton s) {

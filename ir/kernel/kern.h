@@ -143,13 +143,35 @@ typedef enum KPlace {
       KP_COUNT
 } KPlace;
 
-enum { KERN_MAX_ROLES = 8, KERN_MAX_NUMS = 16 };
+/* What an axis is to a skeleton. `part` is none of a plan: while a kernel is written, a reduction that is cut
+ * has its partials along it. */
+#define KERN_ROLES(X)                                                                                        \
+  X(POINTS, "points") /* all axes of a map */                                                                \
+  X(PART, "part")     /* the partials of a reduction */                                                      \
+  X(OUTER, "outer")   /* one row each */                                                                     \
+  X(ROW, "row")       /* reduced over, or mapped over while resident */                                      \
+  X(BATCH, "batch")   /* contractions of their own */                                                        \
+  X(M, "m")           /* rows of the result; of a chain: what stays resident */                              \
+  X(N, "n")           /* columns; of a chain: the elements of a resident row */                              \
+  X(K, "k")           /* contracted; of a chain: by the first dot */                                         \
+  X(D, "d")           /* columns of the second dot's result */                                               \
+  X(LANE, "lane")     /* the one axis that vector lanes run along */
 
-typedef struct KRole {
-  const char *name; /* "batch", "m", "n", "k", "outer", "row", "lane" */
-  int naxes;
-  int axis[KERN_MAX_DOMAIN]; /* outermost first */
+typedef enum KRole {
+  ROLE_NONE = -1,
+#define X(e, text) ROLE_##e,
+  KERN_ROLES(X)
+#undef X
+      ROLE_COUNT
 } KRole;
+
+/* The axes of a role, outermost first; none: the plan does not have the role. */
+typedef struct KRoleAxes {
+  int naxes;
+  int axis[KERN_MAX_DOMAIN];
+} KRoleAxes;
+
+enum { KERN_MAX_NUMS = 16 };
 
 typedef struct KNum {
   const char *name;
@@ -159,8 +181,7 @@ typedef struct KNum {
 typedef struct KPlan {
   const char *target; /* "cpu", "sm80", "sm90" */
   KSkeleton skeleton;
-  int nrole;
-  KRole role[KERN_MAX_ROLES];
+  KRoleAxes role[ROLE_COUNT];
   int nnum;
   KNum num[KERN_MAX_NUMS];
   KPlace *place; /* one a value */
@@ -198,12 +219,21 @@ int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, K
              const KRed *red, const KExpr *expr);
 void kern_store(Kernel *k, int val, int buf, const Ix *const *idx);
 KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s);
-void kplan_role(KPlan *p, const char *name, int naxes, const int *axis);
+/* Gives the role its axes, at most once. */
+void kplan_role(KPlan *p, KRole r, int naxes, const int *axis);
 void kplan_num(KPlan *p, const char *name, int64_t value);
 /* The number named `name`, or `otherwise`. */
 int64_t kplan_get(const KPlan *p, const char *name, int64_t otherwise);
-/* The role named `name`, or NULL. */
-const KRole *kplan_find(const KPlan *p, const char *name);
+bool krole_has(const KRoleAxes *r, int axis);
+/* Whether the value has an axis of the role, not counting those that it is reduced over; whether it is
+ * reduced, over axes of the role alone. */
+bool kval_is_over(const KVal *v, const KRoleAxes *r);
+bool kval_reduces(const KVal *v, const KRoleAxes *r);
+/* Points along a role; 1 without it. */
+int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r);
+/* "batch"; and back, ROLE_NONE for another name. */
+const char *kern_role_name(KRole r);
+KRole kern_role_named(const char *name);
 const KPlan *kern_plan_for(const Kernel *k, const char *target);
 
 const KExpr *kexpr_const(Arena *a, DType t, double v);

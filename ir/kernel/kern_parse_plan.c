@@ -1,7 +1,7 @@
 /* Parsing plans.
  *
  *   plan = KERNEL TARGET SKELETON "{" { clause [";"] } "}"
- *   clause = "role" NAME ":" [ AXIS { "," AXIS } ] | "num" NAME INT | "place" VALUE PLACE
+ *   clause = "role" ROLE ":" AXIS { "," AXIS } | "num" NAME INT | "place" VALUE PLACE
  */
 #include <string.h>
 
@@ -10,20 +10,29 @@
 
 static const int64_t most_num = (int64_t)1 << 40;
 
+static KRole parse_role_name(KParser *p) {
+  const char *names[ROLE_COUNT];
+  Loc loc = p->tok.loc;
+  const char *name = kparse_name(p, "a role");
+  KRole r = name ? kern_role_named(name) : ROLE_NONE;
+  for (int i = 0; i < ROLE_COUNT; i++) names[i] = kern_role_name((KRole)i);
+  if (name && r == ROLE_NONE) kparse_unknown(p, loc, "role", name, names, ROLE_COUNT);
+  return r;
+}
+
 static void parse_role(KParser *p, KPlan *plan) {
   int axis[KERN_MAX_DOMAIN], n = 0;
   Loc loc = p->tok.loc;
-  const char *name = kparse_name(p, "a role");
-  if (!name || !kparse_expect(p, ":")) return;
-  if (p->tok.kind == KT_NAME) {
-    do {
-      if (n == KERN_MAX_DOMAIN) kparse_error(p, p->tok.loc, "more than %d axes", KERN_MAX_DOMAIN);
-      if (p->panic || (axis[n++] = kparse_axis(p)) < 0) return;
-    } while (kparse_accept(p, ","));
-  }
-  if (kplan_find(plan, name)) kparse_error(p, loc, "role '%s' is given twice", name);
-  if (plan->nrole == KERN_MAX_ROLES) kparse_error(p, loc, "more than %d roles", KERN_MAX_ROLES);
-  if (!p->panic) kplan_role(plan, name, n, axis);
+  KRole r = parse_role_name(p);
+  if (r == ROLE_NONE || !kparse_expect(p, ":")) return;
+  do {
+    if (n == KERN_MAX_DOMAIN) kparse_error(p, p->tok.loc, "more than %d axes", KERN_MAX_DOMAIN);
+    if (p->panic || (axis[n++] = kparse_axis(p)) < 0) return;
+  } while (kparse_accept(p, ","));
+  if (plan->role[r].naxes)
+    kparse_error(p, loc, "role '%s' is given twice", kern_role_name(r));
+  else
+    kplan_role(plan, r, n, axis);
 }
 
 static void parse_num(KParser *p, KPlan *plan) {

@@ -13,21 +13,16 @@ static const struct {
   unsigned bit;
 } targets[] = {{"cpu", CPU}, {"sm80", SM80}, {"sm90", SM90}};
 
-/* A role's axes; `shared` ones may be in another role too. */
+/* `shared` ones may be in another role too. */
 static const struct {
-  const char *name;
   unsigned skeletons, required;
   bool shared;
-} roles[] = {
-    {"points", FLAT, 0, false},       /* all axes of the map */
-    {"outer", ROWS, 0, false},        /* one row each */
-    {"row", ROWS, ROWS, false},       /* reduced over, or mapped over while resident */
-    {"batch", DOT | CHAIN, 0, false}, /* contractions of their own */
-    {"m", DOT | CHAIN, 0, false},     /* rows of the result; of a chain: what stays resident */
-    {"n", DOT | CHAIN, 0, false},     /* columns; of a chain: the elements of a resident row */
-    {"k", DOT | CHAIN, DOT, false},   /* contracted; of a chain: by the first dot */
-    {"d", CHAIN, 0, false},           /* columns of the second dot's result */
-    {"lane", FLAT | ROWS, 0, true},   /* the one axis that vector lanes run along */
+} roles[ROLE_COUNT] = {
+    [ROLE_POINTS] = {FLAT, 0, false},     [ROLE_OUTER] = {ROWS, 0, false},
+    [ROLE_ROW] = {ROWS, ROWS, false},     [ROLE_BATCH] = {DOT | CHAIN, 0, false},
+    [ROLE_M] = {DOT | CHAIN, 0, false},   [ROLE_N] = {DOT | CHAIN, 0, false},
+    [ROLE_K] = {DOT | CHAIN, DOT, false}, [ROLE_D] = {CHAIN, 0, false},
+    [ROLE_LANE] = {FLAT | ROWS, 0, true},
 };
 
 static const struct {
@@ -83,24 +78,19 @@ static void check_target(KCheck *c, const KPlan *p) {
     kcheck_fail(c, 20, "two plans for %s", p->target);
 }
 
-static int role_row(const KPlan *p, const char *name) {
-  for (int i = 0; i < COUNT(roles); i++)
-    if (!strcmp(roles[i].name, name) && (roles[i].skeletons >> p->skeleton & 1)) return i;
-  return -1;
-}
-
-static void check_role(KCheck *c, const KPlan *p, const KRole *r, uint32_t *seen) {
-  int row = role_row(p, r->name);
-  if (row < 0) {
-    kcheck_fail(c, 21, "the %s skeleton has no role '%s'", kern_skeleton_name(p->skeleton), r->name);
-    return;
-  }
-  if (roles[row].shared && r->naxes != 1)
-    kcheck_fail(c, 22, "role '%s' has %d axes, expected 1", r->name, r->naxes);
+static void check_role(KCheck *c, const KPlan *p, KRole role, uint32_t *seen) {
+  const KRoleAxes *r = &p->role[role];
+  const char *name = kern_role_name(role), *skeleton = kern_skeleton_name(p->skeleton);
+  bool shared = roles[role].shared;
+  if (r->naxes && !(roles[role].skeletons >> p->skeleton & 1))
+    kcheck_fail(c, 21, "the %s skeleton has no role '%s'", skeleton, name);
+  if (!r->naxes && (roles[role].required >> p->skeleton & 1))
+    kcheck_fail(c, 21, "the %s skeleton needs the role '%s'", skeleton, name);
+  if (shared && r->naxes > 1) kcheck_fail(c, 22, "role '%s' has %d axes, expected 1", name, r->naxes);
   for (int i = 0; i < r->naxes; i++) {
     if (r->axis[i] < 0 || r->axis[i] >= c->k->naxes) {
-      kcheck_fail(c, 22, "role '%s' has axis %d of %d", r->name, r->axis[i], c->k->naxes);
-    } else if (!roles[row].shared) {
+      kcheck_fail(c, 22, "role '%s' has axis %d of %d", name, r->axis[i], c->k->naxes);
+    } else if (!shared) {
       if (*seen >> r->axis[i] & 1) kcheck_fail(c, 22, "axis '%s' has two roles", c->k->axis[r->axis[i]].name);
       *seen |= 1u << r->axis[i];
     }
@@ -109,11 +99,7 @@ static void check_role(KCheck *c, const KPlan *p, const KRole *r, uint32_t *seen
 
 static void check_roles(KCheck *c, const KPlan *p) {
   uint32_t seen = 0;
-  for (int i = 0; i < p->nrole; i++) check_role(c, p, &p->role[i], &seen);
-  for (int i = 0; i < COUNT(roles); i++)
-    if ((roles[i].required >> p->skeleton & 1) && !kplan_find(p, roles[i].name))
-      kcheck_fail(c, 21, "the %s skeleton needs the role '%s'", kern_skeleton_name(p->skeleton),
-                  roles[i].name);
+  for (int r = 0; r < ROLE_COUNT; r++) check_role(c, p, (KRole)r, &seen);
 }
 
 static void check_number(KCheck *c, const KPlan *p, const KNum *n) {
@@ -141,23 +127,13 @@ static void check_places(KCheck *c, const KPlan *p) {
   }
 }
 
-/* Whether all axes that v is reduced over are in the role. */
-static bool reduced_over(const KVal *v, const KRole *r) {
-  for (int i = 0; i < v->nred; i++) {
-    bool found = false;
-    for (int j = 0; r && j < r->naxes; j++) found |= r->axis[j] == v->red[i].axis;
-    if (!found) return false;
-  }
-  return v->nred > 0;
-}
-
 /* Flat plans reduce nothing; a dot plan has a sum over its k; the others reduce something. */
 static void check_fit(KCheck *c, const KPlan *p) {
   int reductions = 0, sums_over_k = 0;
   for (int i = 0; i < c->k->nval; i++) {
     const KVal *v = &c->k->val[i];
     reductions += v->reduce != KR_NONE;
-    sums_over_k += v->reduce == KR_SUM && reduced_over(v, kplan_find(p, "k"));
+    sums_over_k += v->reduce == KR_SUM && kval_reduces(v, &p->role[ROLE_K]);
   }
   if (p->skeleton == SK_FLAT && reductions) kcheck_fail(c, 25, "a flat plan of a kernel that reduces");
   if (p->skeleton != SK_FLAT && !reductions)

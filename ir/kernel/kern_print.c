@@ -252,8 +252,10 @@ static void put_compute(Printer *p) {
   fputs("}\n", p->f);
 }
 
-static void put_role(Printer *p, const KRole *r) {
-  fprintf(p->f, "  role %s:", r->name);
+static void put_role(Printer *p, const KPlan *plan, KRole role) {
+  const KRoleAxes *r = &plan->role[role];
+  if (!r->naxes) return;
+  fprintf(p->f, "  role %s:", kern_role_name(role));
   for (int i = 0; i < r->naxes; i++) fprintf(p->f, "%s%s", i ? ", " : " ", axis_name(p, r->axis[i]));
   fputs(";\n", p->f);
 }
@@ -261,7 +263,7 @@ static void put_role(Printer *p, const KRole *r) {
 static void put_plan(Printer *p, const KPlan *plan) {
   fprintf(p->f, "plan %s %s %s {\n", p->bare ? "k" : p->k->name, plan->target,
           kern_skeleton_name(plan->skeleton));
-  for (int i = 0; i < plan->nrole; i++) put_role(p, &plan->role[i]);
+  for (int r = 0; r < ROLE_COUNT; r++) put_role(p, plan, (KRole)r);
   for (int i = 0; i < plan->nnum; i++)
     fprintf(p->f, "  num %s %lld;\n", plan->num[i].name, (long long)plan->num[i].value);
   for (int i = 0; i < p->k->nval; i++)

@@ -4,15 +4,14 @@
 
 #include "passes/lower/kbuild.h"
 
-static void add_role(KPlan *p, const KBuild *b, const char *from, const char *as) {
+static void add_role(KPlan *p, const KBuild *b, KRole r) {
   for (int i = 0; i < b->nrole; i++)
-    if (!strcmp(b->role[i].name, from) && b->role[i].naxes)
-      kplan_role(p, as, b->role[i].naxes, b->role[i].axis);
+    if (!strcmp(b->role[i].name, kern_role_name(r))) kplan_role(p, r, b->role[i].naxes, b->role[i].axis);
 }
 
 static void plan_dot(KBuild *b, KPlan *p) {
-  static const char *const roles[] = {"batch", "m", "n", "k", NULL};
-  for (int i = 0; roles[i]; i++) add_role(p, b, roles[i], roles[i]);
+  static const KRole roles[] = {ROLE_BATCH, ROLE_M, ROLE_N, ROLE_K};
+  for (int i = 0; i < 4; i++) add_role(p, b, roles[i]);
   p->place[b->acc] = KP_ACC;
 }
 
@@ -21,8 +20,8 @@ static void plan_rows(KBuild *b, KPlan *p) {
   for (int i = 0; i < b->nrole; i++)
     for (int j = 0; strcmp(b->role[i].name, "row") != 0 && j < b->role[i].naxes; j++)
       outer[n++] = b->role[i].axis[j];
-  if (n) kplan_role(p, "outer", n, outer);
-  add_role(p, b, "row", "row");
+  kplan_role(p, ROLE_OUTER, n, outer);
+  add_role(p, b, ROLE_ROW);
 }
 
 static bool over(const KVal *v, const Role *r) {
@@ -51,7 +50,7 @@ static void plan_chain(KBuild *b, KPlan *p) {
   const Kernel *k = b->k;
   const Role *m = kb_find_role(b, "m"), *n = kb_find_role(b, "n");
   int *pass = ARENA_ARRAY(b->arena, k->nval, int);
-  for (int i = 0; i < CHAIN_ROLES; i++) add_role(p, b, chain_role[i], chain_role[i]);
+  for (int i = 0; i < CHAIN_ROLES; i++) add_role(p, b, kern_role_named(chain_role[i]));
   for (int v = 0; v < k->nval; v++) pass[v] = NO_PASS;
   for (int i = 0; i < k->nstore; i++) read_in(pass, k->store[i].val, k->nval + i);
   for (int v = k->nval - 1; v >= 0; v--) {

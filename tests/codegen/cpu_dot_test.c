@@ -154,10 +154,10 @@ static void side_sum(Gen *g, const KExpr *a) {
 
 static void plan(Gen *g) {
   KPlan *p = kern_plan(g->k, "cpu", SK_DOT);
-  kplan_role(p, "batch", g->batch.n, g->batch.id);
-  kplan_role(p, "m", g->m.n, g->m.id);
-  kplan_role(p, "n", g->n.n, g->n.id);
-  kplan_role(p, "k", g->kk.n, g->kk.id);
+  kplan_role(p, ROLE_BATCH, g->batch.n, g->batch.id);
+  kplan_role(p, ROLE_M, g->m.n, g->m.id);
+  kplan_role(p, ROLE_N, g->n.n, g->n.id);
+  kplan_role(p, ROLE_K, g->kk.n, g->kk.id);
   if (!draw(3)) kplan_num(p, "kc", 16 + draw(40));
   if (!draw(4)) kplan_num(p, "mr", 1 + draw(14));
   if (!draw(4)) kplan_num(p, "nr", 16 * (1 + draw(3)));

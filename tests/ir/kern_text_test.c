@@ -69,9 +69,9 @@ static Kernel *build(void) {
   k->val[v].loc = place("lib/nn.tess", 12, 3);
   kern_store(k, v, y, (const Ix *[]){im, in});
   KPlan *p = kern_plan(k, "cpu", SK_DOT);
-  kplan_role(p, "m", 1, &m);
-  kplan_role(p, "batch", 0, NULL);
-  kplan_role(p, "k", 1, &d);
+  kplan_role(p, ROLE_M, 1, &m);
+  kplan_role(p, ROLE_BATCH, 0, NULL);
+  kplan_role(p, ROLE_K, 1, &d);
   kplan_num(p, "mr", 14);
   p->place[s] = KP_ACC;
   return k;
@@ -92,7 +92,6 @@ static const char built[] =
     "}\n"
     "plan fc1 cpu dot {\n"
     "  role m: m;\n"
-    "  role batch:;\n"
     "  role k: k;\n"
     "  num mr 14;\n"
     "  place s acc;\n"
@@ -278,6 +277,9 @@ static const Wrong wrong[] = {
      "k.kern:2:12: error: no skeleton is named 'dott'; did you mean 'dot'?"},
     {"compute f { axis i:2 }\nplan f cpu dot { role m: i; role m: i }",
      "k.kern:2:34: error: role 'm' is given twice"},
+    {"compute f { axis i:2 }\nplan f cpu rows { role outerr: i }",
+     "k.kern:2:24: error: no role is named 'outerr'; did you mean 'outer'?"},
+    {"compute f { axis i:2 }\nplan f cpu dot { role m: }", "k.kern:2:26: error: found '}', expected an axis"},
     {"compute f { axis i:2 }\nplan f cpu dot { num mr 1; num mr 2 }",
      "k.kern:2:32: error: number 'mr' is given twice"},
     {"compute f { axis i:2 }\nplan f cpu dot { place v acc }", "k.kern:2:24: error: no value is named 'v'"},

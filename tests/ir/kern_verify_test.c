@@ -102,7 +102,7 @@ static void read_beyond_rank(Kernel *k) {
 }
 
 static void role_without_axis(Kernel *k) {
-  k->plan[0].role[0].axis[0] = 20;
+  k->plan[0].role[ROLE_LANE].axis[0] = 20;
 }
 
 static void place_unknown(Kernel *k) {

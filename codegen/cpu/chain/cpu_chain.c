@@ -3,8 +3,8 @@
 
 static void set_batch(Chain *a, LLVMValueRef flat) {
   CpuFn *f = a->f;
-  const KRole *r = a->s->batch;
-  for (int i = r ? r->naxes - 1 : -1; i >= 0; i--) {
+  const KRoleAxes *r = a->s->batch;
+  for (int i = r->naxes - 1; i >= 0; i--) {
     LLVMValueRef extent = cpu_i64(f, f->k->axis[r->axis[i]].extent);
     f->axis[r->axis[i]] = i ? LLVMBuildURem(f->b, flat, extent, "") : flat;
     flat = LLVMBuildUDiv(f->b, flat, extent, "");

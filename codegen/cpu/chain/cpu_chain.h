@@ -44,7 +44,7 @@ typedef struct ChainSlot {
 typedef struct ChainShape {
   const Kernel *k;
   const KPlan *plan;
-  const KRole *batch;
+  const KRoleAxes *batch;
   int64_t nbatch, m, n;
   int axis_m, axis_n, axis_k, axis_d;
   int64_t extent_k, extent_d;

@@ -259,16 +259,12 @@ void chain_row(Chain *a, int val) {
   cpu_loop_end(f, &i);
 }
 
-static bool has(const Chain *a, const KVal *v, const char *role) {
-  const KRole *r = kplan_find(a->s->plan, role);
-  for (int i = 0; r && i < v->naxes; i++)
-    for (int j = 0; j < r->naxes; j++)
-      if (v->axis[i] == r->axis[j]) return true;
-  return false;
+static bool has(const Chain *a, const KVal *v, KRole r) {
+  return kval_is_over(v, &a->s->plan->role[r]);
 }
 
 /* The stores at the current row (of m, or of n) of values that also live on `axis`. */
-static void store_along(Chain *a, const char *row, const char *along, int axis, int64_t extent) {
+static void store_along(Chain *a, KRole row, KRole along, int axis, int64_t extent) {
   CpuFn *f = a->f;
   for (int s = 0; s < f->k->nstore; s++) {
     const KVal *v = &f->k->val[f->k->store[s].val];
@@ -293,11 +289,12 @@ void chain_store_block(Chain *a) {
   set_scalar(a);
   for (int t = 0; t < f->k->nstore; t++) {
     const KVal *v = &f->k->val[f->k->store[t].val];
-    if (has(a, v, "m") && !has(a, v, "n") && !has(a, v, "k") && !has(a, v, "d")) cpu_do_store(f, t);
+    if (has(a, v, ROLE_M) && !has(a, v, ROLE_N) && !has(a, v, ROLE_K) && !has(a, v, ROLE_D))
+      cpu_do_store(f, t);
   }
-  store_along(a, "m", "n", s->axis_n, s->n);
-  store_along(a, "m", "k", s->axis_k, s->extent_k);
-  store_along(a, "m", "d", s->axis_d, s->extent_d);
+  store_along(a, ROLE_M, ROLE_N, s->axis_n, s->n);
+  store_along(a, ROLE_M, ROLE_K, s->axis_k, s->extent_k);
+  store_along(a, ROLE_M, ROLE_D, s->axis_d, s->extent_d);
   cpu_loop_end(f, &i);
 }
 
@@ -308,7 +305,7 @@ void chain_store_columns(Chain *a) {
   CpuLoop j = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, s->n), 1, "stores");
   f->axis[s->axis_n] = j.i;
   set_scalar(a);
-  store_along(a, "n", "k", s->axis_k, s->extent_k);
-  store_along(a, "n", "d", s->axis_d, s->extent_d);
+  store_along(a, ROLE_N, ROLE_K, s->axis_k, s->extent_k);
+  store_along(a, ROLE_N, ROLE_D, s->axis_d, s->extent_d);
   cpu_loop_end(f, &j);
 }

@@ -1,36 +1,39 @@
 /* Tells what each value of an chain kernel is, from the roles of its axes. */
 #include "codegen/cpu/chain/cpu_chain.h"
 
-enum { ROLE_NONE, ROLE_BATCH, ROLE_M, ROLE_N, ROLE_K, ROLE_D };
+enum {
+  BATCH = 1 << ROLE_BATCH,
+  M = 1 << ROLE_M,
+  N = 1 << ROLE_N,
+  K = 1 << ROLE_K,
+  D = 1 << ROLE_D,
+  OTHER = 1 << ROLE_COUNT /* axes without a role */
+};
 
-static int role_of(const ChainShape *s, int axis) {
-  static const char *const name[] = {NULL, "batch", "m", "n", "k", "d"};
-  for (int i = 1; i <= ROLE_D; i++) {
-    const KRole *r = kplan_find(s->plan, name[i]);
-    for (int j = 0; r && j < r->naxes; j++)
-      if (r->axis[j] == axis) return i;
-  }
-  return ROLE_NONE;
+static unsigned role_of(const ChainShape *s, int axis) {
+  for (int r = 0; r < ROLE_COUNT; r++)
+    if (krole_has(&s->plan->role[r], axis)) return 1u << r;
+  return OTHER;
 }
 
 static unsigned roles_of(const ChainShape *s, int n, const int *axis) {
   unsigned roles = 0;
-  for (int i = 0; i < n; i++) roles |= 1u << role_of(s, axis[i]);
-  return roles & ~(1u << ROLE_BATCH);
+  for (int i = 0; i < n; i++) roles |= role_of(s, axis[i]);
+  return roles & ~(unsigned)BATCH;
 }
 
 static unsigned reduced_roles(const ChainShape *s, const KVal *v) {
   unsigned roles = 0;
-  for (int i = 0; i < v->nred; i++) roles |= 1u << role_of(s, v->red[i].axis);
+  for (int i = 0; i < v->nred; i++) roles |= role_of(s, v->red[i].axis);
   return roles;
 }
 
 static int fused_axis(const ChainShape *s, unsigned roles) {
   switch (roles) {
-  case 1u << ROLE_M: return s->axis_m;
-  case 1u << ROLE_N: return s->axis_n;
-  case 1u << ROLE_K: return s->axis_k;
-  case 1u << ROLE_D: return s->axis_d;
+  case M: return s->axis_m;
+  case N: return s->axis_n;
+  case K: return s->axis_k;
+  case D: return s->axis_d;
   default: return -1;
   }
 }
@@ -63,12 +66,11 @@ static bool split(ChainShape *s, int val, int left, int right, int x) {
 }
 
 static ChainClass classify_sum(ChainShape *s, int val, unsigned domain, unsigned reduced) {
-  int x = fused_axis(s, domain & (1u << ROLE_K | 1u << ROLE_D)), r = fused_axis(s, reduced);
+  int x = fused_axis(s, domain & (K | D)), r = fused_axis(s, reduced);
   bool features = r == s->axis_k || r == s->axis_d;
-  if (domain == (1u << ROLE_M | 1u << ROLE_N) && features && split(s, val, s->axis_m, s->axis_n, r))
-    return AT_SCORE;
-  if (x >= 0 && domain & 1u << ROLE_M && r == s->axis_n && split(s, val, s->axis_m, x, x)) return AT_OUT;
-  if (x >= 0 && domain & 1u << ROLE_N && r == s->axis_m && split(s, val, s->axis_n, x, x)) return AT_COLUMN;
+  if (domain == (M | N) && features && split(s, val, s->axis_m, s->axis_n, r)) return AT_SCORE;
+  if (x >= 0 && domain & M && r == s->axis_n && split(s, val, s->axis_m, x, x)) return AT_OUT;
+  if (x >= 0 && domain & N && r == s->axis_m && split(s, val, s->axis_n, x, x)) return AT_COLUMN;
   return AT_INLINE;
 }
 
@@ -76,25 +78,25 @@ static ChainClass classify(ChainShape *s, int val) {
   const KVal *v = &s->k->val[val];
   unsigned domain = roles_of(s, v->naxes, v->axis), reduced = reduced_roles(s, v);
   bool resident = s->plan->place[val] == KP_ROW || s->plan->place[val] == KP_TILE;
-  if (v->reduce == KR_NONE) return resident && domain == (1u << ROLE_M | 1u << ROLE_N) ? AT_MAP : AT_INLINE;
+  if (v->reduce == KR_NONE) return resident && domain == (M | N) ? AT_MAP : AT_INLINE;
   ChainClass c = v->reduce == KR_SUM ? classify_sum(s, val, domain, reduced) : AT_INLINE;
   s->row_axis[val] = fused_axis(s, reduced);
-  bool one_row = !(domain & ~(1u << ROLE_M)) && s->row_axis[val] >= 0 && s->row_axis[val] != s->axis_m;
+  bool one_row = !(domain & ~(unsigned)M) && s->row_axis[val] >= 0 && s->row_axis[val] != s->axis_m;
   if (c == AT_INLINE && one_row) c = AT_ROW;
   if (c == AT_INLINE) ice("kernel %s: the chain skeleton can't reduce %s", s->k->name, v->name);
   return c;
 }
 
 /* The axes of a role as one. */
-static int fuse(ChainShape *s, const char *name, int fresh, int64_t *extent) {
-  const KRole *r = kplan_find(s->plan, name);
+static int fuse(ChainShape *s, KRole role, int fresh, int64_t *extent) {
+  const KRoleAxes *r = &s->plan->role[role];
   const Kernel *k = s->k;
   int64_t dim[KERN_MAX_DOMAIN];
   const Ix *part[KERN_MAX_DOMAIN];
   *extent = 1;
-  for (int i = 0; r && i < r->naxes; i++) *extent *= dim[i] = k->axis[r->axis[i]].extent;
-  if (r && r->naxes == 1) return r->axis[0];
-  if (!r || r->naxes == 0) return fresh;
+  for (int i = 0; i < r->naxes; i++) *extent *= dim[i] = k->axis[r->axis[i]].extent;
+  if (r->naxes == 1) return r->axis[0];
+  if (r->naxes == 0) return fresh;
   ix_unflatten(k->arena, ix_axis(k->arena, fresh, *extent), r->naxes, dim, part);
   for (int i = 0; i < r->naxes; i++) s->to[r->axis[i]] = part[i];
   return fresh;
@@ -133,13 +135,12 @@ ChainShape *chain_shape(const Kernel *k, const KPlan *p) {
   s->dot = ARENA_ARRAY(a, k->nval + 1, ChainDot);
   s->row_axis = ARENA_ARRAY(a, k->nval + 1, int);
   s->row_at = ARENA_ARRAY(a, k->nval + 1, int64_t);
-  s->batch = kplan_find(p, "batch");
-  s->nbatch = 1;
-  for (int i = 0; s->batch && i < s->batch->naxes; i++) s->nbatch *= k->axis[s->batch->axis[i]].extent;
-  s->axis_m = fuse(s, "m", k->naxes, &s->m);
-  s->axis_n = fuse(s, "n", k->naxes + 1, &s->n);
-  s->axis_k = fuse(s, "k", k->naxes + 2, &s->extent_k);
-  s->axis_d = fuse(s, "d", k->naxes + 3, &s->extent_d);
+  s->batch = &p->role[ROLE_BATCH];
+  s->nbatch = kern_role_extent(k, s->batch);
+  s->axis_m = fuse(s, ROLE_M, k->naxes, &s->m);
+  s->axis_n = fuse(s, ROLE_N, k->naxes + 1, &s->n);
+  s->axis_k = fuse(s, ROLE_K, k->naxes + 2, &s->extent_k);
+  s->axis_d = fuse(s, ROLE_D, k->naxes + 3, &s->extent_d);
   for (int v = 0; v < k->nval; v++) s->cls[v] = classify(s, v);
   find_reads(s);
   return s;

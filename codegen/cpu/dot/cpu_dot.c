@@ -3,8 +3,8 @@
 
 /* Sets the batch axes from a flat batch number. */
 static void set_batch(Dot *d, LLVMValueRef flat) {
-  const KRole *r = d->s->batch;
-  for (int i = r ? r->naxes - 1 : -1; i >= 0; i--) {
+  const KRoleAxes *r = d->s->batch;
+  for (int i = r->naxes - 1; i >= 0; i--) {
     int64_t extent = d->f->k->axis[r->axis[i]].extent;
     d->f->axis[r->axis[i]] = i ? dot_mod(d, flat, extent) : flat;
     flat = dot_div(d, flat, extent);

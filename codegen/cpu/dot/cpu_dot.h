@@ -29,7 +29,7 @@ typedef struct DotShape {
   int val;               /* the contraction */
   int nsum;              /* sums over k of something that depends on batch, m and k only */
   int sum[DOT_MAX_SUMS]; /* their values */
-  const KRole *batch;    /* NULL: none */
+  const KRoleAxes *batch;
   int64_t nbatch, m, n, kk;
   int axis_m, axis_n, axis_k;
   const Ix *to[KERN_MAX_AXES]; /* an axis of the kernel as an index over the fused axes; NULL: kept */

@@ -20,13 +20,6 @@ LLVMValueRef dot_placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
   return v;
 }
 
-static bool in_role(const Dot *d, const char *name, int axis) {
-  const KRole *r = kplan_find(d->s->plan, name);
-  for (int i = 0; r && i < r->naxes; i++)
-    if (r->axis[i] == axis) return true;
-  return false;
-}
-
 /* Whether expression e reads a side sum. */
 static bool reads_sum(const Dot *d, const KExpr *e) {
   const Kernel *k = d->f->k;
@@ -45,10 +38,7 @@ static bool stores_sum(const Dot *d, const KStore *st) {
   const KVal *v = &d->f->k->val[st->val];
   for (int i = 0; i < d->s->nsum; i++)
     if (d->s->sum[i] == st->val) return true;
-  if (v->reduce != KR_NONE || !reads_sum(d, v->expr)) return false;
-  for (int i = 0; i < v->naxes; i++)
-    if (in_role(d, "n", v->axis[i])) return false;
-  return true;
+  return v->reduce == KR_NONE && reads_sum(d, v->expr) && !kval_is_over(v, &d->s->plan->role[ROLE_N]);
 }
 
 static void do_stores(Dot *d, bool sums) {

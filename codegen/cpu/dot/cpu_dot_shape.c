@@ -30,15 +30,15 @@ static bool depends(const DotShape *s, const KExpr *e, int axis) {
 }
 
 /* The axes of a role as one axis of extent *extent: the role's own when it has a single one. */
-static int fuse(DotShape *s, const char *name, int fresh, int64_t *extent) {
-  const KRole *r = kplan_find(s->plan, name);
+static int fuse(DotShape *s, KRole role, int fresh, int64_t *extent) {
+  const KRoleAxes *r = &s->plan->role[role];
   const Kernel *k = s->k;
   *extent = 1;
-  if (r && r->naxes == 1) {
+  if (r->naxes == 1) {
     *extent = k->axis[r->axis[0]].extent;
     return r->axis[0];
   }
-  if (!r || r->naxes == 0) return fresh;
+  if (r->naxes == 0) return fresh;
   int64_t dim[KERN_MAX_DOMAIN];
   const Ix *part[KERN_MAX_DOMAIN];
   for (int i = 0; i < r->naxes; i++) *extent *= dim[i] = k->axis[r->axis[i]].extent;
@@ -48,22 +48,7 @@ static int fuse(DotShape *s, const char *name, int fresh, int64_t *extent) {
 }
 
 static bool sums_over_k(const Kernel *k, const KPlan *p, int val) {
-  const KVal *v = &k->val[val];
-  const KRole *role = kplan_find(p, "k");
-  if (v->reduce != KR_SUM || !role) return false;
-  for (int i = 0; i < v->nred; i++) {
-    bool found = false;
-    for (int j = 0; j < role->naxes; j++) found |= role->axis[j] == v->red[i].axis;
-    if (!found) return false;
-  }
-  return true;
-}
-
-static bool has_axis(const KVal *v, const KRole *r) {
-  for (int i = 0; r && i < v->naxes; i++)
-    for (int j = 0; j < r->naxes; j++)
-      if (v->axis[i] == r->axis[j]) return true;
-  return false;
+  return k->val[val].reduce == KR_SUM && kval_reduces(&k->val[val], &p->role[ROLE_K]);
 }
 
 /* Reads through names of values: what is multiplied. */
@@ -76,8 +61,8 @@ static const KExpr *open_value(const Kernel *k, const KExpr *e) {
 static bool is_main(const Kernel *k, const KPlan *p, int val) {
   const KVal *v = &k->val[val];
   const KExpr *e = sums_over_k(k, p, val) ? open_value(k, v->expr) : NULL;
-  const KRole *n = kplan_find(p, "n");
-  return e && e->kind == KE_ELT && e->elt == E_MUL && (!n || n->naxes == 0 || has_axis(v, n));
+  const KRoleAxes *n = &p->role[ROLE_N];
+  return e && e->kind == KE_ELT && e->elt == E_MUL && (n->naxes == 0 || kval_is_over(v, n));
 }
 
 static void find_values(DotShape *s) {
@@ -169,12 +154,11 @@ const DotShape *dot_shape(const Kernel *k, const KPlan *p) {
   DotShape *s = ARENA_NEW(k->arena, DotShape);
   s->k = k, s->plan = p;
   find_values(s);
-  s->batch = kplan_find(p, "batch");
-  s->nbatch = 1;
-  for (int i = 0; s->batch && i < s->batch->naxes; i++) s->nbatch *= k->axis[s->batch->axis[i]].extent;
-  s->axis_m = fuse(s, "m", k->naxes, &s->m);
-  s->axis_n = fuse(s, "n", k->naxes + 1, &s->n);
-  s->axis_k = fuse(s, "k", k->naxes + 2, &s->kk);
+  s->batch = &p->role[ROLE_BATCH];
+  s->nbatch = kern_role_extent(k, s->batch);
+  s->axis_m = fuse(s, ROLE_M, k->naxes, &s->m);
+  s->axis_n = fuse(s, ROLE_N, k->naxes + 1, &s->n);
+  s->axis_k = fuse(s, ROLE_K, k->naxes + 2, &s->kk);
   split_product(s);
   return s;
 }

@@ -17,8 +17,7 @@ typedef struct Flat {
 /* Where an axis goes: by the distance of the first store's elements along it, the lane axis last, what is not
  * affine first. */
 static int64_t rank(const Kernel *k, const KPlan *p, int axis) {
-  const KRole *lane = kplan_find(p, "lane");
-  if (lane && lane->naxes == 1 && lane->axis[0] == axis) return INT64_MIN;
+  if (krole_has(&p->role[ROLE_LANE], axis)) return INT64_MIN;
   const KStore *st = &k->store[0];
   const KBuf *b = &k->buf[st->buf];
   int64_t step = 0, coef;

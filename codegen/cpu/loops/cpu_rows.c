@@ -162,10 +162,10 @@ static void check_store(const RowShape *s, const KVal *v) {
 }
 
 static void choose_lane(RowShape *s) {
-  const KRole *lane = kplan_find(s->p, "lane");
+  const KRoleAxes *lane = &s->p->role[ROLE_LANE];
   double best = 0;
-  s->lane = lane && lane->naxes ? lane->axis[0] : -1;
-  for (int i = s->k->naxes - 1; i >= 0 && !(lane && lane->naxes); i--) {
+  s->lane = lane->naxes ? lane->axis[0] : -1;
+  for (int i = s->k->naxes - 1; i >= 0 && !lane->naxes; i--) {
     double cost = cpu_lane_cost(s->arena, s->k, i);
     if (s->lane >= 0 && cost >= best) continue;
     s->lane = i, best = cost;
@@ -174,10 +174,10 @@ static void choose_lane(RowShape *s) {
 }
 
 static void read_roles(RowShape *s) {
-  const KRole *outer = kplan_find(s->p, "outer");
-  for (int i = 0; outer && i < outer->naxes; i++) s->is_outer[outer->axis[i]] = true;
+  const KRoleAxes *outer = &s->p->role[ROLE_OUTER];
+  for (int i = 0; i < outer->naxes; i++) s->is_outer[outer->axis[i]] = true;
   choose_lane(s);
-  for (int i = 0; outer && i < outer->naxes; i++) cpu_axes_add(&s->outer, s->k, outer->axis[i]);
+  for (int i = 0; i < outer->naxes; i++) cpu_axes_add(&s->outer, s->k, outer->axis[i]);
   lane_last(s, &s->outer, 0);
 }
 

@@ -2,6 +2,8 @@
  * group l / 4 and pair l % 4, an operand register holds two neighbouring terms. */
 #include "codegen/cuda/text/cuda_dot.h"
 
+#include "base/i64.h"
+
 enum {
   PAD = 8
 }; /* elements after a stage's row: rows 20 or more banks apart, so that a fragment's loads don't collide */
@@ -28,23 +30,24 @@ static int64_t width(const CudaDot *d) {
   return d->bk + PAD;
 }
 
-static int64_t extent(const CudaFn *f, const KRole *r) {
-  return r ? cuda_product(f, r->naxes, r->axis) : 1;
+static int64_t extent(const CudaFn *f, const CudaDot *d, KRole r) {
+  return kern_role_extent(f->k, &d->plan->role[r]);
 }
 
-static int64_t tiles(const CudaFn *f, const CudaSide *s) {
-  return (extent(f, s->rows) + s->height - 1) / s->height;
+static int64_t tiles(const CudaFn *f, const CudaDot *d, const CudaSide *s) {
+  return i64_ceil_div(extent(f, d, s->rows), s->height);
 }
 
 /* Names a position along a role, and with it the role's axes; gives the name. */
-static const char *place(CudaFn *f, const KRole *r, const char *position) {
+static const char *place(CudaFn *f, const CudaDot *d, KRole role, const char *position) {
+  const KRoleAxes *r = &d->plan->role[role];
   if (r->naxes == 1) {
     int axis = r->axis[0];
     cuda_bind_axis(f, axis);
     cuda_line(f, "const %s %s = %s;", f->index, f->axis_name[axis], position);
     return f->axis_name[axis];
   }
-  const char *at = cuda_name(f, arena_printf(f->a, "%s_at", r->name));
+  const char *at = cuda_name(f, arena_printf(f->a, "%s_at", kern_role_name(role)));
   cuda_line(f, "const %s %s = %s;", f->index, at, position);
   cuda_split(f, at, r->naxes, r->axis);
   return at;
@@ -52,7 +55,7 @@ static const char *place(CudaFn *f, const KRole *r, const char *position) {
 
 static void head(CudaFn *f, const CudaDot *d) {
   const CudaSide *a = &d->side[0], *b = &d->side[1];
-  int64_t mt = tiles(f, a), nt = tiles(f, b);
+  int64_t mt = tiles(f, d, a), nt = tiles(f, d, b);
   cuda_line(f, "const int lane = threadIdx.x %% 32, warp = threadIdx.x / 32;");
   cuda_line(f, "unsigned short *const stage_a = (unsigned short *)dynamic_shared();");
   cuda_line(f, "unsigned short *const stage_b = stage_a + %lld;", ll(d->ring * d->bm * width(d)));
@@ -60,9 +63,9 @@ static void head(CudaFn *f, const CudaDot *d) {
             ll(nt), ll(mt), ll(d->bm), ll(nt), ll(d->bn));
   cuda_line(f, "const int m_warp = warp / %lld * %lld, n_warp = warp %% %lld * %lld;", ll(d->wn),
             ll(d->bm / d->wm), ll(d->wn), ll(d->bn / d->wn));
-  if (d->batch) {
+  if (d->plan->role[ROLE_BATCH].naxes) {
     const char *of = arena_printf(f->a, "(%s)(blockIdx.x / %lld)", f->index, ll(mt * nt));
-    place(f, d->batch, of);
+    place(f, d, ROLE_BATCH, of);
   }
   cuda_line(f, "float acc[%lld][%lld][4] = {};", ll(d->bm / d->wm / 16), ll(d->bn / d->wn / 8));
 }
@@ -70,14 +73,15 @@ static void head(CudaFn *f, const CudaDot *d) {
 /* Whether 8 terms from a multiple of 8 on lie in one aligned piece of a buffer, given an aligned buffer. */
 static bool copies(CudaFn *f, const CudaDot *d, const KExpr *e) {
   int64_t coef;
-  if (e->kind != KE_READ || d->k->naxes != 1 || extent(f, d->k) % 8) return false;
+  const KRoleAxes *k = &d->plan->role[ROLE_K];
+  if (e->kind != KE_READ || k->naxes != 1 || extent(f, d, ROLE_K) % 8) return false;
   const KBuf *b = &f->k->buf[e->ref];
   const Ix *at = ix_const(f->a, 0);
   for (int i = 0; i < e->nidx; i++) at = ix_add(f->a, at, ix_scale(f->a, e->idx[i], b->stride[i]));
-  if (!ix_coef(at, d->k->axis[0], &coef) || coef != 1 || at->base % 8) return false;
+  if (!ix_coef(at, k->axis[0], &coef) || coef != 1 || at->base % 8) return false;
   for (int i = 0; i < at->nterm; i++) {
     const IxAtom *x = at->term[i].atom;
-    bool is_k = x->kind == IX_AXIS && x->id == d->k->axis[0];
+    bool is_k = x->kind == IX_AXIS && x->id == k->axis[0];
     if (!is_k && at->term[i].coef % 8) return false;
   }
   return true;
@@ -94,12 +98,12 @@ static void stage(CudaFn *f, const CudaDot *d, const CudaSide *s) {
   const char *r = cuda_name(f, "r"), *c = cuda_name(f, "c");
   cuda_line(f, "const int %s = %s / %lld, %s = %s %% %lld%s;", r, e, ll(a_row), c, e, ll(a_row),
             copy ? " * 8" : "");
-  const char *row = place(f, s->rows, arena_printf(f->a, "%s + %s", s->first, r));
-  const char *k = place(f, d->k, arena_printf(f->a, "next * %lld + %s", ll(d->bk), c));
+  const char *row = place(f, d, s->rows, arena_printf(f->a, "%s + %s", s->first, r));
+  const char *k = place(f, d, ROLE_K, arena_printf(f->a, "next * %lld + %s", ll(d->bk), c));
   const char *to =
       arena_printf(f->a, "%s + (slot * %lld + %s) * %lld + %s", s->stage, ll(s->height), r, ll(width(d)), c);
-  const char *there =
-      arena_printf(f->a, "%s < %s && %s < %s", row, dec(f, extent(f, s->rows)), k, dec(f, extent(f, d->k)));
+  const char *there = arena_printf(f->a, "%s < %s && %s < %s", row, dec(f, extent(f, d, s->rows)), k,
+                                   dec(f, extent(f, d, ROLE_K)));
   if (copy) {
     cuda_line(f, "const bool there = %s;", there);
     cuda_line(f, "copy_async(%s, there ? &%s : %s, there ? 16 : 0);", to,
@@ -150,7 +154,7 @@ static void multiply(CudaFn *f, const CudaDot *d) {
 /* Turns before the first fill the ring; from then on each turn waits for its stage, asks for the one that
  * takes the place of what the last turn has used, and multiplies. */
 static void turns(CudaFn *f, const CudaDot *d) {
-  int64_t n = (extent(f, d->k) + d->bk - 1) / d->bk;
+  int64_t n = i64_ceil_div(extent(f, d, ROLE_K), d->bk);
   cuda_open(f, true, "for (int turn = %lld; turn < %lld; turn++)", ll(1 - d->ring), ll(n));
   cuda_open(f, true, "if (turn >= 0)");
   cuda_line(f, "copy_wait<%lld>();", ll(d->ring - 2));
@@ -176,9 +180,10 @@ static void epilogue(CudaFn *f, const CudaDot *d) {
     cuda_line(f, "#pragma unroll");
     cuda_open(f, true, "for (int %c = 0; %c < %lld; %c++)", "ijp"[i], "ijp"[i], ll(many[i]), "ijp"[i]);
   }
-  const char *m = place(f, a->rows, "m_first + m_warp + i * 16 + lane / 4 + p / 2 * 8");
-  const char *n = place(f, b->rows, "n_first + n_warp + j * 8 + lane % 4 * 2 + p % 2");
-  cuda_open(f, true, "if (%s < %s && %s < %s)", m, dec(f, extent(f, a->rows)), n, dec(f, extent(f, b->rows)));
+  const char *m = place(f, d, a->rows, "m_first + m_warp + i * 16 + lane / 4 + p / 2 * 8");
+  const char *n = place(f, d, b->rows, "n_first + n_warp + j * 8 + lane % 4 * 2 + p % 2");
+  cuda_open(f, true, "if (%s < %s && %s < %s)", m, dec(f, extent(f, d, a->rows)), n,
+            dec(f, extent(f, d, b->rows)));
   cuda_bind(f->scope, f->a, d->acc, cuda_own_axes(f, d->acc), "acc[i][j][p]");
   cuda_stores(f, f->k->nstore, store);
   for (int i = 0; i < 4; i++) cuda_close(f);
@@ -188,7 +193,7 @@ void cuda_dot(CudaFn *f, const CudaDot *d, CudaLaunch *l) {
   head(f, d);
   turns(f, d);
   epilogue(f, d);
-  l->grid = tiles(f, &d->side[0]) * tiles(f, &d->side[1]) * extent(f, d->batch);
+  l->grid = tiles(f, d, &d->side[0]) * tiles(f, d, &d->side[1]) * extent(f, d, ROLE_BATCH);
   l->block = (int)(32 * d->wm * d->wn);
   l->shared = 2 * d->ring * (d->bm + d->bn) * width(d);
   l->mma = true;

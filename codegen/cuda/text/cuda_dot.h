@@ -13,7 +13,7 @@
 typedef struct CudaSide {
   const char *stage; /* name of its ring in shared memory */
   const KExpr *expr; /* bf16, over the row's role, batch and k */
-  const KRole *rows; /* role m or n */
+  KRole rows;        /* m or n */
   const char *first; /* name of the tile's first row */
   int64_t height;    /* bm or bn */
 } CudaSide;
@@ -22,7 +22,6 @@ struct CudaDot {
   const KPlan *plan;
   int acc; /* the contraction */
   CudaSide side[2];
-  const KRole *batch, *k; /* batch NULL: none */
   int64_t bm, bn, bk, ring, wm, wn;
 };
 

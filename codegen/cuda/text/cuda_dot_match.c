@@ -12,7 +12,7 @@ static int accumulator(const Kernel *k, const KPlan *p) {
   return at;
 }
 
-static bool uses_role(const KExpr *e, const KRole *r) {
+static bool uses_role(const KExpr *e, const KRoleAxes *r) {
   for (int i = 0; i < r->naxes; i++)
     for (int j = 0; j < e->nidx; j++)
       if (ix_uses_axis(e->idx[j], r->axis[i])) return true;
@@ -28,7 +28,8 @@ static const KExpr *factor(const KExpr *e) {
   return e->kind == KE_CAST && e->dtype == DT_F32 && e->arg[0]->dtype == DT_BF16 ? e->arg[0] : NULL;
 }
 
-static bool match_sides(CudaDot *d, const KExpr *e, const KRole *m, const KRole *n) {
+static bool match_sides(CudaDot *d, const KExpr *e) {
+  const KRoleAxes *m = &d->plan->role[ROLE_M], *n = &d->plan->role[ROLE_N];
   if (e->kind != KE_ELT || e->elt != E_MUL) return false;
   const KExpr *a = factor(e->arg[0]), *b = factor(e->arg[1]);
   if (!a || !b) return false;
@@ -36,32 +37,33 @@ static bool match_sides(CudaDot *d, const KExpr *e, const KRole *m, const KRole 
     const KExpr *t = a;
     a = b, b = t;
   }
-  d->side[0] = (CudaSide){"stage_a", a, m, "m_first", d->bm};
-  d->side[1] = (CudaSide){"stage_b", b, n, "n_first", d->bn};
+  d->side[0] = (CudaSide){"stage_a", a, ROLE_M, "m_first", d->bm};
+  d->side[1] = (CudaSide){"stage_b", b, ROLE_N, "n_first", d->bn};
   return !uses_role(a, n) && !uses_role(b, m);
 }
 
-static bool has_axis(const KRole *r, int axis) {
-  for (int i = 0; r && i < r->naxes; i++)
-    if (r->axis[i] == axis) return true;
-  return false;
+static int roles_axes(const KPlan *p) {
+  return p->role[ROLE_BATCH].naxes + p->role[ROLE_M].naxes + p->role[ROLE_N].naxes;
+}
+
+static bool in_result(const KPlan *p, int axis) {
+  return krole_has(&p->role[ROLE_BATCH], axis) || krole_has(&p->role[ROLE_M], axis) ||
+         krole_has(&p->role[ROLE_N], axis);
 }
 
 /* The stores' domains are the accumulator's, which is batch, m and n; what is summed is k. */
 static bool match_domain(const Kernel *k, const CudaDot *d) {
   const KVal *c = &k->val[d->acc];
-  const KRole *m = d->side[0].rows, *n = d->side[1].rows;
-  if (c->naxes != m->naxes + n->naxes + (d->batch ? d->batch->naxes : 0) || c->nred != d->k->naxes)
-    return false;
+  const KRoleAxes *summed = &d->plan->role[ROLE_K];
+  if (c->naxes != roles_axes(d->plan) || c->nred != summed->naxes) return false;
   for (int s = 0; s < k->nstore; s++) {
     const KVal *v = &k->val[k->store[s].val];
     if (v->naxes != c->naxes) return false;
     for (int i = 0; i < v->naxes; i++)
-      if (!has_axis(m, v->axis[i]) && !has_axis(n, v->axis[i]) && !has_axis(d->batch, v->axis[i]))
-        return false;
+      if (!in_result(d->plan, v->axis[i])) return false;
   }
   for (int i = 0; i < c->nred; i++)
-    if (!has_axis(d->k, c->red[i].axis) || c->red[i].lo || c->red[i].hi) return false;
+    if (!krole_has(summed, c->red[i].axis) || c->red[i].lo || c->red[i].hi) return false;
   return true;
 }
 
@@ -98,12 +100,10 @@ bool cuda_dot_match(const Kernel *k, CudaDot *d) {
   const KPlan *p = kern_plan_for(k, "sm80");
   *d = (CudaDot){.plan = p};
   if (!p || p->skeleton != SK_DOT || !match_numbers(p, d)) return false;
-  const KRole *m = kplan_find(p, "m"), *n = kplan_find(p, "n");
-  d->batch = kplan_find(p, "batch");
-  d->k = kplan_find(p, "k");
   d->acc = accumulator(k, p);
-  if (!m || !n || !d->k || d->acc < 0 || !only_reduction(k, d->acc)) return false;
+  if (!p->role[ROLE_M].naxes || !p->role[ROLE_N].naxes || d->acc < 0 || !only_reduction(k, d->acc))
+    return false;
   const KVal *c = &k->val[d->acc];
-  return c->reduce == KR_SUM && c->acc == DT_F32 && c->dtype == DT_F32 && match_sides(d, c->expr, m, n) &&
+  return c->reduce == KR_SUM && c->acc == DT_F32 && c->dtype == DT_F32 && match_sides(d, c->expr) &&
          match_domain(k, d);
 }
