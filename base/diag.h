@@ -59,8 +59,4 @@ void diag_to(FILE *out);
 
 _Noreturn void ice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The name in `names` that `name` is one edit from, else the first that contains it, else the nearest by
- * edits, or NULL if none is near; for "did you mean". */
-const char *diag_nearest(const char *name, const char *const *names, int n);
-
 #endif

@@ -62,41 +62,6 @@ char *rt_format(const char *fmt, ...) {
   return s;
 }
 
-enum { NAME_MAX_LEN = 64 };
-
-/* Levenshtein's distance; long names count as far. */
-static int distance(const char *a, const char *b) {
-  size_t n = strlen(a), m = strlen(b);
-  if (n >= NAME_MAX_LEN || m >= NAME_MAX_LEN) return NAME_MAX_LEN;
-  int row[NAME_MAX_LEN];
-  for (size_t j = 0; j <= m; j++) row[j] = (int)j;
-  for (size_t i = 1; i <= n; i++) {
-    int diagonal = row[0];
-    row[0] = (int)i;
-    for (size_t j = 1; j <= m; j++) {
-      int best = diagonal + (a[i - 1] != b[j - 1]);
-      if (row[j] + 1 < best) best = row[j] + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = best;
-    }
-  }
-  return row[m];
-}
-
-const char *rt_nearest(const char *name, const char *const *names, int n) {
-  const char *best = NULL;
-  int least = (int)strlen(name) / 3 + 2;
-  for (int i = 0; i < n; i++) {
-    int d = distance(name, names[i]);
-    if (d < least) {
-      least = d;
-      best = names[i];
-    }
-  }
-  return best;
-}
-
 bool rt_parse_u64(const char *s, uint64_t *out) {
   if (*s < '0' || *s > '9') return false;
   char *end;
@@ -116,33 +81,6 @@ double rt_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-void rt_json_put(FILE *out, const char *s) {
-  fputc('"', out);
-  for (; *s; s++) {
-    unsigned char c = (unsigned char)*s;
-    if (c == '"' || c == '\\')
-      fprintf(out, "\\%c", c);
-    else if (c < 0x20)
-      fprintf(out, "\\u%04x", c);
-    else
-      fputc(c, out);
-  }
-  fputc('"', out);
-}
-
-void rt_json_number(FILE *out, double v) {
-  if (!isfinite(v)) {
-    fputs("null", out);
-    return;
-  }
-  char text[32];
-  for (int digits = 6; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, v);
-    if (strtod(text, NULL) == v) break;
-  }
-  fputs(text, out);
 }
 
 bool rt_can_write(const char *option, const char *path) {

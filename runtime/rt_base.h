@@ -1,4 +1,4 @@
-/* What every part of the runtime stands on: messages for the user, memory, names and time. */
+/* What every part of the runtime stands on: messages for the user, memory, numbers and time. */
 #ifndef RUNTIME_RT_BASE_H
 #define RUNTIME_RT_BASE_H
 
@@ -19,9 +19,6 @@ void *rt_alloc(size_t count, size_t size);
 /* A formatted string, to be freed. */
 char *rt_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The name nearest to `name` by edits, or NULL when none is near. */
-const char *rt_nearest(const char *name, const char *const *names, int n);
-
 /* Whole-string numbers; false when `s` is anything else. */
 bool rt_parse_u64(const char *s, uint64_t *out);
 bool rt_parse_float(const char *s, float *out);
@@ -32,10 +29,5 @@ double rt_now(void);
 /* Whether a file can be put there, which a rename does: hours of work must not end in a folder that isn't
  * there, nor a device give way to a file. Reports what the option cannot have. */
 bool rt_can_write(const char *option, const char *path);
-
-/* Writes `s` as a JSON string, quotes included. */
-void rt_json_put(FILE *out, const char *s);
-/* Writes a number that reads back as the same f64, or null when it is not finite. */
-void rt_json_number(FILE *out, double v);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "runtime/rt_base.h"
 
 const RtOptionRow rt_option_row[RT_OPTION_COUNT] = {
@@ -45,7 +46,7 @@ static void unknown_option(const RtOptions *o, const char *typed, size_t len) {
     if (rt_option_row[i].verbs & o->verb) name[n++] = rt_option_row[i].name;
   for (uint32_t i = 0; i < tess_program.nsetting; i++) name[n++] = tess_program.setting[i].name;
   char *word = rt_format("%.*s", (int)len, typed);
-  const char *near = rt_nearest(word, name, n);
+  const char *near = nearest_name(word, name, n);
   if (near)
     rt_error("unknown option --%s; did you mean --%s?", word, near);
   else
@@ -131,7 +132,7 @@ static bool take_verb(RtOptions *o, const char *word) {
       return true;
     }
   }
-  const char *near = rt_nearest(word, name, VERBS);
+  const char *near = nearest_name(word, name, VERBS);
   rt_error("unknown verb \"%s\"; %s%s%s", word,
            near ? "did you mean " : "expected train, eval, replay, bench or info", near ? near : "",
            near ? "?" : "");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/nearest.h"
 #include "passes/passes.h"
 #include "passes/rewrite/simplify.h"
 #include "tools/cli/output.h"
@@ -200,7 +201,7 @@ static int show_help(const char *verb) {
 static int report_unknown(const char *verb) {
   const char *name[VERBS + 2] = {[VERBS] = "help", "--help"};
   for (int i = 0; i < VERBS; i++) name[i] = verbs[i].name;
-  const char *near = diag_nearest(verb, name, VERBS + 2);
+  const char *near = nearest_name(verb, name, VERBS + 2);
   if (near)
     fprintf(stderr, "tessera: unknown verb \"%s\"; did you mean %s?\n", verb, near);
   else

@@ -1,6 +1,7 @@
 /* What a name stands for: scopes, then the file's declarations, then its imports', then the builtins. */
 #include <string.h>
 
+#include "base/nearest.h"
 #include "frontend/eval/builtin.h"
 
 enum { MOST_NAMES = 512, MOST_FILES = 64 };
@@ -87,7 +88,7 @@ static void names_in(NameList *l, Walk *w, const File *f) {
 }
 
 const char *eval_suggest(Arena *a, const char *name, const char *const *names, int n) {
-  const char *near = diag_nearest(name, names, n);
+  const char *near = nearest_name(name, names, n);
   return near ? arena_printf(a, "; did you mean \"%s\"?", near) : "";
 }
 

@@ -1,160 +1,48 @@
-/* A bounded reader of safetensors headers: eight bytes of length, then a JSON object. */
+/* The strings of a safetensors file's header. */
 #include "frontend/eval/metadata.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { MOST_HEADER = 100 << 20, MOST_DEPTH = 32 };
+#include "base/safetensors.h"
 
-typedef struct Json {
+typedef struct Collect {
   Arena *arena;
-  const char *start, *at, *end;
-  Loc loc;
-  bool bad;
-} Json;
+  Metadata *out;
+} Collect;
 
-static bool fail(Json *j, const char *expected) {
-  if (!j->bad)
-    diag_error(j->loc, "the header is not JSON at byte %ld: expected %s", (long)(j->at - j->start), expected);
-  j->bad = true;
-  return false;
-}
-
-static void skip_space(Json *j) {
-  while (j->at < j->end && strchr(" \t\r\n", *j->at) && *j->at) j->at++;
-}
-
-static bool accept(Json *j, char c) {
-  skip_space(j);
-  if (j->bad || j->at == j->end || *j->at != c) return false;
-  j->at++;
+static bool collect(void *ctx, Json *j, const char *key, const char *value) {
+  (void)j;
+  Collect *c = ctx;
+  ARENA_GROW(c->arena, c->out->v, c->out->n, c->out->cap);
+  c->out->v[c->out->n++] = (MetaPair){key, value};
   return true;
 }
 
-static int hex_digit(char c) {
-  const char *digits = "0123456789abcdef", *p = c ? strchr(digits, c | 32) : NULL;
-  return p ? (int)(p - digits) : -1;
-}
-
-/* \uXXXX as UTF-8; halves of pairs are encoded each for itself. */
-static size_t put_unicode(Json *j, char *to) {
-  unsigned u = 0;
-  for (int i = 0; i < 4; i++, j->at++) {
-    int d = j->at < j->end ? hex_digit(*j->at) : -1;
-    if (d < 0) return fail(j, "four hexadecimal digits");
-    u = u * 16 + (unsigned)d;
-  }
-  size_t n = 0;
-  if (u >= 0x800) to[n++] = (char)(0xe0 | u >> 12);
-  if (u >= 0x80) to[n++] = (char)(u >= 0x800 ? 0x80 | (u >> 6 & 0x3f) : 0xc0 | u >> 6);
-  to[n++] = (char)(u >= 0x80 ? 0x80 | (u & 0x3f) : u);
-  return n;
-}
-
-static size_t put_escape(Json *j, char *to) {
-  static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
-  if (j->at == j->end) return fail(j, "an escape");
-  char c = *j->at++;
-  if (c == 'u') return put_unicode(j, to);
-  const char *p = c ? strchr(from, c) : NULL;
-  if (!p) return fail(j, "an escape");
-  *to = into[p - from];
-  return 1;
-}
-
-/* A string's text, arena-owned; NULL after an error. */
-static char *string(Json *j) {
-  if (!accept(j, '"')) {
-    fail(j, "a string");
-    return NULL;
-  }
-  const char *close = j->at;
-  while (close < j->end && *close != '"') close += *close == '\\' && close + 1 < j->end ? 2 : 1;
-  if (close >= j->end) {
-    fail(j, "a closing quote");
-    return NULL;
-  }
-  char *text = arena_alloc(j->arena, (size_t)(close - j->at) + 4);
-  size_t n = 0;
-  while (j->at < close && !j->bad) {
-    char c = *j->at++;
-    if (c == '\\')
-      n += put_escape(j, text + n);
-    else
-      text[n++] = c;
-  }
-  j->at = close + 1;
-  return j->bad ? NULL : text;
-}
-
-static bool skip_value(Json *j, int depth);
-
-/* Items up to `close`, with keys in objects. */
-static bool skip_items(Json *j, char close, int depth) {
-  if (accept(j, close)) return true;
-  do {
-    if (close == '}' && (!string(j) || !(accept(j, ':') || fail(j, "':'")))) return false;
-    if (!skip_value(j, depth + 1)) return false;
-  } while (accept(j, ','));
-  return accept(j, close) || fail(j, "the end of a list or an object");
-}
-
-static bool skip_value(Json *j, int depth) {
-  if (depth > MOST_DEPTH) return fail(j, "less nesting");
-  if (accept(j, '{')) return skip_items(j, '}', depth);
-  if (accept(j, '[')) return skip_items(j, ']', depth);
-  if (j->at < j->end && *j->at == '"') return string(j) != NULL;
-  const char *from = j->at;
-  while (j->at < j->end && *j->at && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", *j->at)) j->at++;
-  return j->at > from || fail(j, "a value");
-}
-
-static bool metadata(Json *j, Metadata *out) {
-  if (!accept(j, '{')) return fail(j, "an object of strings");
-  if (accept(j, '}')) return true;
-  do {
-    const char *key = string(j);
-    if (!key || !(accept(j, ':') || fail(j, "':'"))) return false;
-    const char *value = string(j);
-    if (!value) return false;
-    ARENA_GROW(j->arena, out->v, out->n, out->cap);
-    out->v[out->n++] = (MetaPair){key, value};
-  } while (accept(j, ','));
-  return accept(j, '}') || fail(j, "the end of the object");
-}
-
-bool metadata_parse(Arena *a, const char *json, size_t len, Loc loc, Metadata *out) {
-  Json j = {.arena = a, .start = json, .at = json, .end = json + len, .loc = loc};
+bool metadata_parse(Arena *a, char *json, size_t len, Loc loc, Metadata *out) {
   *out = (Metadata){0};
-  if (!accept(&j, '{')) return fail(&j, "an object");
-  if (accept(&j, '}')) return true;
-  do {
-    const char *key = string(&j);
-    if (!key || !(accept(&j, ':') || fail(&j, "':'"))) return false;
-    bool ok = strcmp(key, "__metadata__") != 0 ? skip_value(&j, 1) : metadata(&j, out);
-    if (!ok) return false;
-  } while (accept(&j, ','));
-  return accept(&j, '}') || fail(&j, "the end of the header");
+  Json j = json_new(json, len);
+  SafetensorsReader r = {.pair = collect, .ctx = &(Collect){a, out}};
+  if (safetensors_header(&j, &r)) return true;
+  diag_error(loc, "the header is not JSON at byte %zu: %s", j.error_at, j.error);
+  return false;
 }
 
-/* The header's text, to be freed, or NULL after an error. */
-static char *read_header(FILE *f, Loc loc, size_t *len) {
-  unsigned char count[8];
-  uint64_t n = 0;
+/* The header's text, or NULL after an error. */
+static char *read_header(Arena *a, FILE *f, Loc loc, size_t *len) {
+  unsigned char first[SAFETENSORS_LENGTH];
+  uint64_t n, most;
   long size = fseek(f, 0, SEEK_END) ? -1 : ftell(f);
-  if (size < 0 || fseek(f, 0, SEEK_SET) || fread(count, 1, 8, f) != 8) {
+  if (size < 0 || fseek(f, 0, SEEK_SET) || fread(first, 1, sizeof first, f) != sizeof first) {
     diag_error(loc, "not a safetensors file: it has no header");
     return NULL;
   }
-  for (int i = 7; i >= 0; i--) n = n << 8 | count[i];
-  if (n > MOST_HEADER || n > (uint64_t)size - 8) {
+  if (!safetensors_length(first, (uint64_t)size, &n, &most)) {
     diag_error(loc, "not a safetensors file, or a cut one: a header of %llu bytes in a file of %ld",
                (unsigned long long)n, size);
     return NULL;
   }
-  char *text = malloc((size_t)n + 1);
-  if (!text) ice("out of memory: %llu bytes", (unsigned long long)n);
+  char *text = arena_alloc(a, (size_t)n);
   *len = fread(text, 1, (size_t)n, f);
   return text;
 }
@@ -167,9 +55,7 @@ bool metadata_read(Arena *a, const char *path, Metadata *out) {
     return false;
   }
   size_t len;
-  char *text = read_header(f, loc, &len);
-  bool ok = text && metadata_parse(a, text, len, loc, out);
-  free(text);
+  char *text = read_header(a, f, loc, &len);
   fclose(f);
-  return ok;
+  return text && metadata_parse(a, text, len, loc, out);
 }

@@ -1,6 +1,7 @@
 /* Declarations: what a file holds. */
 #include <string.h>
 
+#include "base/nearest.h"
 #include "frontend/syntax/parse.h"
 
 /* argument = NAME [[TYPE] dims] ["=" expr] */
@@ -162,7 +163,7 @@ static void parse_decl(Parser *p, File *f) {
     if (d->name && d->name[0]) add_decl(p, f, d);
     return;
   }
-  const char *near = p->tok->kind == TOK_NAME ? diag_nearest(p->tok->text, starts, ROWS + 1) : NULL;
+  const char *near = p->tok->kind == TOK_NAME ? nearest_name(p->tok->text, starts, ROWS + 1) : NULL;
   parse_fail(
       p, "expected \"import\", \"let\", \"fn\", \"module\", \"optimizer\" or \"train\", found \"%s\"%s%s%s",
       p->tok->text, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");

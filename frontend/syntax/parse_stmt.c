@@ -1,6 +1,7 @@
 /* Statements: of functions, of modules and of train blocks. One table says which word begins which. */
 #include <string.h>
 
+#include "base/nearest.h"
 #include "frontend/syntax/parse.h"
 
 /* Where a statement may stand. */
@@ -222,7 +223,7 @@ static Stmt *parse_by_name(Parser *p, unsigned where) {
     int n = 0;
     for (int i = 0; i < ROWS; i++)
       if (rows[i].where & where) words[n++] = rows[i].word;
-    const char *near = t->kind == TOK_NAME ? diag_nearest(t->text, words, n) : NULL;
+    const char *near = t->kind == TOK_NAME ? nearest_name(t->text, words, n) : NULL;
     parse_fail(p, "\"%s\" begins no statement of %s%s%s%s", t->text, where_text[where],
                near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
   }

@@ -1,6 +1,7 @@
 /* Running a train block's items: data, models, lets, reports. */
 #include <string.h>
 
+#include "base/nearest.h"
 #include "frontend/eval/module.h"
 #include "frontend/train/train.h"
 
@@ -60,7 +61,7 @@ static int find_source(const Expr *e) {
     names[i] = sources[i].name;
     if (!strcmp(name, names[i])) return i;
   }
-  const char *near = diag_nearest(name, names, SOURCES);
+  const char *near = nearest_name(name, names, SOURCES);
   eval_fail(e->loc, "expected a source: image(shift, flip), label(classes) or given()%s%s%s",
             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
   return -1;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "ir/kernel/kern_name.h"
 #include "ir/kernel/kern_parser.h"
 
@@ -106,7 +107,7 @@ static const char *expectation(Arena *a, const char *const *names, int n) {
 void kparse_unknown(KParser *p, Loc loc, const char *what, const char *name, const char *const *names,
                     int n) {
   bool look = strlen(name) > 1 && p->errors < MOST_SEARCHES;
-  const char *near = look ? diag_nearest(name, names, n) : NULL;
+  const char *near = look ? nearest_name(name, names, n) : NULL;
   if (near)
     kparse_error(p, loc, "no %s is named '%s'; did you mean '%s'?", what, name, near);
   else

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
+
 const char *const strategy_saves[] = {[SS_CHEAPEST] = "", [SS_KEEP] = "keep", [SS_RECOMPUTE] = "recompute"};
 
 /* A line being read, word by word. */
@@ -95,7 +97,7 @@ static bool unknown_word(Line *x, Word w) {
   const char *name[WORDS + DK_COUNT];
   for (int i = 0; i < WORDS; i++) name[i] = words[i];
   for (int k = 0; k < DK_COUNT; k++) name[WORDS + k] = decide_kinds[k];
-  const char *near = diag_nearest(w.text, name, x->first ? WORDS + DK_COUNT : WORDS);
+  const char *near = nearest_name(w.text, name, x->first ? WORDS + DK_COUNT : WORDS);
   diag_error(w.loc,
              "rule F3: found \"%s\", expected %s%s%sauto, inline, inline:KINDS, join, join:KINDS, "
              "join=CLASS, buffer, keep or recompute%s",

@@ -1,6 +1,7 @@
 /* Which row of a strategy file is whose: patterns against the names of classes. */
 #include <string.h>
 
+#include "base/nearest.h"
 #include "passes/place/strategy.h"
 
 /* One more piece of the pattern: which beginnings of the text, by length, are matched now, given which were
@@ -53,7 +54,7 @@ static int give(const StrategyRow *r, DClasses *classes) {
 static const char *nearest(Arena *a, const DClasses *classes, const char *text) {
   const char **name = ARENA_ARRAY(a, classes->n + 1, const char *);
   for (int i = 0; i < classes->n; i++) name[i] = classes->class[i].name;
-  const char *near = diag_nearest(text, name, classes->n);
+  const char *near = nearest_name(text, name, classes->n);
   return near ? arena_printf(a, "; did you mean \"%s\"?", near) : "";
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_hash.h"
 
@@ -195,7 +196,7 @@ static bool is_module(const char *name) {
     if (rt_is_foreign(&tess_program.state[i]) && first_of_module(i))
       known[n++] = tess_program.state[i].module;
   for (int i = 0; i < n; i++) found = found || !strcmp(known[i], name);
-  const char *near = rt_nearest(name, known, n);
+  const char *near = nearest_name(name, known, n);
   if (!found)
     rt_error("--frozen %s: the program has no frozen module %s%s%s%s", name, name,
              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");

@@ -8,11 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/safetensors.h"
 #include "runtime/rt_base.h"
-#include "runtime/state/rt_json.h"
 
-enum { LENGTH = 8 };                          /* of the number that a file starts with */
-static const uint64_t max_header = 100000000; /* the format's own limit */
+_Static_assert(TESS_MAX_RANK == (int)SAFETENSORS_MOST_RANK, "what files have and programs take");
 
 const char *rt_shape_text(uint32_t rank, const uint64_t *dim, char buf[256]) {
   int at = snprintf(buf, 256, "[");
@@ -46,123 +45,43 @@ static bool grow(void **v, int n, int *cap, size_t size) {
   return true;
 }
 
-static bool parse_metadata(RtJson *j, RtFile *f) {
-  int cap = f->nmeta;
-  if (f->meta) return rt_json_fail(j, j->at, "a second __metadata__");
-  if (!rt_json_take(j, '{')) return false;
-  if (rt_json_maybe(j, '}')) return true;
-  do {
-    if (!grow((void **)&f->meta, f->nmeta, &cap, sizeof *f->meta))
-      return rt_json_fail(j, j->at, "more metadata than memory holds");
-    RtPair *p = &f->meta[f->nmeta];
-    if (!(p->key = rt_json_string(j)) || !rt_json_take(j, ':') || !(p->value = rt_json_string(j)))
-      return false;
-    f->nmeta++;
-  } while (rt_json_maybe(j, ','));
-  return rt_json_take(j, '}');
-}
-
-static bool parse_shape(RtJson *j, RtTensor *t) {
-  size_t start = j->at;
-  if (!rt_json_take(j, '[')) return false;
-  if (rt_json_maybe(j, ']')) return true;
-  do {
-    if (t->rank == TESS_MAX_RANK)
-      return rt_json_fail(j, start, "a shape of more than %d dimensions", TESS_MAX_RANK);
-    if (!rt_json_u64(j, &t->dim[t->rank++])) return false;
-  } while (rt_json_maybe(j, ','));
-  return rt_json_take(j, ']');
-}
-
-static bool parse_type(RtJson *j, RtTensor *t) {
-  size_t start = j->at;
-  const char *name = rt_json_string(j);
-  if (!name) return false;
-  t->type = rt_type_parse(name);
-  return t->type < RT_TYPE_COUNT || rt_json_fail(j, start, "found the unknown dtype \"%.96s\"", name);
-}
-
-static bool parse_offsets(RtJson *j, RtTensor *t) {
-  return rt_json_take(j, '[') && rt_json_u64(j, &t->begin) && rt_json_take(j, ',') &&
-         rt_json_u64(j, &t->end) && rt_json_take(j, ']');
-}
-
-enum { HAS_TYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4, HAS_ALL = 7 };
-
-/* One member of a tensor's object; says in *has which it was. */
-static bool parse_field(RtJson *j, RtTensor *t, unsigned *has) {
-  size_t start = j->at;
-  const char *key = rt_json_string(j);
-  if (!key || !rt_json_take(j, ':')) return false;
-  unsigned bit = !strcmp(key, "dtype")          ? HAS_TYPE
-                 : !strcmp(key, "shape")        ? HAS_SHAPE
-                 : !strcmp(key, "data_offsets") ? HAS_OFFSETS
-                                                : 0;
-  if (*has & bit) return rt_json_fail(j, start, "a second \"%s\" of tensor \"%.96s\"", key, t->name);
-  *has |= bit;
-  switch (bit) {
-  case HAS_TYPE: return parse_type(j, t);
-  case HAS_SHAPE: return parse_shape(j, t);
-  case HAS_OFFSETS: return parse_offsets(j, t);
-  default: return rt_json_skip(j);
-  }
+static bool add_pair(void *ctx, Json *j, const char *key, const char *value) {
+  RtFile *f = ctx;
+  if (!grow((void **)&f->meta, f->nmeta, &f->meta_cap, sizeof *f->meta))
+    return json_fail(j, j->at, "more metadata than memory holds");
+  f->meta[f->nmeta++] = (RtPair){key, value};
+  return true;
 }
 
 /* Its bytes must be what its shape and type say, inside the data. */
-static bool check_extent(RtJson *j, size_t at, const RtFile *f, RtTensor *t) {
+static bool check_extent(Json *j, size_t at, const RtFile *f, RtTensor *t) {
   uint64_t limit = f->size - f->data;
   t->count = 1;
   for (uint32_t i = 0; i < t->rank; i++)
     if (__builtin_mul_overflow(t->count, t->dim[i], &t->count))
-      return rt_json_fail(j, at, "tensor \"%.96s\" has more than 2^64 elements", t->name);
+      return json_fail(j, at, "tensor \"%.96s\" has more than 2^64 elements", t->name);
   uint64_t bytes;
   if (__builtin_mul_overflow(t->count, rt_type_size(t->type), &bytes))
-    return rt_json_fail(j, at, "tensor \"%.96s\" has more than 2^64 bytes", t->name);
+    return json_fail(j, at, "tensor \"%.96s\" has more than 2^64 bytes", t->name);
   if (t->begin > t->end || t->end > limit)
-    return rt_json_fail(j, at, "\"%.96s\" lies at %" PRIu64 " .. %" PRIu64 ", the data has %" PRIu64 " bytes",
-                        t->name, t->begin, t->end, limit);
+    return json_fail(j, at, "\"%.96s\" lies at %" PRIu64 " .. %" PRIu64 ", the data has %" PRIu64 " bytes",
+                     t->name, t->begin, t->end, limit);
   if (t->end - t->begin != bytes)
-    return rt_json_fail(j, at, "\"%.96s\": found %" PRIu64 " bytes, its shape needs %" PRIu64, t->name,
-                        t->end - t->begin, bytes);
+    return json_fail(j, at, "\"%.96s\": found %" PRIu64 " bytes, its shape needs %" PRIu64, t->name,
+                     t->end - t->begin, bytes);
   return true;
 }
 
-static bool parse_tensor(RtJson *j, RtFile *f, size_t at, RtTensor *t) {
-  unsigned has = 0;
-  if (!rt_json_take(j, '{')) return false;
-  if (!rt_json_maybe(j, '}')) {
-    do {
-      if (!parse_field(j, t, &has)) return false;
-    } while (rt_json_maybe(j, ','));
-    if (!rt_json_take(j, '}')) return false;
-  }
-  if (has != HAS_ALL) {
-    const char *lacks = !(has & HAS_TYPE) ? "dtype" : !(has & HAS_SHAPE) ? "shape" : "data_offsets";
-    return rt_json_fail(j, at, "tensor \"%.96s\" has no \"%s\"", t->name, lacks);
-  }
-  return check_extent(j, at, f, t);
-}
-
-static bool parse_header(RtJson *j, RtFile *f) {
-  int cap = 0;
-  if (!rt_json_take(j, '{')) return false;
-  if (rt_json_maybe(j, '}')) return rt_json_end(j);
-  do {
-    rt_json_peek(j);
-    size_t at = j->at;
-    const char *name = rt_json_string(j);
-    if (!name || !rt_json_take(j, ':')) return false;
-    if (!strcmp(name, "__metadata__")) {
-      if (!parse_metadata(j, f)) return false;
-      continue;
-    }
-    if (!grow((void **)&f->tensor, f->ntensor, &cap, sizeof *f->tensor))
-      return rt_json_fail(j, j->at, "more tensors than memory holds");
-    RtTensor *t = &f->tensor[f->ntensor++];
-    *t = (RtTensor){.name = name};
-    if (!parse_tensor(j, f, at, t)) return false;
-  } while (rt_json_maybe(j, ','));
-  return rt_json_take(j, '}') && rt_json_end(j);
+static bool add_tensor(void *ctx, Json *j, const SafetensorsEntry *e) {
+  RtFile *f = ctx;
+  if (!grow((void **)&f->tensor, f->ntensor, &f->tensor_cap, sizeof *f->tensor))
+    return json_fail(j, j->at, "more tensors than memory holds");
+  RtTensor *t = &f->tensor[f->ntensor++];
+  *t = (RtTensor){
+      .name = e->name, .type = rt_type_parse(e->type), .rank = e->rank, .begin = e->begin, .end = e->end};
+  memcpy(t->dim, e->dim, sizeof t->dim);
+  if (t->type == RT_TYPE_COUNT) return json_fail(j, e->type_at, "found the unknown dtype \"%.96s\"", e->type);
+  return check_extent(j, e->at, f, t);
 }
 
 static int by_offset(const void *a, const void *b) {
@@ -203,18 +122,16 @@ static bool check_cover(RtFile *f) {
   return true;
 }
 
-/* The length of the header, little-endian, checked against the file. */
+/* The length of the header, checked against the file. */
 static bool read_length(RtFile *f, uint64_t *len) {
-  unsigned char b[LENGTH];
-  if (f->size < LENGTH) {
+  unsigned char first[SAFETENSORS_LENGTH];
+  uint64_t most;
+  if (f->size < sizeof first) {
     rt_error("%s: found a file of %" PRIu64 " bytes, expected a safetensors header", f->path, f->size);
     return false;
   }
-  if (!read_at(f, b, LENGTH, 0)) return false;
-  *len = 0;
-  for (int i = LENGTH; i-- > 0;) *len = *len << 8 | b[i];
-  uint64_t most = f->size - LENGTH < max_header ? f->size - LENGTH : max_header;
-  if (*len >= 2 && *len <= most) return true;
+  if (!read_at(f, first, sizeof first, 0)) return false;
+  if (safetensors_length(first, f->size, len, &most)) return true;
   rt_error("%s: byte 0: found a header of %" PRIu64 " bytes, expected 2 to %" PRIu64
            " (not a safetensors file, or cut)",
            f->path, *len, most);
@@ -230,12 +147,13 @@ static bool read_file(RtFile *f) {
   f->size = (uint64_t)st.st_size;
   uint64_t len;
   if (!read_length(f, &len)) return false;
-  f->data = LENGTH + len;
+  f->data = SAFETENSORS_LENGTH + len;
   f->header = RT_NEW(len + 1, char);
-  if (!read_at(f, f->header, len, LENGTH)) return false;
-  RtJson j = rt_json_new(f->header, len);
-  if (parse_header(&j, f)) return check_cover(f);
-  rt_error("%s: byte %zu: %s", f->path, LENGTH + j.error_at, j.error);
+  if (!read_at(f, f->header, len, SAFETENSORS_LENGTH)) return false;
+  Json j = json_new(f->header, len);
+  SafetensorsReader r = {add_pair, add_tensor, f};
+  if (safetensors_header(&j, &r)) return check_cover(f);
+  rt_error("%s: byte %zu: %s", f->path, SAFETENSORS_LENGTH + j.error_at, j.error);
   return false;
 }
 

@@ -26,7 +26,7 @@ typedef struct RtFile {
   int fd;
   uint64_t size; /* of the file */
   uint64_t data; /* where the data starts */
-  int ntensor, nmeta;
+  int ntensor, nmeta, tensor_cap, meta_cap;
   RtTensor *tensor; /* by name */
   RtPair *meta;
   char *header; /* owns the strings */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_safetensors.h"
 
@@ -16,7 +17,7 @@ static uint64_t out_bytes(const RtOut *t) {
 
 static void put_tensor(FILE *h, const RtOut *t, uint64_t begin) {
   char shape[256];
-  rt_json_put(h, t->name);
+  json_put_string(h, t->name);
   fprintf(h, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
           rt_type_name(t->t.dtype), rt_shape_text(t->t.rank, t->t.dim, shape), begin, begin + out_bytes(t));
 }
@@ -25,9 +26,9 @@ static void put_metadata(FILE *h, const RtPair *meta, int n) {
   fputs("\"__metadata__\":{", h);
   for (int i = 0; i < n; i++) {
     if (i) fputc(',', h);
-    rt_json_put(h, meta[i].key);
+    json_put_string(h, meta[i].key);
     fputc(':', h);
-    rt_json_put(h, meta[i].value);
+    json_put_string(h, meta[i].value);
   }
   fputc('}', h);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/peak.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_memory.h"
@@ -131,7 +132,7 @@ static void print_json(const Bench *b) {
   double images = (double)tess_program.batch * (double)(rt_trains() ? tess_program.accumulate : 1);
   RtMemory m = rt_memory_plan(b->s.run.threads, 0);
   fputs("{\"program\":", stdout);
-  rt_json_put(stdout, tess_program.name);
+  json_put_string(stdout, tess_program.name);
   printf(",\"threads\":%d,\"batch\":%" PRIu64 ",\"accumulate\":%" PRIu64 ",\"steps\":%" PRIu64,
          b->s.run.threads, tess_program.batch, tess_program.accumulate, n);
   printf(",\"seconds\":{\"median\":%.6g,\"min\":%.6g,\"max\":%.6g}", median, b->seconds[0],

@@ -1,6 +1,7 @@
 /* info: the program's tables, for people or as JSON. */
 #include <inttypes.h>
 
+#include "base/json.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_memory.h"
 #include "runtime/state/rt_safetensors.h"
@@ -82,9 +83,9 @@ static void print_text(const RtOptions *o) {
 }
 
 static void put(const char *key, const char *text) {
-  rt_json_put(stdout, key);
+  json_put_string(stdout, key);
   putchar(':');
-  rt_json_put(stdout, text);
+  json_put_string(stdout, text);
 }
 
 static void put_tensor(const TessTensor *t) {
@@ -131,9 +132,9 @@ static void json_settings(void) {
   fputs(",\"settings\":{", stdout);
   for (uint32_t i = 0; i < tess_program.nsetting; i++) {
     if (i) putchar(',');
-    rt_json_put(stdout, tess_program.setting[i].name);
+    json_put_string(stdout, tess_program.setting[i].name);
     putchar(':');
-    rt_json_number(stdout, (double)tess_program.setting[i].value);
+    json_put_number(stdout, (double)tess_program.setting[i].value);
   }
   putchar('}');
 }

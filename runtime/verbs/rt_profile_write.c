@@ -5,17 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "runtime/rt_base.h"
 #include "runtime/verbs/rt_profile.h"
 
 static void put_text(FILE *f, const char *key, const char *text) {
   fprintf(f, ",\"%s\":", key);
-  rt_json_put(f, text);
+  json_put_string(f, text);
 }
 
 static void put_launch(FILE *f, const TessLaunch *l, const RtProfileLaunch *p) {
   fputs("\n  {\"kernel\":", f);
-  rt_json_put(f, l->kernel);
+  json_put_string(f, l->kernel);
   fprintf(f, ",\"runs\":%" PRIu64 ",\"ns\":%.0f}", p->runs, p->seconds * 1e9);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "runtime/rt_base.h"
 
 static const double terminal_pause = 0.2; /* seconds between two renewals of the line */
@@ -107,7 +108,7 @@ static void print_line(RtProgress *p, uint64_t done, double now) {
 
 static void log_step(RtProgress *p, uint64_t done, double now) {
   fprintf(p->log, "{\"step\":%" PRIu64 ",\"epoch\":", done);
-  rt_json_number(p->log, (double)done / (double)p->epoch_steps);
+  json_put_number(p->log, (double)done / (double)p->epoch_steps);
   rt_report_json(&p->step, p->log);
   fprintf(p->log, ",\"seconds\":%.6f}\n", now - p->start);
   fflush(p->log);

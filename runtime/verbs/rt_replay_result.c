@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "runtime/rt_base.h"
 #include "runtime/verbs/rt_replay.h"
 
@@ -47,7 +48,7 @@ static void json_names(const char *key, const char *const *name, int n) {
   printf(",\"%s\":[", key);
   for (int i = 0; i < n; i++) {
     if (i) putchar(',');
-    rt_json_put(stdout, name[i]);
+    json_put_string(stdout, name[i]);
   }
   putchar(']');
 }
@@ -62,12 +63,12 @@ static void json_kinds(const RtReplay *r, const char *key, Column column) {
     const RtKind *k = kind[i];
     if (!k->compared) continue;
     if (put++) putchar(',');
-    rt_json_put(stdout, k->name);
+    json_put_string(stdout, k->name);
     putchar(':');
     if (column == TENSOR)
-      rt_json_put(stdout, k->tensor);
+      json_put_string(stdout, k->tensor);
     else
-      rt_json_number(stdout, column == WORST ? k->worst : k->bound);
+      json_put_number(stdout, column == WORST ? k->worst : k->bound);
   }
   putchar('}');
   free(kind);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_type.h"
 
@@ -45,9 +46,9 @@ static void put_text(FILE *out, const char *name, double v) {
 
 static void put_json(FILE *out, const char *name, double v) {
   fputc(',', out);
-  rt_json_put(out, name);
+  json_put_string(out, name);
   fputc(':', out);
-  rt_json_number(out, v);
+  json_put_number(out, v);
 }
 
 void rt_report_text(const RtReport *r, FILE *out) {

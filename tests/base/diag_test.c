@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
+
 static char *text;
 static size_t size;
 static FILE *stream;
@@ -155,13 +157,13 @@ END_TEST
 
 START_TEST(the_nearest_name_is_advised) {
   static const char *const names[] = {"layer_norm", "linear", "attention", "x"};
-  ck_assert_str_eq(diag_nearest("layernorm", names, 4), "layer_norm");
-  ck_assert_str_eq(diag_nearest("linaer", names, 4), "linear");
-  ck_assert_ptr_null(diag_nearest("convolution", names, 4));
+  ck_assert_str_eq(nearest_name("layernorm", names, 4), "layer_norm");
+  ck_assert_str_eq(nearest_name("linaer", names, 4), "linear");
+  ck_assert_ptr_null(nearest_name("convolution", names, 4));
   static const char *const sizes[] = {"img", "embed_dim", "decoder_dim", "taps"};
-  ck_assert_str_eq(diag_nearest("dim", sizes, 4), "embed_dim");
-  ck_assert_str_eq(diag_nearest("tap", sizes, 4), "taps");
-  ck_assert_ptr_null(diag_nearest("linear", names, 0));
+  ck_assert_str_eq(nearest_name("dim", sizes, 4), "embed_dim");
+  ck_assert_str_eq(nearest_name("tap", sizes, 4), "taps");
+  ck_assert_ptr_null(nearest_name("linear", names, 0));
 }
 END_TEST
 

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   diag_to(NULL);
   if (size && data[0] == 0xff) {
     Metadata m;
-    metadata_parse(a, (const char *)data + 1, size - 1, (Loc){0}, &m);
+    metadata_parse(a, arena_strndup(a, (const char *)data + 1, size - 1), size - 1, (Loc){0}, &m);
   } else {
     const char *define[] = {"batch=2", "depth=1"};
     FrontArgs args = {.ndefine = 2, .define = define, .library = SOURCE_DIR "/models"};

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include "runtime/state/rt_json.h"
+#include "base/json.h"
 #include "runtime/state/rt_safetensors.h"
 #include "tests/runtime/rt_run.h"
 
@@ -344,8 +344,8 @@ START_TEST(explains) {
   OK(TOY " info --json");
   static char json[sizeof run_out];
   memcpy(json, run_out, sizeof json);
-  RtJson j = rt_json_new(json, strlen(json));
-  ck_assert_msg(rt_json_skip(&j) && rt_json_end(&j), "byte %zu: %s", j.error_at, j.error);
+  Json j = json_new(json, strlen(json));
+  ck_assert_msg(json_skip(&j) && json_end(&j), "byte %zu: %s", j.error_at, j.error);
   FAILS(TOY " trian");
   SAYS("unknown verb \"trian\"; did you mean train?");
   FAILS(TRAIN "--epcohs 3 --lr much --seed -1 --steps 3 --epochs 2 --tolerance 2");

@@ -119,14 +119,6 @@ START_TEST(hash) {
 }
 END_TEST
 
-START_TEST(near_names) {
-  const char *const names[] = {"train", "eval", "bench"};
-  ck_assert_str_eq(rt_nearest("trian", names, 3), "train");
-  ck_assert_str_eq(rt_nearest("benhc", names, 3), "bench");
-  ck_assert_ptr_null(rt_nearest("quantize", names, 3));
-}
-END_TEST
-
 int main(void) {
   Suite *s = suite_create("rt_type");
   TCase *c = tcase_create("types");
@@ -135,7 +127,6 @@ int main(void) {
   tcase_add_test(c, integers);
   tcase_add_test(c, not_finite);
   tcase_add_test(c, hash);
-  tcase_add_test(c, near_names);
   suite_add_tcase(s, c);
   SRunner *r = srunner_create(s);
   srunner_run_all(r, CK_ENV);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/nearest.h"
 
 Args args_start(const char *verb, int argc, char **argv) {
   return (Args){.argc = argc, .argv = argv, .verb = verb};
@@ -72,7 +73,7 @@ bool args_option(Args *a, const char *name, const char **value) {
 static void fail_unknown(Args *a, const char *arg) {
   char name[64];
   snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
-  const char *near = diag_nearest(name, a->known, a->nknown);
+  const char *near = nearest_name(name, a->known, a->nknown);
   args_fail(a, "unknown option %s%s%s%s", arg, near ? "; did you mean " : "", near ? near : "",
             near ? "?" : "");
 }

@@ -1,82 +1,82 @@
 /* Reading what `PROGRAM bench --profile-out FILE` has measured. */
 #include <string.h>
 
-#include "runtime/state/rt_json.h"
+#include "base/json.h"
 #include "tools/explain/explain.h"
 
-static bool read_text(Arena *a, RtJson *j, const char **to) {
-  char *text = rt_json_string(j);
+static bool read_text(Arena *a, Json *j, const char **to) {
+  char *text = json_string(j);
   if (text) *to = arena_strdup(a, text);
   return text;
 }
 
-static bool read_launch(Arena *a, RtJson *j, ProfileLaunch *l) {
+static bool read_launch(Arena *a, Json *j, ProfileLaunch *l) {
   uint64_t runs = 0, ns = 0;
-  if (!rt_json_take(j, '{')) return false;
+  if (!json_take(j, '{')) return false;
   do {
-    const char *key = rt_json_string(j);
-    if (!key || !rt_json_take(j, ':')) return false;
+    const char *key = json_string(j);
+    if (!key || !json_take(j, ':')) return false;
     bool ok = strcmp(key, "kernel") == 0 ? read_text(a, j, &l->kernel)
-              : strcmp(key, "runs") == 0 ? rt_json_u64(j, &runs)
-              : strcmp(key, "ns") == 0   ? rt_json_u64(j, &ns)
-                                         : rt_json_skip(j);
+              : strcmp(key, "runs") == 0 ? json_u64(j, &runs)
+              : strcmp(key, "ns") == 0   ? json_u64(j, &ns)
+                                         : json_skip(j);
     if (!ok) return false;
-  } while (rt_json_maybe(j, ','));
+  } while (json_maybe(j, ','));
   l->seconds = runs ? (double)ns * 1e-9 / (double)runs : 0;
-  return rt_json_take(j, '}') && (l->kernel || rt_json_fail(j, j->at, "expected the launch's \"kernel\""));
+  return json_take(j, '}') && (l->kernel || json_fail(j, j->at, "expected the launch's \"kernel\""));
 }
 
-static bool read_launches(Arena *a, RtJson *j, ProfileEntry *e) {
-  if (!rt_json_take(j, '[')) return false;
-  if (rt_json_maybe(j, ']')) return true;
+static bool read_launches(Arena *a, Json *j, ProfileEntry *e) {
+  if (!json_take(j, '[')) return false;
+  if (json_maybe(j, ']')) return true;
   do {
     ARENA_GROW(a, e->launch, e->n, e->cap);
     if (!read_launch(a, j, &e->launch[e->n++])) return false;
-  } while (rt_json_maybe(j, ','));
-  return rt_json_take(j, ']');
+  } while (json_maybe(j, ','));
+  return json_take(j, ']');
 }
 
-static bool read_entry(Arena *a, RtJson *j, Profile *p) {
+static bool read_entry(Arena *a, Json *j, Profile *p) {
   const char *name = NULL;
   ProfileEntry e = {.present = true};
   size_t at = j->at;
-  if (!rt_json_take(j, '{')) return false;
+  if (!json_take(j, '{')) return false;
   do {
-    const char *key = rt_json_string(j);
-    if (!key || !rt_json_take(j, ':')) return false;
+    const char *key = json_string(j);
+    if (!key || !json_take(j, ':')) return false;
     bool ok = strcmp(key, "name") == 0       ? read_text(a, j, &name)
               : strcmp(key, "launches") == 0 ? read_launches(a, j, &e)
-                                             : rt_json_skip(j);
+                                             : json_skip(j);
     if (!ok) return false;
-  } while (rt_json_maybe(j, ','));
+  } while (json_maybe(j, ','));
   for (int i = 0; i < EN_COUNT; i++)
     if (name && strcmp(name, explain_entries[i]) == 0) p->entry[i] = e, at = 0;
-  return rt_json_take(j, '}') && (!at || rt_json_fail(j, at, "expected the name of an entry"));
+  return json_take(j, '}') && (!at || json_fail(j, at, "expected the name of an entry"));
 }
 
-static bool read_entries(Arena *a, RtJson *j, Profile *p) {
-  if (!rt_json_take(j, '[')) return false;
-  if (rt_json_maybe(j, ']')) return true;
+static bool read_entries(Arena *a, Json *j, Profile *p) {
+  if (!json_take(j, '[')) return false;
+  if (json_maybe(j, ']')) return true;
   do {
     if (!read_entry(a, j, p)) return false;
-  } while (rt_json_maybe(j, ','));
-  return rt_json_take(j, ']');
+  } while (json_maybe(j, ','));
+  return json_take(j, ']');
 }
 
-static bool read_all(Arena *a, RtJson *j, Profile *p) {
-  if (!rt_json_take(j, '{')) return false;
+static bool read_all(Arena *a, Json *j, Profile *p) {
+  if (!json_take(j, '{')) return false;
   do {
-    const char *key = rt_json_string(j);
-    if (!key || !rt_json_take(j, ':')) return false;
-    bool ok = strcmp(key, "tessera_profile") == 0 ? rt_json_u64(j, &p->version)
+    const char *key = json_string(j);
+    if (!key || !json_take(j, ':')) return false;
+    bool ok = strcmp(key, "tessera_profile") == 0 ? json_u64(j, &p->version)
               : strcmp(key, "source_hash") == 0   ? read_text(a, j, &p->source_hash)
               : strcmp(key, "build") == 0         ? read_text(a, j, &p->build)
-              : strcmp(key, "threads") == 0       ? rt_json_u64(j, &p->threads)
+              : strcmp(key, "threads") == 0       ? json_u64(j, &p->threads)
               : strcmp(key, "entries") == 0       ? read_entries(a, j, p)
-                                                  : rt_json_skip(j);
+                                                  : json_skip(j);
     if (!ok) return false;
-  } while (rt_json_maybe(j, ','));
-  return rt_json_take(j, '}') && rt_json_end(j);
+  } while (json_maybe(j, ','));
+  return json_take(j, '}') && json_end(j);
 }
 
 static Loc place_of(const Source *file, size_t at) {
@@ -89,7 +89,7 @@ Profile *profile_read(Arena *a, const char *path) {
   const Source *file = diag_read(a, path);
   if (!file) return NULL;
   Profile *p = ARENA_NEW(a, Profile);
-  RtJson j = rt_json_new(arena_strndup(a, file->text, file->len), file->len);
+  Json j = json_new(arena_strndup(a, file->text, file->len), file->len);
   p->file = file;
   if (!read_all(a, &j, p)) {
     diag_error(place_of(file, j.error_at), "%s", j.error);

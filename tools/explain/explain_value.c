@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "passes/place/strategy.h"
 #include "passes/save/save.h"
 #include "tools/explain/explain.h"
@@ -200,7 +201,7 @@ static const char *nearest(const Explain *x, const char *name) {
     for (int i = 0; f->entry[e].lower && i < f->entry[e].decisions->nrow; i++)
       names[n++] = f->entry[e].decisions->row[i].class->name;
   for (int i = 0; i < f->prog->nstate; i++) names[n++] = f->prog->state[i].name;
-  return diag_nearest(name, names, n);
+  return nearest_name(name, names, n);
 }
 
 /* Of the entries that are shown, or of the others, which are not part of a step. */

@@ -1,33 +1,9 @@
-/* Writing JSON. */
+/* Writing nested JSON. */
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/json.h"
 #include "tools/report/json_tree.h"
-
-void tree_write_text(FILE *out, const char *text) {
-  if (!text) {
-    fputs("null", out);
-    return;
-  }
-  fputc('"', out);
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
-    if (c == '"' || c == '\\')
-      fprintf(out, "\\%c", c);
-    else if (c < ' ')
-      fprintf(out, "\\u%04x", c);
-    else
-      fputc(c, out);
-  }
-  fputc('"', out);
-}
-
-void tree_write_number(FILE *out, double v) {
-  if (isfinite(v))
-    fprintf(out, "%.17g", v);
-  else
-    fputs("null", out);
-}
 
 enum { LINES = 3 };
 
@@ -41,7 +17,7 @@ static void begin(JsonTree *j, const char *key) {
   if (j->begun) fputc(',', j->out);
   if (j->depth) line(j);
   if (key) {
-    tree_write_text(j->out, key);
+    json_put_string(j->out, key);
     fputc(':', j->out);
   }
   j->begun = true;
@@ -64,7 +40,7 @@ void tree_close(JsonTree *j, char bracket) {
 
 void tree_text(JsonTree *j, const char *key, const char *value) {
   begin(j, key);
-  tree_write_text(j->out, value);
+  json_put_string(j->out, value);
 }
 
 void tree_int(JsonTree *j, const char *key, int64_t value) {
@@ -79,7 +55,7 @@ void tree_bool(JsonTree *j, const char *key, bool value) {
 
 void tree_number(JsonTree *j, const char *key, double value) {
   begin(j, key);
-  tree_write_number(j->out, value);
+  json_put_number(j->out, value);
 }
 
 void tree_known(JsonTree *j, const char *key, double value) {

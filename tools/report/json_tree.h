@@ -1,15 +1,10 @@
-/* Writing JSON; of what is nested, commas and indentation of the outer levels are the writer's. */
+/* Writing nested JSON: commas and indentation of the outer levels are the writer's. */
 #ifndef TOOLS_JSON_TREE_H
 #define TOOLS_JSON_TREE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-
-/* The text in quotes, or null. */
-void tree_write_text(FILE *out, const char *text);
-/* A number with enough digits to come back as it is, or null for what is none. */
-void tree_write_number(FILE *out, double v);
 
 typedef struct JsonTree {
   FILE *out;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "tools/cli/output.h"
-#include "tools/report/json_tree.h"
 #include "tools/report/page.h"
 
 /* JSON has `<` inside strings only, where it can be written as an escape. */
@@ -27,7 +27,7 @@ static void put_label(FILE *f, const char *text) {
   size_t size = 0;
   FILE *to = open_memstream(&json, &size);
   if (!to) ice("out of memory for the page");
-  tree_write_text(to, text);
+  json_put_string(to, text);
   fclose(to);
   put_json(f, json);
   free(json);
@@ -38,7 +38,7 @@ static void put_facts(FILE *f, const ReportBuild *build, int n) {
     fputs(i ? ",\n{\"label\":" : "[{\"label\":", f);
     put_label(f, build[i].label);
     fputs(",\"seconds\":", f);
-    tree_write_number(f, build[i].seconds);
+    json_put_number(f, build[i].seconds);
     fputs(",\"facts\":", f);
     put_json(f, build[i].facts);
     fputc('}', f);

@@ -1,16 +1,17 @@
-#include "runtime/state/rt_json.h"
+#include "base/json.h"
 
+#include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_DEPTH = 16 };
 
-RtJson rt_json_new(char *text, size_t len) {
-  return (RtJson){.text = text, .len = len};
+Json json_new(char *text, size_t len) {
+  return (Json){.text = text, .len = len};
 }
 
-bool rt_json_fail(RtJson *j, size_t at, const char *fmt, ...) {
+bool json_fail(Json *j, size_t at, const char *fmt, ...) {
   if (j->failed) return false;
   j->failed = true;
   j->error_at = at;
@@ -21,31 +22,31 @@ bool rt_json_fail(RtJson *j, size_t at, const char *fmt, ...) {
   return false;
 }
 
-char rt_json_peek(RtJson *j) {
+char json_peek(Json *j) {
   while (j->at < j->len && j->text[j->at] && strchr(" \t\r\n", j->text[j->at])) j->at++;
   return j->at < j->len && !j->failed ? j->text[j->at] : '\0';
 }
 
-static bool unexpected(RtJson *j, const char *expected) {
-  if (j->at >= j->len) return rt_json_fail(j, j->at, "expected %s, found the end", expected);
+static bool unexpected(Json *j, const char *expected) {
+  if (j->at >= j->len) return json_fail(j, j->at, "expected %s, found the end", expected);
   unsigned char c = (unsigned char)j->text[j->at];
-  if (c < 0x20 || c >= 0x7f) return rt_json_fail(j, j->at, "expected %s, found byte 0x%02x", expected, c);
-  return rt_json_fail(j, j->at, "expected %s, found '%c'", expected, c);
+  if (c < 0x20 || c >= 0x7f) return json_fail(j, j->at, "expected %s, found byte 0x%02x", expected, c);
+  return json_fail(j, j->at, "expected %s, found '%c'", expected, c);
 }
 
-bool rt_json_maybe(RtJson *j, char c) {
-  if (rt_json_peek(j) != c || j->failed) return false;
+bool json_maybe(Json *j, char c) {
+  if (json_peek(j) != c || j->failed) return false;
   j->at++;
   return true;
 }
 
-bool rt_json_take(RtJson *j, char c) {
+bool json_take(Json *j, char c) {
   char expected[] = {'\'', c, '\'', '\0'};
-  return rt_json_maybe(j, c) || unexpected(j, expected);
+  return json_maybe(j, c) || unexpected(j, expected);
 }
 
-static bool hex4(RtJson *j, uint32_t *out) {
-  if (j->len - j->at < 4) return rt_json_fail(j, j->at, "expected four hex digits, found the end");
+static bool hex4(Json *j, uint32_t *out) {
+  if (j->len - j->at < 4) return json_fail(j, j->at, "expected four hex digits, found the end");
   *out = 0;
   for (int i = 0; i < 4; i++, j->at++) {
     char c = j->text[j->at];
@@ -58,17 +59,17 @@ static bool hex4(RtJson *j, uint32_t *out) {
 }
 
 /* The code point after "\u", surrogate pairs joined. */
-static bool unicode(RtJson *j, uint32_t *cp) {
+static bool unicode(Json *j, uint32_t *cp) {
   if (!hex4(j, cp)) return false;
-  if (*cp == 0) return rt_json_fail(j, j->at, "a string holds the character NUL");
+  if (*cp == 0) return json_fail(j, j->at, "a string holds the character NUL");
   if (*cp < 0xd800 || *cp > 0xdfff) return true;
   uint32_t low = 0;
   if (*cp > 0xdbff || j->len - j->at < 2 || j->text[j->at] != '\\' || j->text[j->at + 1] != 'u')
-    return rt_json_fail(j, j->at, "expected the second half of a surrogate pair");
+    return json_fail(j, j->at, "expected the second half of a surrogate pair");
   j->at += 2;
   if (!hex4(j, &low)) return false;
   if (low < 0xdc00 || low > 0xdfff)
-    return rt_json_fail(j, j->at, "expected the second half of a surrogate pair");
+    return json_fail(j, j->at, "expected the second half of a surrogate pair");
   *cp = 0x10000 + ((*cp - 0xd800) << 10) + (low - 0xdc00);
   return true;
 }
@@ -93,7 +94,7 @@ static char *utf8(char *to, uint32_t cp) {
 }
 
 /* One escape, j->at behind the backslash. No escape is shorter than what it stands for. */
-static char *escape(RtJson *j, char *to) {
+static char *escape(Json *j, char *to) {
   const char *from = "\"\\/bfnrt", *means = "\"\\/\b\f\n\r\t";
   char c = j->at < j->len ? j->text[j->at] : '\0';
   const char *p = c ? strchr(from, c) : NULL;
@@ -111,8 +112,8 @@ static char *escape(RtJson *j, char *to) {
   return unicode(j, &cp) ? utf8(to, cp) : NULL;
 }
 
-char *rt_json_string(RtJson *j) {
-  if (rt_json_peek(j) != '"') {
+char *json_string(Json *j) {
+  if (json_peek(j) != '"') {
     unexpected(j, "a string");
     return NULL;
   }
@@ -133,34 +134,34 @@ char *rt_json_string(RtJson *j) {
   return start;
 }
 
-bool rt_json_u64(RtJson *j, uint64_t *out) {
-  char c = rt_json_peek(j);
+bool json_u64(Json *j, uint64_t *out) {
+  char c = json_peek(j);
   size_t start = j->at;
   if (c < '0' || c > '9') return unexpected(j, "a number");
   *out = 0;
   for (; j->at < j->len && j->text[j->at] >= '0' && j->text[j->at] <= '9'; j->at++) {
     uint64_t d = (uint64_t)(j->text[j->at] - '0');
-    if (*out > (UINT64_MAX - d) / 10) return rt_json_fail(j, start, "a number above 2^64 - 1");
+    if (*out > (UINT64_MAX - d) / 10) return json_fail(j, start, "a number above 2^64 - 1");
     *out = *out * 10 + d;
   }
-  if (c == '0' && j->at - start > 1) return rt_json_fail(j, start, "a number with a leading zero");
+  if (c == '0' && j->at - start > 1) return json_fail(j, start, "a number with a leading zero");
   return true;
 }
 
-static bool skip(RtJson *j, int depth);
+static bool skip(Json *j, int depth);
 
-static bool skip_members(RtJson *j, int depth, char close) {
+static bool skip_members(Json *j, int depth, char close) {
   j->at++;
-  if (depth >= MAX_DEPTH) return rt_json_fail(j, j->at, "values nested deeper than %d", MAX_DEPTH);
-  if (rt_json_maybe(j, close)) return true;
+  if (depth >= MAX_DEPTH) return json_fail(j, j->at, "values nested deeper than %d", MAX_DEPTH);
+  if (json_maybe(j, close)) return true;
   do {
-    if (close == '}' && !(rt_json_string(j) && rt_json_take(j, ':'))) return false;
+    if (close == '}' && !(json_string(j) && json_take(j, ':'))) return false;
     if (!skip(j, depth + 1)) return false;
-  } while (rt_json_maybe(j, ','));
-  return rt_json_take(j, close);
+  } while (json_maybe(j, ','));
+  return json_take(j, close);
 }
 
-static bool skip_word(RtJson *j) {
+static bool skip_word(Json *j) {
   size_t start = j->at;
   while (j->at < j->len && j->text[j->at] != '\0' &&
          strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", j->text[j->at]))
@@ -168,20 +169,51 @@ static bool skip_word(RtJson *j) {
   return j->at > start || unexpected(j, "a value");
 }
 
-static bool skip(RtJson *j, int depth) {
-  switch (rt_json_peek(j)) {
+static bool skip(Json *j, int depth) {
+  switch (json_peek(j)) {
   case '{': return skip_members(j, depth, '}');
   case '[': return skip_members(j, depth, ']');
-  case '"': return rt_json_string(j) != NULL;
+  case '"': return json_string(j) != NULL;
   default: return skip_word(j);
   }
 }
 
-bool rt_json_skip(RtJson *j) {
+bool json_skip(Json *j) {
   return skip(j, 0);
 }
 
-bool rt_json_end(RtJson *j) {
-  if (rt_json_peek(j) == '\0' && j->at == j->len) return !j->failed;
+bool json_end(Json *j) {
+  if (json_peek(j) == '\0' && j->at == j->len) return !j->failed;
   return unexpected(j, "the end");
+}
+
+void json_put_string(FILE *out, const char *s) {
+  if (!s) {
+    fputs("null", out);
+    return;
+  }
+  fputc('"', out);
+  for (; *s; s++) {
+    unsigned char c = (unsigned char)*s;
+    if (c == '"' || c == '\\')
+      fprintf(out, "\\%c", c);
+    else if (c < 0x20)
+      fprintf(out, "\\u%04x", c);
+    else
+      fputc(c, out);
+  }
+  fputc('"', out);
+}
+
+void json_put_number(FILE *out, double v) {
+  if (!isfinite(v)) {
+    fputs("null", out);
+    return;
+  }
+  char text[32];
+  for (int digits = 6; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, v);
+    if (strtod(text, NULL) == v) break;
+  }
+  fputs(text, out);
 }
