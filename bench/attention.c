@@ -34,7 +34,7 @@ static char *axes(Arena *a, const Case *c) {
 }
 
 static const char plan[] =
-    "plan kernel cpu attn { role batch: b, h; role m: i; role n: j; role k: d; role d: e;"
+    "plan kernel cpu chain { role batch: b, h; role m: i; role n: j; role k: d; role d: e;"
     " place s row; place p row;";
 
 static char *forward(Arena *a, const Case *c) {
@@ -49,7 +49,7 @@ static char *forward(Arena *a, const Case *c) {
       " u[b, h, i, e] = sum(%s) p[b, h, i, j] * a[b, j, 2, h, e]\n"
       " r[b, h, i, e] = u[b, h, i, e] / l[b, h, i]\n t[b, h, i] = mx[b, h, i] + log(l[b, h, i])\n"
       " store r[b, h, i, e] -> o[b, i, h, e]\n store t[b, h, i] -> most[b, h, i]\n}\n"
-      "%s place mx row; place l row; place u acc }\n",
+      "%s place mx row; place l row }\n",
       axes(a, c), c->batch, c->tokens, c->heads, c->dim, c->batch, c->heads, c->tokens, j, j, j, plan);
 }
 
@@ -69,7 +69,7 @@ static char *backward(Arena *a, const Case *c) {
       " dv[b, h, j, e] = sum(%s) p[b, h, i, j] * do[b, i, h, e]\n"
       " store dq[b, h, i, d] -> da[b, i, 0, h, d]\n store dk[b, h, j, d] -> da[b, j, 1, h, d]\n"
       " store dv[b, h, j, e] -> da[b, j, 2, h, e]\n}\n"
-      "%s place dp row; place ds row; place dq acc; place dk tile; place dv tile }\n",
+      "%s place dp row; place ds row }\n",
       axes(a, c), c->batch, c->tokens, c->heads, c->dim, c->batch, c->heads, c->tokens, c->batch, c->heads,
       c->tokens, c->batch, c->tokens, c->heads, c->dim, j, i, i, plan);
 }

@@ -172,17 +172,14 @@ void kplan_role(KPlan *p, KRole r, int naxes, const int *axis) {
   for (int i = 0; i < naxes; i++) p->role[r].axis[i] = axis[i];
 }
 
-void kplan_num(KPlan *p, const char *name, int64_t value) {
-  if (p->nnum == KERN_MAX_NUMS) ice("number %s: a plan has at most %d", name, KERN_MAX_NUMS);
-  for (int i = 0; i < p->nnum; i++)
-    if (!strcmp(p->num[i].name, name)) ice("number %s is given twice", name);
-  p->num[p->nnum++] = (KNum){name, value};
+void kplan_num(KPlan *p, KNum n, int64_t value) {
+  if (value < 1) ice("number %s is %lld", kern_num_name(n), (long long)value);
+  if (p->num[n]) ice("number %s is given twice", kern_num_name(n));
+  p->num[n] = value;
 }
 
-int64_t kplan_get(const KPlan *p, const char *name, int64_t otherwise) {
-  for (int i = 0; i < p->nnum; i++)
-    if (!strcmp(p->num[i].name, name)) return p->num[i].value;
-  return otherwise;
+int64_t kplan_get(const KPlan *p, KNum n, int64_t otherwise) {
+  return p->num[n] ? p->num[n] : otherwise;
 }
 
 bool krole_has(const KRoleAxes *r, int axis) {
@@ -222,6 +219,15 @@ KRole kern_role_named(const char *name) {
   for (int r = 0; r < ROLE_COUNT; r++)
     if (!strcmp(kern_role_name((KRole)r), name)) return (KRole)r;
   return ROLE_NONE;
+}
+
+const char *kern_num_name(KNum n) {
+  static const char *const names[NUM_COUNT] = {
+#define X(e, text) [NUM_##e] = text,
+      KERN_NUMS(X)
+#undef X
+  };
+  return names[n];
 }
 
 const char *kern_skeleton_name(KSkeleton s) {

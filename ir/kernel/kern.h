@@ -15,7 +15,7 @@
  *     store u[m, n] -> t[m, n]
  *     store v[m, n] -> g[m, n]
  *   }
- *   plan fc1 cpu dot { role m: m; role n: n; role k: k; num mr 14; num nr 32; place s acc; place u reg }
+ *   plan fc1 cpu dot { role m: m; role n: n; role k: k; num mr 14; num nr 32; place s acc }
  *
  * docs/kernel-ir.md has the grammar, the meaning and the numbered rules that kern_verify checks. */
 #ifndef IR_KERN_H
@@ -128,13 +128,9 @@ typedef enum KSkeleton {
 
 /* Where a value lives. */
 #define KERN_PLACES(X)                                                                                       \
-  X(INLINE, "inline")   /* nowhere: evaluated at each use */                                                 \
-  X(REG, "reg")         /* registers of the innermost tile */                                                \
-  X(ACC, "acc")         /* the contraction's accumulator tile */                                             \
-  X(ROW, "row")         /* scratch: one element, or one row, a resident row */                               \
-  X(TILE, "tile")       /* scratch: a block of a tile's size (cache or shared memory) */                     \
-  X(STAGE_A, "stage_a") /* evaluated once into the packed left operand */                                    \
-  X(STAGE_B, "stage_b") /* and the right */
+  X(INLINE, "inline") /* nowhere: evaluated at each use */                                                   \
+  X(ACC, "acc")       /* the contraction's accumulator tile */                                               \
+  X(ROW, "row")       /* scratch: one element, or one row, a resident row */
 
 typedef enum KPlace {
 #define X(e, text) KP_##e,
@@ -171,20 +167,33 @@ typedef struct KRoleAxes {
   int axis[KERN_MAX_DOMAIN];
 } KRoleAxes;
 
-enum { KERN_MAX_NUMS = 16 };
+/* Numbers of a plan; what is left out is the emitter's choice. */
+#define KERN_NUMS(X)                                                                                         \
+  X(MR, "mr")       /* rows of the register tile */                                                          \
+  X(NR, "nr")       /* its columns */                                                                        \
+  X(KC, "kc")       /* elements of k in a block */                                                           \
+  X(MC, "mc")       /* rows of a task */                                                                     \
+  X(NC, "nc")       /* columns of a task */                                                                  \
+  X(TASKS, "tasks") /* of a launch */                                                                        \
+  X(BM, "bm")       /* rows of a block's tile */                                                             \
+  X(BN, "bn")       /* its columns */                                                                        \
+  X(BK, "bk")       /* its depth */                                                                          \
+  X(RING, "ring")   /* stages of the shared-memory ring */                                                   \
+  X(WARPS, "warps") /* of a block */
 
-typedef struct KNum {
-  const char *name;
-  int64_t value;
+typedef enum KNum {
+#define X(e, text) NUM_##e,
+  KERN_NUMS(X)
+#undef X
+      NUM_COUNT
 } KNum;
 
 typedef struct KPlan {
-  const char *target; /* "cpu", "sm80", "sm90" */
+  const char *target; /* "cpu" or "sm80" */
   KSkeleton skeleton;
   KRoleAxes role[ROLE_COUNT];
-  int nnum;
-  KNum num[KERN_MAX_NUMS];
-  KPlace *place; /* one a value */
+  int64_t num[NUM_COUNT]; /* 0: left out */
+  KPlace *place;          /* one a value */
   Loc loc;
 } KPlan;
 
@@ -207,8 +216,7 @@ struct Kernel {
 
 /* Builders (ir/kernel/kern.c, ir/kernel/kexpr.c). They check at once and ice() on misuse, since only the
  * compiler calls them; user text goes through kern_parse, which reports instead. Returned numbers index the
- * kernel's arrays. Names are made identifiers and unique. Plans come after all values. Names given to kplan_
- * functions must live as long as the kernel. */
+ * kernel's arrays. Names are made identifiers and unique. Plans come after all values. */
 Kernel *kern_new(Arena *a, const char *name, Loc loc);
 int kern_axis(Kernel *k, const char *name, int64_t extent);
 /* strides NULL: row-major. */
@@ -221,9 +229,9 @@ void kern_store(Kernel *k, int val, int buf, const Ix *const *idx);
 KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s);
 /* Gives the role its axes, at most once. */
 void kplan_role(KPlan *p, KRole r, int naxes, const int *axis);
-void kplan_num(KPlan *p, const char *name, int64_t value);
-/* The number named `name`, or `otherwise`. */
-int64_t kplan_get(const KPlan *p, const char *name, int64_t otherwise);
+/* Sets a number, positive, at most once. */
+void kplan_num(KPlan *p, KNum n, int64_t value);
+int64_t kplan_get(const KPlan *p, KNum n, int64_t otherwise);
 bool krole_has(const KRoleAxes *r, int axis);
 /* Whether the value has an axis of the role, not counting those that it is reduced over; whether it is
  * reduced, over axes of the role alone. */
@@ -234,6 +242,7 @@ int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r);
 /* "batch"; and back, ROLE_NONE for another name. */
 const char *kern_role_name(KRole r);
 KRole kern_role_named(const char *name);
+const char *kern_num_name(KNum n);
 const KPlan *kern_plan_for(const Kernel *k, const char *target);
 
 const KExpr *kexpr_const(Arena *a, DType t, double v);

@@ -1,7 +1,7 @@
 /* Parsing plans.
  *
  *   plan = KERNEL TARGET SKELETON "{" { clause [";"] } "}"
- *   clause = "role" ROLE ":" AXIS { "," AXIS } | "num" NAME INT | "place" VALUE PLACE
+ *   clause = "role" ROLE ":" AXIS { "," AXIS } | "num" NUMBER INT | "place" VALUE PLACE
  */
 #include <string.h>
 
@@ -10,14 +10,20 @@
 
 static const int64_t most_num = (int64_t)1 << 40;
 
+/* Which of the names comes next, or -1. */
+static int parse_one_of(KParser *p, const char *what, const char *const *names, int n) {
+  Loc loc = p->tok.loc;
+  const char *name = kparse_name(p, arena_printf(p->arena, "a %s", what));
+  for (int i = 0; name && i < n; i++)
+    if (!strcmp(name, names[i])) return i;
+  if (name) kparse_unknown(p, loc, what, name, names, n);
+  return -1;
+}
+
 static KRole parse_role_name(KParser *p) {
   const char *names[ROLE_COUNT];
-  Loc loc = p->tok.loc;
-  const char *name = kparse_name(p, "a role");
-  KRole r = name ? kern_role_named(name) : ROLE_NONE;
   for (int i = 0; i < ROLE_COUNT; i++) names[i] = kern_role_name((KRole)i);
-  if (name && r == ROLE_NONE) kparse_unknown(p, loc, "role", name, names, ROLE_COUNT);
-  return r;
+  return (KRole)parse_one_of(p, "role", names, ROLE_COUNT);
 }
 
 static void parse_role(KParser *p, KPlan *plan) {
@@ -36,14 +42,13 @@ static void parse_role(KParser *p, KPlan *plan) {
 }
 
 static void parse_num(KParser *p, KPlan *plan) {
+  const char *names[NUM_COUNT];
   Loc loc = p->tok.loc;
-  const char *name = kparse_name(p, "a number's name");
-  if (!name) return;
-  int64_t v = kparse_int(p, -most_num, most_num, "a number");
-  for (int i = 0; i < plan->nnum; i++)
-    if (!strcmp(plan->num[i].name, name)) kparse_error(p, loc, "number '%s' is given twice", name);
-  if (plan->nnum == KERN_MAX_NUMS) kparse_error(p, loc, "more than %d numbers", KERN_MAX_NUMS);
-  if (!p->panic) kplan_num(plan, name, v);
+  for (int i = 0; i < NUM_COUNT; i++) names[i] = kern_num_name((KNum)i);
+  int n = parse_one_of(p, "number", names, NUM_COUNT);
+  int64_t v = n < 0 ? 0 : kparse_int(p, 1, most_num, "a number");
+  if (n >= 0 && plan->num[n]) kparse_error(p, loc, "number '%s' is given twice", names[n]);
+  if (!p->panic) kplan_num(plan, (KNum)n, v);
 }
 
 static void parse_place_of(KParser *p, KPlan *plan) {
@@ -55,17 +60,9 @@ static void parse_place_of(KParser *p, KPlan *plan) {
   int val = kern_find_val(p->k, name);
   const char *const *tensors = kparse_tensors(p, &n);
   if (val < 0) kparse_unknown(p, loc, "value", name, tensors + p->k->nbuf, p->k->nval);
-  loc = p->tok.loc;
-  const char *place = p->panic ? NULL : kparse_name(p, "a place");
-  if (!place) return;
-  for (int i = 0; i < KP_COUNT; i++) {
-    names[i] = kern_place_name((KPlace)i);
-    if (!strcmp(place, names[i])) {
-      plan->place[val] = (KPlace)i;
-      return;
-    }
-  }
-  kparse_unknown(p, loc, "place", place, names, KP_COUNT);
+  for (int i = 0; i < KP_COUNT; i++) names[i] = kern_place_name((KPlace)i);
+  int place = p->panic ? -1 : parse_one_of(p, "place", names, KP_COUNT);
+  if (place >= 0) plan->place[val] = (KPlace)place;
 }
 
 static void parse_clauses(KParser *p, KPlan *plan) {
@@ -89,14 +86,9 @@ static Kernel *kernel_named(const KernList *list, const char *name) {
 
 static KSkeleton parse_skeleton(KParser *p) {
   const char *names[SK_COUNT];
-  Loc loc = p->tok.loc;
-  const char *name = kparse_name(p, "a skeleton");
-  for (int i = 0; i < SK_COUNT; i++) {
-    names[i] = kern_skeleton_name((KSkeleton)i);
-    if (name && !strcmp(name, names[i])) return (KSkeleton)i;
-  }
-  if (name) kparse_unknown(p, loc, "skeleton", name, names, SK_COUNT);
-  return SK_COUNT;
+  for (int i = 0; i < SK_COUNT; i++) names[i] = kern_skeleton_name((KSkeleton)i);
+  int s = parse_one_of(p, "skeleton", names, SK_COUNT);
+  return s < 0 ? SK_COUNT : (KSkeleton)s;
 }
 
 void kparse_plan(KParser *p, const KernList *list) {

@@ -5,13 +5,13 @@
 #include "ir/kernel/kern_check.h"
 #include "ir/kernel/kern_name.h"
 
-enum { CPU = 1, SM80 = 2, SM90 = 4, GPU = SM80 | SM90, ANY = CPU | GPU };
 enum { FLAT = 1 << SK_FLAT, ROWS = 1 << SK_ROWS, DOT = 1 << SK_DOT, CHAIN = 1 << SK_CHAIN };
+enum { CPU, SM80, TARGETS };
 
 static const struct {
   const char *name;
-  unsigned bit;
-} targets[] = {{"cpu", CPU}, {"sm80", SM80}, {"sm90", SM90}};
+  unsigned skeletons;
+} targets[TARGETS] = {[CPU] = {"cpu", FLAT | ROWS | DOT | CHAIN}, [SM80] = {"sm80", DOT}};
 
 /* `shared` ones may be in another role too. */
 static const struct {
@@ -26,54 +26,37 @@ static const struct {
 };
 
 static const struct {
-  const char *name;
-  unsigned skeletons, targets;
-  int64_t lo, hi;
-} numbers[] = {
-    {"mr", DOT | CHAIN, CPU, 1, 32},                       /* rows of the register tile */
-    {"nr", DOT | CHAIN, CPU, 1, 128},                      /* its columns */
-    {"kc", DOT | CHAIN, CPU, 1, 1 << 20},                  /* elements of k in a block */
-    {"mc", DOT | CHAIN, CPU, 1, 1 << 20},                  /* rows of a task */
-    {"nc", DOT | CHAIN, CPU, 1, 1 << 20},                  /* columns of a task */
-    {"tasks", FLAT | ROWS | DOT | CHAIN, CPU, 1, 1 << 16}, /* of a launch */
-    {"rows", ROWS | CHAIN, ANY, 1, 1 << 20},               /* rows resident together */
-    {"threads", FLAT | ROWS, GPU, 32, 1024},               /* of a block */
-    {"bm", DOT | CHAIN, GPU, 8, 512},                      /* rows of a block's tile */
-    {"bn", DOT | CHAIN, GPU, 8, 512},                      /* its columns */
-    {"bk", DOT | CHAIN, GPU, 8, 512},                      /* its depth */
-    {"ring", DOT | CHAIN, GPU, 1, 16},                     /* stages of the shared-memory ring */
-    {"warps", DOT | CHAIN, GPU, 1, 32},                    /* of a block */
-    {"swizzle", DOT | CHAIN, GPU, 0, 128},                 /* bytes of the shared tiles' swizzle; 0: none */
-    {"warpgroups", DOT | CHAIN, SM90, 1, 4},               /* that multiply */
-    {"producers", DOT | CHAIN, SM90, 0, 2},                /* warpgroups that only copy */
-    {"wgmma", DOT | CHAIN, SM90, 0, 1},                    /* wgmma instead of mma.sync */
-    {"tma_a", DOT | CHAIN, SM90, 0, 1},                    /* the left operand's tile comes by TMA */
-    {"tma_b", DOT | CHAIN, SM90, 0, 1},                    /* and the right one's */
-    {"tma_store", DOT | CHAIN, SM90, 0, 1},                /* the result goes by TMA */
-    {"cluster", DOT | CHAIN, SM90, 1, 8},                  /* blocks that share a multicast */
+  int target;
+  unsigned skeletons;
+  int64_t most;
+} numbers[NUM_COUNT] = {
+    [NUM_MR] = {CPU, DOT | CHAIN, 32}, [NUM_NR] = {CPU, DOT, 128},
+    [NUM_KC] = {CPU, DOT, 1 << 20},    [NUM_MC] = {CPU, DOT, 1 << 20},
+    [NUM_NC] = {CPU, DOT, 1 << 20},    [NUM_TASKS] = {CPU, FLAT | ROWS, 1 << 16},
+    [NUM_BM] = {SM80, DOT, 512},       [NUM_BN] = {SM80, DOT, 512},
+    [NUM_BK] = {SM80, DOT, 512},       [NUM_RING] = {SM80, DOT, 16},
+    [NUM_WARPS] = {SM80, DOT, 32},
 };
 
 static const unsigned places[KP_COUNT] = {
     [KP_INLINE] = FLAT | ROWS | DOT | CHAIN,
-    [KP_REG] = FLAT | ROWS | DOT | CHAIN,
-    [KP_ACC] = DOT | CHAIN,
-    [KP_ROW] = ROWS | DOT | CHAIN,
-    [KP_TILE] = ROWS | DOT | CHAIN,
-    [KP_STAGE_A] = DOT | CHAIN,
-    [KP_STAGE_B] = DOT | CHAIN,
+    [KP_ACC] = DOT,
+    [KP_ROW] = ROWS | CHAIN,
 };
 
-#define COUNT(t) ((int)(sizeof(t) / sizeof *(t)))
-
-static unsigned target_bit(const char *name) {
-  for (int i = 0; i < COUNT(targets); i++)
-    if (!strcmp(targets[i].name, name)) return targets[i].bit;
-  return 0;
+/* The plan's target, TARGETS where there is none of that name. */
+static int target_of(const KPlan *p) {
+  int t = 0;
+  while (t < TARGETS && strcmp(targets[t].name, p->target) != 0) t++;
+  return t;
 }
 
 static void check_target(KCheck *c, const KPlan *p) {
-  if (!target_bit(p->target))
-    kcheck_fail(c, 20, "no target is named '%s', expected cpu, sm80 or sm90", p->target);
+  int t = target_of(p);
+  if (t == TARGETS)
+    kcheck_fail(c, 20, "no target is named '%s', expected cpu or sm80", p->target);
+  else if (!(targets[t].skeletons >> p->skeleton & 1))
+    kcheck_fail(c, 20, "%s has no %s skeleton", p->target, kern_skeleton_name(p->skeleton));
   else if (kern_plan_for(c->k, p->target) != p)
     kcheck_fail(c, 20, "two plans for %s", p->target);
 }
@@ -102,18 +85,17 @@ static void check_roles(KCheck *c, const KPlan *p) {
   for (int r = 0; r < ROLE_COUNT; r++) check_role(c, p, (KRole)r, &seen);
 }
 
-static void check_number(KCheck *c, const KPlan *p, const KNum *n) {
-  for (int i = 0; i < COUNT(numbers); i++) {
-    if (strcmp(numbers[i].name, n->name) != 0 || !(numbers[i].skeletons >> p->skeleton & 1) ||
-        !(numbers[i].targets & target_bit(p->target)))
-      continue;
-    if (n->value < numbers[i].lo || n->value > numbers[i].hi)
-      kcheck_fail(c, 23, "number '%s' is %lld, expected %lld .. %lld", n->name, (long long)n->value,
-                  (long long)numbers[i].lo, (long long)numbers[i].hi);
-    return;
+static void check_numbers(KCheck *c, const KPlan *p) {
+  for (int n = 0; n < NUM_COUNT; n++) {
+    const char *name = kern_num_name((KNum)n);
+    if (!p->num[n]) continue;
+    if (numbers[n].target != target_of(p) || !(numbers[n].skeletons >> p->skeleton & 1))
+      kcheck_fail(c, 23, "the %s skeleton has no number '%s' on %s", kern_skeleton_name(p->skeleton), name,
+                  p->target);
+    else if (p->num[n] > numbers[n].most)
+      kcheck_fail(c, 23, "number '%s' is %lld, expected 1 .. %lld", name, (long long)p->num[n],
+                  (long long)numbers[n].most);
   }
-  kcheck_fail(c, 23, "the %s skeleton has no number '%s' on %s", kern_skeleton_name(p->skeleton), n->name,
-              p->target);
 }
 
 static void check_places(KCheck *c, const KPlan *p) {
@@ -148,7 +130,7 @@ void kcheck_plans(KCheck *c) {
     c->loc = p->loc;
     check_target(c, p);
     check_roles(c, p);
-    for (int n = 0; n < p->nnum; n++) check_number(c, p, &p->num[n]);
+    check_numbers(c, p);
     check_places(c, p);
     check_fit(c, p);
   }

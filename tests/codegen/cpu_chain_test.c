@@ -58,7 +58,7 @@ START_TEST(forward) {
       " mx[b, h, i] = max(%s) z[b, h, i, j]\n p[b, h, i, j] = exp(z[b, h, i, j] - mx[b, h, i])\n"
       " l[b, h, i] = sum(%s) p[b, h, i, j]\n u[b, h, i, e] = sum(%s) %s * v[b, %s]\n"
       " r[b, h, i, e] = u[b, h, i, e] / l[b, h, i]\n store r[b, h, i, e] -> o[b, i, h, e]\n"
-      " store mx[b, h, i] -> most[b, h, i]\n%s}\n%s place mx row; place l row; place u acc }\n",
+      " store mx[b, h, i] -> most[b, h, i]\n%s}\n%s place mx row; place l row }\n",
       head(a, &s), s.b, s.i, s.h, s.d, s.b, _i % 2 ? s.j : s.h, _i % 2 ? s.h : s.d, _i % 2 ? s.d : s.j, s.b,
       _i % 3 ? s.j : s.h, _i % 3 ? s.h : s.e, _i % 3 ? s.e : s.j, bound_buffers(a, &s, kind), s.b, s.i, s.h,
       s.e, s.b, s.h, s.i,
@@ -93,7 +93,7 @@ START_TEST(backward) {
       " dv[b, h, j, e] = sum(%s) p[b, h, i, j] * do[b, i, h, e]\n"
       " nk[b, h, j, d] = gk[b, j, h, d] + dk[b, h, j, d]\n store dq[b, h, i, d] -> gq[b, i, h, d]\n"
       " store nk[b, h, j, d] -> gk[b, j, h, d]\n store dv[b, h, j, e] -> gv[b, j, h, e]\n}\n"
-      "%s place dp row; place ds row; place delta row; place dq acc; place dk tile; place dv tile }\n",
+      "%s place dp row; place ds row; place delta row }\n",
       head(a, &s), s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, s.b, s.i, s.h, s.e, s.b, s.h,
       s.i, ints, s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, row, col, col, plan);
   cpu_case_check(text, 2e-4);

@@ -158,9 +158,9 @@ static void plan(Gen *g) {
   kplan_role(p, ROLE_M, g->m.n, g->m.id);
   kplan_role(p, ROLE_N, g->n.n, g->n.id);
   kplan_role(p, ROLE_K, g->kk.n, g->kk.id);
-  if (!draw(3)) kplan_num(p, "kc", 16 + draw(40));
-  if (!draw(4)) kplan_num(p, "mr", 1 + draw(14));
-  if (!draw(4)) kplan_num(p, "nr", 16 * (1 + draw(3)));
+  if (!draw(3)) kplan_num(p, NUM_KC, 16 + draw(40));
+  if (!draw(4)) kplan_num(p, NUM_MR, 1 + draw(14));
+  if (!draw(4)) kplan_num(p, NUM_NR, 16 * (1 + draw(3)));
 }
 
 static Kernel *draw_kernel(Arena *a, bool bf16) {

@@ -72,7 +72,7 @@ static Kernel *build(void) {
   kplan_role(p, ROLE_M, 1, &m);
   kplan_role(p, ROLE_BATCH, 0, NULL);
   kplan_role(p, ROLE_K, 1, &d);
-  kplan_num(p, "mr", 14);
+  kplan_num(p, NUM_MR, 14);
   p->place[s] = KP_ACC;
   return k;
 }
@@ -282,6 +282,9 @@ static const Wrong wrong[] = {
     {"compute f { axis i:2 }\nplan f cpu dot { role m: }", "k.kern:2:26: error: found '}', expected an axis"},
     {"compute f { axis i:2 }\nplan f cpu dot { num mr 1; num mr 2 }",
      "k.kern:2:32: error: number 'mr' is given twice"},
+    {"compute f { axis i:2 }\nplan f cpu dot { num mrr 1 }",
+     "k.kern:2:22: error: no number is named 'mrr'; did you mean 'mr'?"},
+    {"compute f { axis i:2 }\nplan f cpu dot { num mr 0 }", "k.kern:2:25: error: found 0, expected a number"},
     {"compute f { axis i:2 }\nplan f cpu dot { place v acc }", "k.kern:2:24: error: no value is named 'v'"},
 };
 

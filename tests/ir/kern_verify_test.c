@@ -199,8 +199,9 @@ static const Broken broken[] = {
      NULL},
     {"K18: nothing is stored to 'y'", KERNEL(" v[i, j] = x[i, j]"), NULL},
     {"K18: nothing is stored", KERNEL(""), NULL},
-    {"K20: no target is named 'tpu', expected cpu, sm80 or sm90", GOOD "plan f tpu flat { }", NULL},
+    {"K20: no target is named 'tpu', expected cpu or sm80", GOOD "plan f tpu flat { }", NULL},
     {"K20: two plans for cpu", GOOD "plan f cpu flat { }\nplan f cpu flat { }", NULL},
+    {"K20: sm80 has no flat skeleton", GOOD "plan f sm80 flat { }", NULL},
     {"K21: the flat skeleton has no role 'k'", GOOD "plan f cpu flat { role k: j; }", NULL},
     {"K21: the rows skeleton needs the role 'row'", PLANNED("plan f cpu rows { role outer: i; }"), NULL},
     {"K19: 'v' draws from stream 1 of 1", DRAWN, no_stream},
@@ -209,10 +210,10 @@ static const Broken broken[] = {
     {"K22: role 'lane' has 2 axes, expected 1", GOOD "plan f cpu flat { role lane: i, j; }", NULL},
     {"K22: role 'lane' has axis 20 of 2", FLAT_PLAN, role_without_axis},
     {"K23: the flat skeleton has no number 'mr' on cpu", GOOD "plan f cpu flat { num mr 14; }", NULL},
-    {"K23: the dot skeleton has no number 'wgmma' on sm80",
-     PLANNED("plan f sm80 dot { role m: i; role k: j; num wgmma 1; }"), NULL},
+    {"K23: the dot skeleton has no number 'mr' on sm80",
+     PLANNED("plan f sm80 dot { role m: i; role k: j; num mr 1; }"), NULL},
     {"K23: number 'ring' is 99, expected 1 .. 16",
-     PLANNED("plan f sm90 dot { role m: i; role k: j; num ring 99; }"), NULL},
+     PLANNED("plan f sm80 dot { role m: i; role k: j; num ring 99; }"), NULL},
     {"K24: 'v' can't live in that place in the flat skeleton", GOOD "plan f cpu flat { place v acc; }", NULL},
     {"K24: 'v' is accumulated but is no sum",
      PLANNED("plan f cpu dot { role m: i; role k: j; place v acc; }"), NULL},
@@ -286,8 +287,7 @@ static const char *const accepted[] = {
     KERNEL(" s[i] = sum(j: i .. 2*i) x[i, j]\n store s[i] -> y[i, 0]"),
     /* a lane axis belongs to another role as well */
     PLANNED("plan f cpu rows { role outer: i; role row: j; role lane: j; place s row; }"),
-    PLANNED(
-        "plan f sm90 dot { role m: i; role k: j; num warpgroups 2; num wgmma 1; num tma_b 1; place s acc; }"),
+    PLANNED("plan f sm80 dot { role m: i; role k: j; num warps 8; place s acc; }"),
 };
 
 START_TEST(sound_kernels_are_accepted) {

@@ -182,7 +182,7 @@ void chain_lay_out(ChainShape *s, const CpuTarget *t) {
   s->lanes = t->lanes;
   s->w = 2, s->nr = s->w * t->lanes;
   int64_t mr = i64_min(i64_min((t->vregs - 1 - s->w) / s->w, 14), t->lanes);
-  mr = i64_min(kplan_get(s->plan, "mr", kplan_get(s->plan, "rows", mr)), mr);
+  mr = i64_min(kplan_get(s->plan, NUM_MR, mr), mr);
   s->mpanels = i64_ceil_div(s->m, mr);
   s->mr = i64_ceil_div(s->m, s->mpanels);
   s->tall = s->m - (s->mr - 1) * s->mpanels;

@@ -77,8 +77,7 @@ static ChainClass classify_sum(ChainShape *s, int val, unsigned domain, unsigned
 static ChainClass classify(ChainShape *s, int val) {
   const KVal *v = &s->k->val[val];
   unsigned domain = roles_of(s, v->naxes, v->axis), reduced = reduced_roles(s, v);
-  bool resident = s->plan->place[val] == KP_ROW || s->plan->place[val] == KP_TILE;
-  if (v->reduce == KR_NONE) return resident && domain == (M | N) ? AT_MAP : AT_INLINE;
+  if (v->reduce == KR_NONE) return s->plan->place[val] == KP_ROW && domain == (M | N) ? AT_MAP : AT_INLINE;
   ChainClass c = v->reduce == KR_SUM ? classify_sum(s, val, domain, reduced) : AT_INLINE;
   s->row_axis[val] = fused_axis(s, reduced);
   bool one_row = !(domain & ~(unsigned)M) && s->row_axis[val] >= 0 && s->row_axis[val] != s->axis_m;

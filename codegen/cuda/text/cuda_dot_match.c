@@ -89,11 +89,11 @@ static bool share(CudaDot *d, int64_t warps) {
 }
 
 static bool match_numbers(const KPlan *p, CudaDot *d) {
-  d->bm = kplan_get(p, "bm", 128);
-  d->bn = kplan_get(p, "bn", 128);
-  d->bk = kplan_get(p, "bk", 32);
-  d->ring = kplan_get(p, "ring", 3);
-  return d->bk % 16 == 0 && d->ring >= 2 && share(d, kplan_get(p, "warps", 4));
+  d->bm = kplan_get(p, NUM_BM, 128);
+  d->bn = kplan_get(p, NUM_BN, 128);
+  d->bk = kplan_get(p, NUM_BK, 32);
+  d->ring = kplan_get(p, NUM_RING, 3);
+  return d->bk % 16 == 0 && d->ring >= 2 && share(d, kplan_get(p, NUM_WARPS, 4));
 }
 
 bool cuda_dot_match(const Kernel *k, CudaDot *d) {
