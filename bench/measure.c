@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "abi/program.h"
 #include "codegen/cpu/cpu.h"
-#include "runtime/program.h"
 
 enum { MAX_REPEAT = 64, MAX_THREADS = 8, MAX_BUFS = 32 };
 

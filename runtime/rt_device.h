@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "runtime/program.h"
+#include "abi/program.h"
 
 typedef struct RtSession RtSession;
 

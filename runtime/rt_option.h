@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/program.h"
+#include "abi/program.h"
 
 typedef enum RtVerb {
   RT_TRAIN = 1,

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "runtime/program.h"
+#include "abi/program.h"
 
 /* Called around each launch that is not skipped, for tracing and checking. `after` may set run->stop, which
  * skips the launches that follow. */

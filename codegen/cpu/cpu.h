@@ -40,7 +40,7 @@ void cpu_module_free(CpuModule *m);
 /* The settings' names in the order of TessStep.setting, for KE_STEP; kept by reference until the module goes.
  */
 void cpu_module_settings(CpuModule *m, const char *const *names, int n);
-/* Emits the kernel's "cpu" plan as a function of type TessKernel (runtime/program.h) named `symbol`. With
+/* Emits the kernel's "cpu" plan as a function of type TessKernel (abi/program.h) named `symbol`. With
  * red_zones, every access is checked against the buffer's extent and a bad one traps (tests). */
 void cpu_module_add(CpuModule *m, const Kernel *k, const char *symbol, bool red_zones);
 /* LLVM's module (an LLVMModuleRef), for the host code emitter. */

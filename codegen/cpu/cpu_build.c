@@ -94,6 +94,38 @@ LLVMValueRef cpu_tail_mask(CpuFn *f, LLVMValueRef at, LLVMValueRef hi) {
                        cpu_splat(f, left, f->lanes), "mask");
 }
 
+LLVMValueRef cpu_add(CpuFn *f, LLVMValueRef x, LLVMValueRef y) {
+  return LLVMBuildNSWAdd(f->b, x, y, "");
+}
+
+LLVMValueRef cpu_sub(CpuFn *f, LLVMValueRef x, LLVMValueRef y) {
+  return LLVMBuildNSWSub(f->b, x, y, "");
+}
+
+LLVMValueRef cpu_mul(CpuFn *f, LLVMValueRef x, int64_t by) {
+  return by == 1 ? x : LLVMBuildNSWMul(f->b, x, cpu_i64(f, by), "");
+}
+
+LLVMValueRef cpu_div(CpuFn *f, LLVMValueRef x, int64_t by) {
+  return by == 1 ? x : LLVMBuildUDiv(f->b, x, cpu_i64(f, by), "");
+}
+
+LLVMValueRef cpu_mod(CpuFn *f, LLVMValueRef x, int64_t by) {
+  return LLVMBuildURem(f->b, x, cpu_i64(f, by), "");
+}
+
+LLVMValueRef cpu_min(CpuFn *f, LLVMValueRef x, LLVMValueRef y) {
+  return cpu_call(f, "llvm.smin", LLVMTypeOf(x), (LLVMValueRef[]){x, y}, 2);
+}
+
+LLVMValueRef cpu_max(CpuFn *f, LLVMValueRef x, LLVMValueRef y) {
+  return cpu_call(f, "llvm.smax", LLVMTypeOf(x), (LLVMValueRef[]){x, y}, 2);
+}
+
+LLVMValueRef cpu_part(CpuFn *f, int64_t total, LLVMValueRef i, int64_t parts) {
+  return cpu_div(f, cpu_mul(f, i, total), parts);
+}
+
 CpuLoop cpu_loop(CpuFn *f, LLVMValueRef lo, LLVMValueRef hi, int64_t by, const char *name) {
   LLVMBasicBlockRef from = LLVMGetInsertBlock(f->b);
   CpuLoop l = {.head = LLVMAppendBasicBlockInContext(f->cx, f->fn, name),

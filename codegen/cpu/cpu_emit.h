@@ -1,5 +1,6 @@
 /* The shared part of the CPU emitter: a kernel under construction, and the evaluation of compute expressions
- * at the current point. Skeletons (cpu_flat.c, cpu_rows.c, cpu_dot.c, cpu_chain.c) build loops, set the
+ * at the current point. Skeletons (cpu_flat.c, cpu_rows_loop.c, cpu_dot_loop.c,
+ * cpu_chain_loop.c) build loops, set the
  * current point and call cpu_expr. All state is per kernel; nothing is global. */
 #ifndef CODEGEN_CPU_EMIT_H
 #define CODEGEN_CPU_EMIT_H
@@ -19,7 +20,7 @@ typedef struct CpuFn CpuFn;
  * answer has f->lanes elements, which may be 1 where the value is the same in all lanes. */
 typedef LLVMValueRef CpuPlaced(CpuFn *f, void *ctx, int val, const Ix *const *idx);
 
-/* What is already computed at a point (cpu_memo.c). */
+/* What is already computed at a point (cpu_expr.c). */
 typedef struct CpuMemo CpuMemo;
 
 struct CpuFn {
@@ -70,7 +71,7 @@ LLVMValueRef cpu_index_base(CpuFn *f, const Ix *ix);
 /* How ix moves with the lane: true and `slope` (an element a lane) when it is affine in it over a block. */
 bool cpu_slope(const CpuFn *f, const Ix *ix, int64_t *slope);
 /* ix with f->sub applied. */
-const Ix *cpu_sub(const CpuFn *f, const Ix *ix);
+const Ix *cpu_subst(const CpuFn *f, const Ix *ix);
 /* Sum of idx[d] * stride[d], with f->sub applied. */
 const Ix *cpu_linear(const CpuFn *f, int rank, const int64_t *stride, const Ix *const *idx);
 
@@ -96,14 +97,17 @@ void cpu_do_store(CpuFn *f, int s);
  * scratch. */
 LLVMValueRef cpu_load_at(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const Ix *lin);
 void cpu_store_at(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const Ix *lin, LLVMValueRef v);
-/* Says which buffer a load or store that a skeleton built itself touches, as above. */
-void cpu_tag(CpuFn *f, LLVMValueRef access, int buf);
+/* A thread's scratch as a skeleton uses it by itself: the address of element `index` of an area that begins
+ * `at` bytes from the start, and what is there, at a multiple of `align` bytes. */
+LLVMValueRef cpu_scratch_at(CpuFn *f, int64_t at, LLVMTypeRef t, LLVMValueRef index);
+LLVMValueRef cpu_scratch_load(CpuFn *f, LLVMTypeRef t, int64_t align, LLVMValueRef ptr);
+void cpu_scratch_store(CpuFn *f, LLVMValueRef v, int64_t align, LLVMValueRef ptr);
 
 /* One elementwise operation on in-register values (codegen/cpu/value/cpu_eltwise.c; polynomials with their
  * error). */
 LLVMValueRef cpu_elt(CpuFn *f, EltOp op, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
-/* Conversions (cpu_cast.c): memory form to in-register form and back (scalars or vectors), from one dtype's
- * in-register form to another's, and a float rounded to the values of dtype t. */
+/* Conversions (cpu_eltwise.c): memory form to in-register form and back (scalars or vectors), from one
+ * dtype's in-register form to another's, and a float rounded to the values of dtype t. */
 LLVMValueRef cpu_widen(CpuFn *f, DType t, LLVMValueRef raw);
 LLVMValueRef cpu_narrow(CpuFn *f, DType t, LLVMValueRef v);
 LLVMValueRef cpu_cast(CpuFn *f, DType from, DType to, LLVMValueRef v);
@@ -147,6 +151,16 @@ LLVMValueRef cpu_f32(CpuFn *f, LLVMValueRef v, double c);
 LLVMValueRef cpu_i32(CpuFn *f, LLVMValueRef v, int64_t c);
 /* <lanes x i1>: lane l is set when at + l < hi (i64s). */
 LLVMValueRef cpu_tail_mask(CpuFn *f, LLVMValueRef at, LLVMValueRef hi);
+/* Arithmetic of i64s: indices and extents, which never overflow; divisions are of what is not negative. */
+LLVMValueRef cpu_add(CpuFn *f, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef cpu_sub(CpuFn *f, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef cpu_mul(CpuFn *f, LLVMValueRef x, int64_t by);
+LLVMValueRef cpu_div(CpuFn *f, LLVMValueRef x, int64_t by);
+LLVMValueRef cpu_mod(CpuFn *f, LLVMValueRef x, int64_t by);
+LLVMValueRef cpu_min(CpuFn *f, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef cpu_max(CpuFn *f, LLVMValueRef x, LLVMValueRef y);
+/* `total` items split evenly into `parts`: the first item of part i, total * i / parts. */
+LLVMValueRef cpu_part(CpuFn *f, int64_t total, LLVMValueRef i, int64_t parts);
 /* Calls intrinsic `name`, overloaded on type t (NULL: not overloaded). */
 LLVMValueRef cpu_call(CpuFn *f, const char *name, LLVMTypeRef t, LLVMValueRef *arg, int narg);
 LLVMValueRef cpu_fma(CpuFn *f, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
@@ -162,17 +176,18 @@ void cpu_at_loc(CpuFn *f, Loc loc);
 /* A function that the kernel calls gets the kernel's place, and so does all that `b` builds from here on. */
 void cpu_debug_helper(CpuFn *f, LLVMValueRef fn, LLVMBuilderRef b);
 
-/* The skeletons: emit the whole body between task and end; how many tasks; bytes of scratch a thread. */
+/* The skeletons: emit the whole body between task and end; how many tasks; bytes of scratch a thread. The
+ * arena is for what they work out on the way. */
 void cpu_flat(CpuFn *f);
 void cpu_rows(CpuFn *f);
 void cpu_dot(CpuFn *f);
 void cpu_chain(CpuFn *f);
-int64_t cpu_flat_tasks(const Kernel *k, const KPlan *p);
-int64_t cpu_rows_tasks(const Kernel *k, const KPlan *p);
-int64_t cpu_dot_tasks(const Kernel *k, const KPlan *p);
-int64_t cpu_chain_tasks(const Kernel *k, const KPlan *p);
-int64_t cpu_rows_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t);
-int64_t cpu_dot_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t);
-int64_t cpu_chain_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t);
+int64_t cpu_flat_tasks(Arena *a, const Kernel *k, const KPlan *p);
+int64_t cpu_rows_tasks(Arena *a, const Kernel *k, const KPlan *p);
+int64_t cpu_dot_tasks(Arena *a, const Kernel *k, const KPlan *p);
+int64_t cpu_chain_tasks(Arena *a, const Kernel *k, const KPlan *p);
+int64_t cpu_rows_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
+int64_t cpu_dot_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
+int64_t cpu_chain_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
 
 #endif

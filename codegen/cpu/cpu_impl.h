@@ -21,7 +21,7 @@ struct CpuModule {
   LLVMMetadataRef unit;
 };
 
-/* Values already computed (cpu_memo.c). A hit was computed earlier in the same straight-line code, at the
+/* Values already computed (cpu_expr.c). A hit was computed earlier in the same straight-line code, at the
  * same point and under the same or no guard. */
 CpuMemo *cpu_memo_new(Arena *a);
 LLVMValueRef cpu_memo_find(CpuFn *f, const void *what, int val, const Ix *const *idx, int nidx);

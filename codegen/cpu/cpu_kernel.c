@@ -3,26 +3,32 @@
 
 #include "codegen/cpu/cpu_impl.h"
 
-static int64_t no_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t) {
-  (void)k, (void)p, (void)t;
+static int64_t no_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t) {
+  (void)a, (void)k, (void)p, (void)t;
   return 0;
 }
 
 static const struct {
   void (*emit)(CpuFn *f);
-  int64_t (*tasks)(const Kernel *k, const KPlan *p);
-  int64_t (*scratch)(const Kernel *k, const KPlan *p, const CpuTarget *t);
+  int64_t (*tasks)(Arena *a, const Kernel *k, const KPlan *p);
+  int64_t (*scratch)(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
 } skeletons[SK_COUNT] = {[SK_FLAT] = {cpu_flat, cpu_flat_tasks, no_scratch},
                          [SK_ROWS] = {cpu_rows, cpu_rows_tasks, cpu_rows_scratch},
                          [SK_DOT] = {cpu_dot, cpu_dot_tasks, cpu_dot_scratch},
                          [SK_CHAIN] = {cpu_chain, cpu_chain_tasks, cpu_chain_scratch}};
 
 int64_t cpu_tasks(const Kernel *k, const KPlan *p) {
-  return skeletons[p->skeleton].tasks(k, p);
+  Arena *a = arena_new();
+  int64_t n = skeletons[p->skeleton].tasks(a, k, p);
+  arena_free(a);
+  return n;
 }
 
 int64_t cpu_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t) {
-  return skeletons[p->skeleton].scratch(k, p, t);
+  Arena *a = arena_new();
+  int64_t n = skeletons[p->skeleton].scratch(a, k, p, t);
+  arena_free(a);
+  return n;
 }
 
 void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_t *stream) {

@@ -1,13 +1,14 @@
-/* A module of kernels: LLVM's context and machine, the pass pipeline, and what comes out of it. */
-#include "codegen/cpu/cpu.h"
-
+/* A module of kernels: LLVM's context and machine, the pass pipeline, and what comes out of it: text, a
+ * relocatable object, or that very object linked into this process. */
 #include <errno.h>
 #include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "codegen/cpu/cpu.h"
 #include "codegen/cpu/cpu_impl.h"
 
 static const char triple[] = "x86_64-pc-linux-gnu";
@@ -117,4 +118,34 @@ void cpu_module_free(CpuModule *m) {
   LLVMDisposeTargetMachine(m->machine);
   LLVMDisposeModule(m->mod);
   LLVMContextDispose(m->cx);
+}
+
+static void must(LLVMErrorRef e) {
+  if (e) ice("LLVM's JIT: %s", LLVMGetErrorMessage(e));
+}
+
+static void start_jit(CpuModule *m) {
+  cpu_module_finish(m);
+  char *message = NULL;
+  LLVMMemoryBufferRef object = NULL;
+  if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->mod, LLVMObjectFile, &message, &object))
+    ice("LLVM: %s", message);
+  must(LLVMOrcCreateLLJIT(&m->jit, NULL));
+  LLVMOrcJITDylibRef lib = LLVMOrcLLJITGetMainJITDylib(m->jit);
+  LLVMOrcDefinitionGeneratorRef process;
+  char prefix = LLVMOrcLLJITGetGlobalPrefix(m->jit);
+  must(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, prefix, NULL, NULL));
+  LLVMOrcJITDylibAddGenerator(lib, process);
+  must(LLVMOrcLLJITAddObjectFile(m->jit, lib, object));
+}
+
+void *cpu_module_jit(CpuModule *m, const char *symbol) {
+  if (!m->jit) start_jit(m);
+  LLVMOrcExecutorAddress at = 0;
+  LLVMErrorRef e = LLVMOrcLLJITLookup(m->jit, &at, symbol);
+  if (e) {
+    LLVMConsumeError(e);
+    return NULL;
+  }
+  return (void *)(uintptr_t)at;
 }

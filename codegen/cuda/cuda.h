@@ -17,11 +17,11 @@ typedef struct CudaLaunch {
 
 /* A translation unit: kernels are added, then its text is taken. Text and launches belong to the arena. */
 typedef struct CudaUnit CudaUnit;
-/* `setting` are the names of TessStep.setting (runtime/program.h) in order, for KE_STEP. */
+/* `setting` are the names of TessStep.setting (abi/program.h) in order, for KE_STEP. */
 CudaUnit *cuda_unit_new(Arena *a, const char *const *setting, int nsetting);
 /* Emits one `extern "C" __global__` function: by its "sm80" plan where that is a dot which the
- * emitter knows, else by the plain rule (codegen/cuda/text/cuda_part.h). False, with an error reported at the
- * kernel's place, for a compute that CUDA C can't say: a buffer that one part of the kernel writes and
+ * emitter knows, else by the plain rule (codegen/cuda/text/cuda_plain.h). False, with an error reported at
+ * the kernel's place, for a compute that CUDA C can't say: a buffer that one part of the kernel writes and
  * another reads. `aligned`: every launch gives it buffers at multiples of 16 bytes, which the dot asks for.
  */
 bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned);

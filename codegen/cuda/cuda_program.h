@@ -21,7 +21,7 @@ bool cuda_program_emit(const Prog *p, CudaProgram *out);
 char *cuda_program_kernel(const Prog *p, const CudaProgram *c, int i);
 /* Compiles the text for each architecture and checks what came out. False with errors reported. */
 bool cuda_program_compile(const Prog *p, CudaProgram *c, const char *const *arch, int narch);
-/* Adds the images and runtime/cuda/tables.h's tables to the module: a global a kernel, under its name, which
+/* Adds the images and abi/program_cuda.h's tables to the module: a global a kernel, under its name, which
  * host_emit then passes to tess_launch, and `tess_cuda`. */
 void cuda_program_embed(CpuModule *m, const Prog *p, const CudaProgram *c);
 

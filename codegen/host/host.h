@@ -1,5 +1,5 @@
 /* Host code: what an object holds besides its kernels. One function an entry, which launches the kernels in
- * order over the planned arena, and the constant `tess_program` with all its tables (runtime/program.h). */
+ * order over the planned arena, and the constant `tess_program` with all its tables (abi/program.h). */
 #ifndef CODEGEN_HOST_H
 #define CODEGEN_HOST_H
 
@@ -30,6 +30,15 @@ void host_count_tasks(Prog *p);
  * the compiler when a kernel is missing; false, with an error reported, when the program has more named
  * values or settings than the runtime's tables can say. */
 bool host_emit(CpuModule *m, const Prog *p, const HostInfo *info);
+
+/* A parameter of the build: -D name=value. */
+typedef struct Define {
+  const char *name, *value;
+} Define;
+
+/* Serialises the program's manifest into the arena and sets info->manifest; the other members of info and
+ * the kernels' scratch on the target (NULL: none) go into it. */
+void host_manifest(const Prog *p, const CpuTarget *t, const Define *define, int ndefine, HostInfo *info);
 
 /* The name of the ELF section that holds the manifest. */
 #define HOST_MANIFEST_SECTION ".tessera.manifest"

@@ -1,11 +1,15 @@
-// Serialises the manifest: see manifest.h and runtime/manifest.fbs.
-#include "codegen/host/manifest.h"
-
+// Serialises the manifest, and prints one that may come from anywhere, once flatbuffers' verifier has
+// accepted it: see manifest.h and abi/manifest.fbs.
+#include <cinttypes>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "codegen/host/manifest.h"
 #include "manifest_generated.h"
+
+#include <flatbuffers/minireflect.h>
 
 namespace fbs = tessera::manifest;
 
@@ -96,4 +100,127 @@ unsigned char *manifest_finish(Manifest *m, const ManifestHead *h, size_t *size)
   if (bytes) std::memcpy(bytes, m->fb.GetBufferPointer(), *size);
   delete m;
   return bytes;
+}
+
+static double mib(int64_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
+}
+
+static void show_head(FILE *out, const fbs::Manifest *m) {
+  fprintf(out, "%s of %s, built by %s\n", m->block()->c_str(), m->description()->c_str(),
+          m->build()->c_str());
+  fprintf(out, "source hash  %s\n", m->source_hash()->c_str());
+  for (const auto *d : *m->defines()) fprintf(out, "-D %s=%s\n", d->name()->c_str(), d->value()->c_str());
+  fprintf(out, "needs        %s\n", m->cpu_needs()->c_str());
+  fprintf(out, "batch        %" PRId64 " x %" PRId64 "\n", m->batch(), m->accumulate());
+  fprintf(out,
+          "memory       %.1f MiB planned (at least %.1f MiB live at once), %.2f MiB more a thread, "
+          "at most %d threads\n",
+          mib(m->arena_bytes()), mib(m->live_bytes()), mib(m->scratch_bytes()), m->max_threads());
+}
+
+static void show_states(FILE *out, const fbs::Manifest *m) {
+  fprintf(out, "\n%u states: kind, module, name, slot, shape, bytes from the arena's start\n",
+          m->states()->size());
+  for (const auto *s : *m->states()) {
+    fprintf(out, "  %-6s %-8s %s%s%s %s[", s->kind()->c_str(), s->module_()->c_str(), s->name()->c_str(),
+            s->slot()->size() ? " " : "", s->slot()->c_str(), s->dtype()->c_str());
+    for (unsigned i = 0; i < s->dim()->size(); i++)
+      fprintf(out, "%s%" PRId64, i ? ", " : "", s->dim()->Get(i));
+    fprintf(out, "] at %" PRId64 "\n", s->offset());
+  }
+}
+
+static void show_kernels(FILE *out, const fbs::Manifest *m) {
+  fprintf(out, "\n%u kernels: launches, name, source, what they compute\n", m->kernels()->size());
+  for (const auto *k : *m->kernels()) {
+    fprintf(out, "  %4d %s %s", k->launches(), k->name()->c_str(), k->source()->c_str());
+    for (const auto *o : *k->origin()) fprintf(out, " %s", o->c_str());
+    fprintf(out, "\n");
+  }
+}
+
+// A kernel's number is data: it may lie outside the table.
+static const char *kernel_name(const fbs::Manifest *m, int k) {
+  bool inside = k >= 0 && static_cast<unsigned>(k) < m->kernels()->size();
+  return inside ? m->kernels()->Get(static_cast<unsigned>(k))->name()->c_str() : "?";
+}
+
+static void show_schedule(FILE *out, const fbs::Manifest *m) {
+  for (const auto *e : *m->entries()) {
+    fprintf(out, "\nentry %s, %u launches: kernel, what it computes, source, tasks, MFLOP, MB\n",
+            e->name()->c_str(), e->launches()->size());
+    for (const auto *l : *e->launches())
+      fprintf(out, "  %s  %s  %s  %" PRId64 "  %.3f  %.3f\n", kernel_name(m, l->kernel()),
+              l->origin()->c_str(), l->source()->c_str(), l->tasks(), l->flop() * 1e-6, l->bytes() * 1e-6);
+  }
+}
+
+static void show_plan(FILE *out, const fbs::Manifest *m) {
+  fprintf(out, "\n%u buffers: offset, bytes, name, lifetime\n", m->buffers()->size());
+  for (const auto *b : *m->buffers()) {
+    fprintf(out, "  %12" PRId64 " %12" PRId64 "  %s %s", b->offset(), b->bytes(), b->dtype()->c_str(),
+            b->name()->c_str());
+    if (b->lifetime()->str() == "launches")
+      fprintf(out, ", %s %d to %d\n", b->entry()->c_str(), b->first(), b->last());
+    else
+      fprintf(out, ", %s %s\n", b->lifetime()->c_str(), b->entry()->c_str());
+  }
+}
+
+static void show_json(FILE *out, const unsigned char *bytes) {
+  flatbuffers::ToStringVisitor visitor(" ", true, "", true);
+  flatbuffers::IterateFlatBuffer(bytes, fbs::ManifestTypeTable(), &visitor);
+  fprintf(out, "%s\n", visitor.s.c_str());
+}
+
+// The verifier checks where a vector starts, not that elements wider than its length lie aligned. (An empty
+// one has none to align.)
+template <class T> static bool aligned(const flatbuffers::Vector<T> *v) {
+  return !v || !v->size() || reinterpret_cast<uintptr_t>(v->Data()) % alignof(T) == 0;
+}
+
+static bool elements_aligned(const fbs::Manifest *m) {
+  for (const auto *s : *m->states())
+    if (!aligned(s->dim())) return false;
+  for (const auto *e : *m->entries())
+    for (const auto *l : *e->launches())
+      if (!aligned(l->stream())) return false;
+  return true;
+}
+
+// What is wrong with the bytes; else nullptr, and the manifest.
+static const char *open_manifest(const unsigned char *bytes, size_t size, const fbs::Manifest **m) {
+  flatbuffers::Verifier verifier(bytes, size);
+  if (size < 8 || !fbs::ManifestBufferHasIdentifier(bytes)) return "this is no manifest of Tessera";
+  if (!fbs::VerifyManifestBuffer(verifier)) return "the manifest is damaged";
+  *m = fbs::GetManifest(bytes);
+  if (!elements_aligned(*m)) return "the manifest is damaged";
+  return (*m)->version() == MANIFEST_VERSION ? nullptr : "the manifest is of another version of Tessera";
+}
+
+const char *manifest_show(FILE *out, const unsigned char *bytes, size_t size, bool json) {
+  const fbs::Manifest *m = nullptr;
+  if (const char *fault = open_manifest(bytes, size, &m)) return fault;
+  if (json) {
+    show_json(out, bytes);
+    return nullptr;
+  }
+  show_head(out, m);
+  show_states(out, m);
+  show_kernels(out, m);
+  show_schedule(out, m);
+  show_plan(out, m);
+  return nullptr;
+}
+
+const char *manifest_show_kernel(FILE *out, const unsigned char *bytes, size_t size, const char *name) {
+  const fbs::Manifest *m = nullptr;
+  if (const char *fault = open_manifest(bytes, size, &m)) return fault;
+  for (const auto *k : *m->kernels()) {
+    if (k->name()->str() != name) continue;
+    fputs(k->text()->c_str(), out);
+    return nullptr;
+  }
+  return "it has no kernel of that name; without --kernel, inspect lists them";
 }

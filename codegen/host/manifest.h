@@ -1,5 +1,5 @@
 /* The manifest: what a program was built from and what it does, as a flatbuffer of schema
- * runtime/manifest.fbs. Written into each program, read from outside by `tessera inspect`. The serialiser is
+ * abi/manifest.fbs. Written into each program, read from outside by `tessera inspect`. The serialiser is
  * C++ behind this header (codegen/host/manifest.cc); strings are copied. */
 #ifndef CODEGEN_MANIFEST_H
 #define CODEGEN_MANIFEST_H

@@ -262,7 +262,7 @@ static Val call_pad(Eval *ev, const Args *a, const Args *named) {
   return val_tensor(graph_pad(ev->graph, x, lo, hi, NULL));
 }
 
-/* step("total"): a number of the running program; the fields are runtime/program.h's. */
+/* step("total"): a number of the running program; the fields are abi/program.h's. */
 static Val call_step(Eval *ev, const Args *a, const Args *named) {
   (void)named;
   static const char *const fields[] = {"step", "micro", "total", "epoch_steps", "constant"};

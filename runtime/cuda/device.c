@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "abi/program_cuda.h"
 #include "runtime/cuda/driver.h"
-#include "runtime/cuda/tables.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_session.h"
 #include "runtime/state/rt_type.h"

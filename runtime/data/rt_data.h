@@ -3,8 +3,8 @@
 #ifndef RUNTIME_RT_DATA_H
 #define RUNTIME_RT_DATA_H
 
+#include "abi/program.h"
 #include "runtime/data/rt_idx.h"
-#include "runtime/program.h"
 
 typedef struct RtData {
   RtIdx images, labels;

@@ -4,7 +4,7 @@
 #ifndef RUNTIME_RT_SAFETENSORS_H
 #define RUNTIME_RT_SAFETENSORS_H
 
-#include "runtime/program.h"
+#include "abi/program.h"
 #include "runtime/state/rt_type.h"
 
 typedef struct RtPair {

@@ -2,8 +2,8 @@
 #ifndef TESTS_CPU_CASE_H
 #define TESTS_CPU_CASE_H
 
+#include "abi/program.h"
 #include "codegen/cpu/cpu.h"
-#include "runtime/program.h"
 
 typedef struct CpuCase {
   Arena *arena;

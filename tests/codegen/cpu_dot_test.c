@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/program.h"
 #include "codegen/cpu/cpu.h"
-#include "runtime/program.h"
 
 enum { MAX_BUFS = 16 };
 

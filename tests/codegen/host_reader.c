@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/program.h"
+#include "abi/program.h"
 
 struct TessRun {
   char *scratch;

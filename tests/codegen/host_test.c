@@ -11,7 +11,6 @@
 #include "codegen/host/host.h"
 #include "codegen/host/link.h"
 #include "codegen/host/manifest.h"
-#include "codegen/host/manifest_fill.h"
 
 enum { N = 6 };
 /* Not the one in the kernel's text. */
@@ -164,7 +163,7 @@ static HostInfo info(const CpuTarget *t, const Prog *p, bool poison) {
                 .scratch_bytes = host_scratch(p, t),
                 .max_threads = 9,
                 .poison = poison};
-  manifest_fill(p, t, &(Define){"batch", "3"}, 1, &i);
+  host_manifest(p, t, &(Define){"batch", "3"}, 1, &i);
   return i;
 }
 

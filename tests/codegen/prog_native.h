@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/program.h"
 #include "codegen/cpu/cpu.h"
-#include "runtime/program.h"
 #include "tests/codegen/prog_interp.h"
 
 typedef struct Native {

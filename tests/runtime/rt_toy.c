@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "runtime/program.h"
+#include "abi/program.h"
 
 enum { BATCH = 4, SIDE = 6, PIXELS = SIDE * SIDE, CLASSES = 3, WEIGHTS = CLASSES * PIXELS };
 

@@ -9,7 +9,6 @@
 #include "base/sha256.h"
 #include "codegen/host/host.h"
 #include "codegen/host/link.h"
-#include "codegen/host/manifest_fill.h"
 #include "passes/passes.h"
 #include "passes/place/strategy.h"
 #include "passes/rewrite/simplify.h"
@@ -223,7 +222,7 @@ static bool generate(Build *b, const char *object) {
       .scratch_bytes = build_scratch(b),
       .max_threads = b->narch ? 1 : b->o->threads,
       .poison = b->o->poison};
-  manifest_fill(b->prog, b->narch ? NULL : t, defines(b), b->front.nparam, &info);
+  host_manifest(b->prog, b->narch ? NULL : t, defines(b), b->front.nparam, &info);
   b->module = cpu_module_new(b->arena, t, info.description);
   bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
             emit(b, EMIT_ASM, asm_text) && cpu_module_object(b->module, object);

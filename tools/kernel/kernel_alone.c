@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "abi/program.h"
 #include "base/peak.h"
 #include "codegen/cpu/cpu.h"
 #include "ir/kernel/kern.h"
 #include "ir/kernel/kern_walk.h"
-#include "runtime/program.h"
 #include "tools/build/build.h"
 #include "tools/verbs.h"
 

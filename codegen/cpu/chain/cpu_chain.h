@@ -42,9 +42,10 @@ typedef struct ChainSlot {
 } ChainSlot;
 
 typedef struct ChainShape {
+  Arena *arena;
   const Kernel *k;
   const KPlan *plan;
-  const KRoleAxes *batch;
+  CpuAxes batch;
   int64_t nbatch, m, n;
   int axis_m, axis_n, axis_k, axis_d;
   int64_t extent_k, extent_d;
@@ -73,18 +74,14 @@ typedef struct Chain {
   int reader;                 /* the value that is being computed; -1: a store */
 } Chain;
 
-/* codegen/cpu/chain/cpu_chain_shape.c: what each value is; codegen/cpu/chain/cpu_chain_plan.c: where it
- * lives. */
-ChainShape *chain_shape(const Kernel *k, const KPlan *p);
-void chain_lay_out(ChainShape *s, const CpuTarget *t);
+/* What each value is, and where it lives for that processor (cpu_chain_plan.c). */
+ChainShape *chain_plan(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
 /* The slot in which `reader` finds value v at its own point: the whole block, or for a reduction one under
  * the same bounds; -1: none. */
 int chain_slot_of(const ChainShape *s, int val, int reader);
 bool chain_same_bounds(const Kernel *k, int a, int b);
-/* Whether e, with what is written into it, reads value val. */
-bool chain_reads(const ChainShape *s, const KExpr *e, int val);
 
-/* codegen/cpu/chain/cpu_chain_block.c: element (row, column) of an area of scratch; the columns that a block
+/* A block of rows (cpu_chain_block.c): element (row, column) of an area of scratch; the columns that a block
  * of rows needs; the passes over it. */
 LLVMValueRef chain_at(Chain *a, int64_t area, LLVMValueRef row, int64_t stride, LLVMValueRef col);
 void chain_columns(Chain *a);
@@ -95,10 +92,5 @@ CpuPlaced chain_placed;
 /* Runs the stores whose values live on (m), (m, x) and (m, n) for the block; on (n, x), once for a batch. */
 void chain_store_block(Chain *a);
 void chain_store_columns(Chain *a);
-
-/* codegen/cpu/chain/cpu_chain_dot.c: what contraction `val` needs once for a batch (packed B, zeros), and its
- * tiles for a block of rows. */
-void chain_begin(Chain *a, int val);
-void chain_contract(Chain *a, int val);
 
 #endif

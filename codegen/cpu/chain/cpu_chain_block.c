@@ -1,14 +1,13 @@
 /* Passes over a block of rows: which of its columns are needed, maps into resident blocks, reductions of
  * rows, and the stores. */
+#include "base/i64.h"
 #include "codegen/cpu/chain/cpu_chain.h"
 
 LLVMValueRef chain_at(Chain *a, int64_t area, LLVMValueRef row, int64_t stride, LLVMValueRef col) {
   CpuFn *f = a->f;
-  LLVMValueRef bytes = cpu_i64(f, area);
-  LLVMValueRef base = LLVMBuildGEP2(f->b, LLVMInt8TypeInContext(f->cx), f->scratch, &bytes, 1, "");
-  LLVMValueRef index = LLVMBuildNSWMul(f->b, row, cpu_i64(f, stride), "");
-  if (col) index = LLVMBuildNSWAdd(f->b, index, col, "");
-  return LLVMBuildGEP2(f->b, LLVMFloatTypeInContext(f->cx), base, &index, 1, "");
+  LLVMValueRef index = cpu_mul(f, row, stride);
+  if (col) index = cpu_add(f, index, col);
+  return cpu_scratch_at(f, area, LLVMFloatTypeInContext(f->cx), index);
 }
 
 /* In scratch every element has four bytes. */
@@ -18,9 +17,7 @@ static DType kept_as(DType t) {
 
 static LLVMValueRef load(Chain *a, DType t, LLVMValueRef ptr, int lanes) {
   CpuFn *f = a->f;
-  LLVMValueRef v = LLVMBuildLoad2(f->b, cpu_vec(f, kept_as(t), lanes), ptr, "");
-  LLVMSetAlignment(v, 4);
-  cpu_tag(f, v, f->k->nbuf);
+  LLVMValueRef v = cpu_scratch_load(f, cpu_vec(f, kept_as(t), lanes), 4, ptr);
   if (dtype_is_float(t)) return cpu_round(f, t, v);
   if (t == DT_BOOL) return LLVMBuildICmp(f->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
   return LLVMBuildTruncOrBitCast(f->b, v, cpu_vec(f, t, lanes), "");
@@ -29,9 +26,7 @@ static LLVMValueRef load(Chain *a, DType t, LLVMValueRef ptr, int lanes) {
 static void store(Chain *a, DType t, LLVMValueRef v, LLVMValueRef ptr) {
   CpuFn *f = a->f;
   if (!dtype_is_float(t)) v = LLVMBuildZExtOrBitCast(f->b, v, cpu_vec(f, DT_I32, cpu_width(v)), "");
-  LLVMValueRef s = LLVMBuildStore(f->b, v, ptr);
-  LLVMSetAlignment(s, 4);
-  cpu_tag(f, s, f->k->nbuf);
+  cpu_scratch_store(f, v, 4, ptr);
 }
 
 static void set_lanes(Chain *a, int axis, LLVMValueRef at, LLVMValueRef mask) {
@@ -59,11 +54,10 @@ LLVMValueRef chain_placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
   if (c == AT_INLINE) return NULL;
   for (int i = 0; i < v->naxes; i++) {
     const Ix *own = ix_axis(f->arena, v->axis[i], f->k->axis[v->axis[i]].extent);
-    if (!ix_same(cpu_sub(f, own), cpu_sub(f, idx[i])))
+    if (!ix_same(cpu_subst(f, own), cpu_subst(f, idx[i])))
       ice("kernel %s: %s is read away from its own point", f->k->name, v->name);
   }
-  LLVMValueRef row =
-      c == AT_COLUMN ? f->axis[s->axis_n] : LLVMBuildNSWSub(f->b, f->axis[s->axis_m], a->row0, "");
+  LLVMValueRef row = c == AT_COLUMN ? f->axis[s->axis_n] : cpu_sub(f, f->axis[s->axis_m], a->row0);
   if (c == AT_ROW) return load(a, v->dtype, chain_at(a, s->row_at[val], row, 1, NULL), 1);
   LLVMValueRef p;
   if (c == AT_OUT || c == AT_COLUMN) {
@@ -85,21 +79,19 @@ typedef struct Span {
 static void widen(Chain *a, Span *s, LLVMValueRef lo, LLVMValueRef hi) {
   CpuFn *f = a->f;
   LLVMTypeRef i64 = LLVMInt64TypeInContext(f->cx);
-  LLVMValueRef x[] = {LLVMBuildLoad2(f->b, i64, s->lo, ""), lo},
-               y[] = {LLVMBuildLoad2(f->b, i64, s->hi, ""), hi};
-  LLVMBuildStore(f->b, cpu_call(f, "llvm.smin", i64, x, 2), s->lo);
-  LLVMBuildStore(f->b, cpu_call(f, "llvm.smax", i64, y, 2), s->hi);
+  LLVMBuildStore(f->b, cpu_min(f, LLVMBuildLoad2(f->b, i64, s->lo, ""), lo), s->lo);
+  LLVMBuildStore(f->b, cpu_max(f, LLVMBuildLoad2(f->b, i64, s->hi, ""), hi), s->hi);
 }
 
 static LLVMValueRef bound(Chain *a, const Ix *ix, int64_t otherwise) {
-  return ix ? cpu_index_base(a->f, cpu_sub(a->f, ix)) : cpu_i64(a->f, otherwise);
+  return ix ? cpu_index_base(a->f, cpu_subst(a->f, ix)) : cpu_i64(a->f, otherwise);
 }
 
 /* A reduction along the row: the hull of its rows' bounds. */
 static void widen_by_rows(Chain *a, Span *s, const KRed *r) {
   CpuFn *f = a->f;
   CpuLoop i = cpu_loop(f, cpu_i64(f, 0), a->rows, 1, "bounds");
-  f->axis[a->s->axis_m] = LLVMBuildNSWAdd(f->b, a->row0, i.i, "");
+  f->axis[a->s->axis_m] = cpu_add(f, a->row0, i.i);
   set_scalar(a);
   LLVMValueRef lo = bound(a, r->lo, 0), hi = bound(a, r->hi, a->s->n);
   LLVMValueRef some = LLVMBuildICmp(f->b, LLVMIntSLT, lo, hi, "");
@@ -111,7 +103,7 @@ static void widen_by_rows(Chain *a, Span *s, const KRed *r) {
 /* A reduction along the column: the columns whose bounds meet the block. */
 static void widen_by_columns(Chain *a, Span *s, const KRed *r) {
   CpuFn *f = a->f;
-  LLVMValueRef end = LLVMBuildNSWAdd(f->b, a->row0, a->rows, "");
+  LLVMValueRef end = cpu_add(f, a->row0, a->rows);
   CpuLoop j = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, a->s->n), 1, "bounds");
   f->axis[a->s->axis_n] = j.i;
   set_scalar(a);
@@ -156,7 +148,7 @@ void chain_columns(Chain *a) {
   bool all = stored_whole(a);
   for (int v = 0; v < f->k->nval; v++) all |= consumes(a, v, &red) && !red;
   a->c0 = cpu_i64(f, 0);
-  a->c1 = cpu_i64(f, (a->s->n + a->s->lanes - 1) / a->s->lanes * a->s->lanes);
+  a->c1 = cpu_i64(f, i64_round_up(a->s->n, a->s->lanes));
   if (all) return;
   LLVMTypeRef i64 = LLVMInt64TypeInContext(f->cx);
   Span s = {cpu_alloca(f, i64, "lo"), cpu_alloca(f, i64, "hi")};
@@ -173,9 +165,8 @@ void chain_columns(Chain *a) {
   LLVMValueRef lo = LLVMBuildLoad2(f->b, i64, s.lo, ""), hi = LLVMBuildLoad2(f->b, i64, s.hi, "");
   LLVMValueRef none = LLVMBuildICmp(f->b, LLVMIntSGE, lo, hi, "");
   lo = LLVMBuildSelect(f->b, none, cpu_i64(f, 0), lo, ""), hi = LLVMBuildSelect(f->b, none, lanes, hi, "");
-  a->c0 = LLVMBuildNSWMul(f->b, LLVMBuildUDiv(f->b, lo, lanes, ""), lanes, "");
-  hi = LLVMBuildUDiv(f->b, LLVMBuildNSWAdd(f->b, hi, more, ""), lanes, "");
-  a->c1 = LLVMBuildNSWMul(f->b, hi, lanes, "");
+  a->c0 = cpu_mul(f, cpu_div(f, lo, a->s->lanes), a->s->lanes);
+  a->c1 = cpu_mul(f, cpu_div(f, cpu_add(f, hi, more), a->s->lanes), a->s->lanes);
 }
 
 static bool fills(const ChainSlot *t, int val) {
@@ -210,7 +201,7 @@ void chain_fill(Chain *a, int val) {
   if (!any) return;
   a->reader = val;
   CpuLoop i = cpu_loop(f, cpu_i64(f, 0), a->rows, 1, "map");
-  f->axis[a->s->axis_m] = LLVMBuildNSWAdd(f->b, a->row0, i.i, "");
+  f->axis[a->s->axis_m] = cpu_add(f, a->row0, i.i);
   CpuLoop j = cpu_loop(f, a->c0, a->c1, a->s->lanes, "columns");
   set_lanes(a, a->s->axis_n, j.i, tail(a, j.i, a->s->n));
   fill_vector(a, val, i.i, j.i);
@@ -224,9 +215,7 @@ static void row_range(Chain *a, const KVal *v, int64_t extent, LLVMValueRef *lo,
   CpuFn *f = a->f;
   const KRed *r = v->nred == 1 ? &v->red[0] : NULL;
   set_scalar(a);
-  LLVMValueRef lanes = cpu_i64(f, a->s->lanes);
-  *lo = LLVMBuildUDiv(f->b, bound(a, r ? r->lo : NULL, 0), lanes, "");
-  *lo = LLVMBuildNSWMul(f->b, *lo, lanes, "");
+  *lo = cpu_mul(f, cpu_div(f, bound(a, r ? r->lo : NULL, 0), a->s->lanes), a->s->lanes);
   *hi = bound(a, r ? r->hi : NULL, extent);
 }
 
@@ -241,7 +230,7 @@ void chain_row(Chain *a, int val) {
   LLVMValueRef acc = cpu_alloca(f, vec, "acc"), lo, hi;
   a->reader = val;
   CpuLoop i = cpu_loop(f, cpu_i64(f, 0), a->rows, 1, "reduce");
-  f->axis[s->axis_m] = LLVMBuildNSWAdd(f->b, a->row0, i.i, "");
+  f->axis[s->axis_m] = cpu_add(f, a->row0, i.i);
   row_range(a, v, extent, &lo, &hi);
   f->lanes = s->lanes;
   LLVMValueRef none = cpu_identity(f, v->reduce, sum);
@@ -285,7 +274,7 @@ void chain_store_block(Chain *a) {
   const ChainShape *s = a->s;
   a->reader = -1;
   CpuLoop i = cpu_loop(f, cpu_i64(f, 0), a->rows, 1, "stores");
-  f->axis[s->axis_m] = LLVMBuildNSWAdd(f->b, a->row0, i.i, "");
+  f->axis[s->axis_m] = cpu_add(f, a->row0, i.i);
   set_scalar(a);
   for (int t = 0; t < f->k->nstore; t++) {
     const KVal *v = &f->k->val[f->k->store[t].val];

@@ -8,7 +8,7 @@
 #ifndef CODEGEN_CPU_DOT_H
 #define CODEGEN_CPU_DOT_H
 
-#include "codegen/cpu/cpu_emit.h"
+#include "codegen/cpu/cpu_axes.h"
 
 enum { DOT_MAX_SUMS = 4, DOT_MAX_ROWS = 16, DOT_MAX_VECS = 6, DOT_MAX_LANES = 16 };
 
@@ -24,12 +24,13 @@ typedef struct DotOperand {
 
 /* What is computed, whatever the target. */
 typedef struct DotShape {
+  Arena *arena;
   const Kernel *k;
   const KPlan *plan;
   int val;               /* the contraction */
   int nsum;              /* sums over k of something that depends on batch, m and k only */
   int sum[DOT_MAX_SUMS]; /* their values */
-  const KRoleAxes *batch;
+  CpuAxes batch;
   int64_t nbatch, m, n, kk;
   int axis_m, axis_n, axis_k;
   const Ix *to[KERN_MAX_AXES]; /* an axis of the kernel as an index over the fused axes; NULL: kept */
@@ -67,68 +68,35 @@ typedef struct Dot {
   LLVMValueRef sums[DOT_MAX_SUMS];
 } Dot;
 
-/* codegen/cpu/dot/cpu_dot_shape.c: reads the roles. Broken rules end the compiler: the verifier came before.
- */
-const DotShape *dot_shape(const Kernel *k, const KPlan *p);
+/* Reads the roles (cpu_dot_plan.c). Broken rules end the compiler: the verifier came before. */
+const DotShape *dot_shape(Arena *a, const Kernel *k, const KPlan *p);
 /* The definition of the value that e reads, at the indices of e. */
-const KExpr *dot_definition(const Kernel *k, const KExpr *e);
+const KExpr *dot_definition(Arena *a, const Kernel *k, const KExpr *e);
 /* Whether e is a value whose expression counts as part of e's: a reduction has been stored before. */
 bool dot_is_written_here(const Kernel *k, const KExpr *e);
-/* Whether the memory that e reads runs along k rather than along the axis `rows`; of s, only the kernel, `to`
- * and axis_k are used. */
+/* Whether the memory that e reads runs along k rather than along the axis `rows`; of s, only the arena, the
+ * kernel, `to` and axis_k are used. */
 bool dot_runs_along_k(const DotShape *s, const KExpr *e, int rows);
-
-/* codegen/cpu/dot/cpu_dot_plan.c. */
+/* How it is cut for that processor. */
 DotBlocks dot_blocks(const DotShape *s, const CpuTarget *t);
 
-/* codegen/cpu/dot/cpu_dot_ir.c: small pieces of LLVM IR. */
-LLVMValueRef dot_add(Dot *d, LLVMValueRef x, LLVMValueRef y);
-LLVMValueRef dot_sub(Dot *d, LLVMValueRef x, LLVMValueRef y);
-LLVMValueRef dot_mul(Dot *d, LLVMValueRef x, int64_t by);
-LLVMValueRef dot_div(Dot *d, LLVMValueRef x, int64_t by);
-LLVMValueRef dot_mod(Dot *d, LLVMValueRef x, int64_t by);
-LLVMValueRef dot_min(Dot *d, LLVMValueRef x, LLVMValueRef y);
-LLVMValueRef dot_max(Dot *d, LLVMValueRef x, LLVMValueRef y);
-/* `total` items split evenly into `parts`: the first item of part i, total * i / parts. */
-LLVMValueRef dot_part(Dot *d, int64_t total, LLVMValueRef i, int64_t parts);
+/* Packs (cpu_dot_pack.c) panels mp0 .. mp1 of A, np0 .. np1 of B, over the current block of k. */
+void dot_pack_a(Dot *d);
+void dot_pack_b(Dot *d);
+/* One row of A over the current block of k, to `to`; `sum`, if not NULL, holds slots of the side sums, to
+ * which the elements are added. */
+void dot_pack_row(Dot *d, LLVMValueRef row, LLVMValueRef to, LLVMValueRef *sum);
+/* Whether the current point lies inside the bounds of value val's reduction: i1, for each lane; NULL when it
+ * has none. */
+LLVMValueRef dot_in_bounds(CpuFn *f, int val);
 /* The address of unit `index` of the scratch area `at` bytes from its start. */
 LLVMValueRef dot_scratch(Dot *d, int64_t at, LLVMValueRef index);
-LLVMTypeRef dot_units(Dot *d); /* <lanes x unit> */
-LLVMValueRef dot_load(Dot *d, LLVMTypeRef t, LLVMValueRef ptr);
-void dot_store(Dot *d, LLVMValueRef v, LLVMValueRef ptr);
-/* rows[i] becomes column i of the lanes x lanes matrix whose rows they were. */
-void dot_transpose(Dot *d, LLVMValueRef *rows);
-
 /* The first row of panel p of A, and its number of rows. */
 LLVMValueRef dot_panel_start(Dot *d, LLVMValueRef p);
 LLVMValueRef dot_panel_rows(Dot *d, LLVMValueRef p);
 
-/* codegen/cpu/dot/cpu_dot_pack.c: packs panels mp0 .. mp1 of A, np0 .. np1 of B, over the current block of k.
- */
-void dot_pack_a(Dot *d);
-void dot_pack_b(Dot *d);
-/* One row of A over the current block of k, to `to`; `sum` as below. */
-void dot_pack_row(Dot *d, LLVMValueRef row, LLVMValueRef to, LLVMValueRef *sum);
-/* codegen/cpu/dot/cpu_dot_value.c: whether the current point lies inside the bounds of value val's reduction:
- * i1, for each lane; NULL when it has none. */
-LLVMValueRef dot_in_bounds(CpuFn *f, int val);
-/* One vector of units of an operand. Along k: row `row`, units from `unit` on, the
- * first `count` elements exist (-1: all) and the rest are 0. Along rows: rows from `row` on under `mask`
- * (NULL: all) at unit `unit`. `sum`, if not NULL, holds slots of the side sums, to which the elements are
- * added. */
-LLVMValueRef dot_along_k(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValueRef unit, int64_t count,
-                         LLVMValueRef *sum);
-LLVMValueRef dot_along_rows(Dot *d, const DotOperand *o, LLVMValueRef row, LLVMValueRef unit,
-                            LLVMValueRef mask, LLVMValueRef *sum);
-
-/* Asks early for the memory that the operand reads at that point: what lies along k (`along_k`) or along the
- * rows without gaps. Out of range it asks in vain. */
-void dot_prefetch(Dot *d, const DotOperand *o, bool along_k, LLVMValueRef row, LLVMValueRef unit);
-
-/* codegen/cpu/dot/cpu_dot_tile.c: the micro-kernel, void (float *c, const unit *a, const unit *b, i64 units,
- * i1 first): c += a b, or = when first, for `rows` rows and `vecs` vectors. Strides are in units (of c:
- * floats).
- */
+/* The micro-kernel (cpu_dot_tile.c), void (float *c, const unit *a, const unit *b, i64 units, i1 first):
+ * c += a b, or = when first, for `rows` rows and `vecs` vectors. Strides are in units (of c: floats). */
 typedef struct DotTile {
   int64_t rows, vecs;
   int64_t a_row, a_k; /* of A's rows, and of its units along k */
@@ -138,12 +106,5 @@ typedef struct DotTile {
 } DotTile;
 LLVMValueRef dot_tile(CpuFn *f, const DotTile *t);
 LLVMTypeRef dot_tile_type(CpuFn *f);
-
-/* codegen/cpu/dot/cpu_dot_epilogue.c: where values live, as a CpuPlaced over a Dot; the stores over a
- * finished tile of panel p of A and np of B; `edge`: the last panel of B, where some columns are missing. And
- * the stores of the side sums of panel p. */
-CpuPlaced dot_placed;
-void dot_epilogue(Dot *d, LLVMValueRef tile, LLVMValueRef p, LLVMValueRef np, bool edge);
-void dot_epilogue_sums(Dot *d);
 
 #endif

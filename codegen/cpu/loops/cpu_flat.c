@@ -2,7 +2,7 @@
  * one where every access allows; the innermost is cut into vectors, the rest and long innermost axes into
  * units that tasks share. Role `lane` (else the first store's contiguous axis) names the axis in vectors;
  * number `tasks` (else one for every 16 K elements) how many there are. */
-#include "codegen/cpu/loops/cpu_axes.h"
+#include "codegen/cpu/cpu_axes.h"
 
 enum { CHUNK = 4096 };
 
@@ -73,11 +73,8 @@ static Flat shape(Arena *a, const Kernel *k, const KPlan *p) {
   return s;
 }
 
-int64_t cpu_flat_tasks(const Kernel *k, const KPlan *p) {
-  Arena *a = arena_new();
-  int64_t n = shape(a, k, p).tasks;
-  arena_free(a);
-  return n;
+int64_t cpu_flat_tasks(Arena *a, const Kernel *k, const KPlan *p) {
+  return shape(a, k, p).tasks;
 }
 
 static void map_all(CpuFn *f, const int *all) {

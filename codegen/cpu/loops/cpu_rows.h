@@ -2,7 +2,7 @@
 #ifndef CODEGEN_CPU_ROWS_H
 #define CODEGEN_CPU_ROWS_H
 
-#include "codegen/cpu/loops/cpu_axes.h"
+#include "codegen/cpu/cpu_axes.h"
 
 /* Columns that one unit takes when lanes run along an outer axis. */
 enum { CPU_COLUMNS = 64 };

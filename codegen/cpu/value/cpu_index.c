@@ -3,14 +3,14 @@
 #include "base/i64.h"
 #include "codegen/cpu/cpu_emit.h"
 
-const Ix *cpu_sub(const CpuFn *f, const Ix *ix) {
+const Ix *cpu_subst(const CpuFn *f, const Ix *ix) {
   return f->sub ? ix_subst(f->arena, ix, f->sub, f->nsub) : ix;
 }
 
 const Ix *cpu_linear(const CpuFn *f, int rank, const int64_t *stride, const Ix *const *idx) {
   const Ix *sum = ix_const(f->arena, 0);
   for (int d = 0; d < rank; d++) sum = ix_add(f->arena, sum, ix_scale(f->arena, idx[d], stride[d]));
-  return cpu_sub(f, sum);
+  return cpu_subst(f, sum);
 }
 
 static bool atom_slope(const CpuFn *f, const IxAtom *a, int64_t *slope);
@@ -171,7 +171,7 @@ static LLVMValueRef index_vector(CpuFn *f, const Ix *ix, LLVMTypeRef t) {
 
 LLVMValueRef cpu_index(CpuFn *f, const Ix *ix) {
   int64_t slope;
-  ix = cpu_sub(f, ix);
+  ix = cpu_subst(f, ix);
   if (cpu_slope(f, ix, &slope) && slope == 0) return cpu_index_base(f, ix);
   LLVMTypeRef i64 = LLVMInt64TypeInContext(f->cx);
   if (!fits32(ix)) return index_vector(f, ix, i64);

@@ -14,11 +14,31 @@ void cpu_vector(CpuFn *f, const CpuLanes *saved) {
   f->lanes = saved->lanes, f->mask = saved->mask, f->guard = saved->guard;
 }
 
-void cpu_tag(CpuFn *f, LLVMValueRef access, int buf) {
+/* Says which buffer a load or store touches; k->nbuf: scratch. */
+static void tag(CpuFn *f, LLVMValueRef access, int buf) {
   if (!LLVMIsAInstruction(access)) return;
   int n = f->k->nbuf + 1;
   LLVMSetMetadata(access, LLVMGetMDKindIDInContext(f->cx, "alias.scope", 11), f->alias[buf]);
   LLVMSetMetadata(access, LLVMGetMDKindIDInContext(f->cx, "noalias", 7), f->alias[n + buf]);
+}
+
+LLVMValueRef cpu_scratch_at(CpuFn *f, int64_t at, LLVMTypeRef t, LLVMValueRef index) {
+  LLVMValueRef bytes = cpu_i64(f, at);
+  LLVMValueRef base = LLVMBuildGEP2(f->b, LLVMInt8TypeInContext(f->cx), f->scratch, &bytes, 1, "");
+  return LLVMBuildGEP2(f->b, t, base, &index, 1, "");
+}
+
+LLVMValueRef cpu_scratch_load(CpuFn *f, LLVMTypeRef t, int64_t align, LLVMValueRef ptr) {
+  LLVMValueRef v = LLVMBuildLoad2(f->b, t, ptr, "");
+  LLVMSetAlignment(v, (unsigned)align);
+  tag(f, v, f->k->nbuf);
+  return v;
+}
+
+void cpu_scratch_store(CpuFn *f, LLVMValueRef v, int64_t align, LLVMValueRef ptr) {
+  LLVMValueRef s = LLVMBuildStore(f->b, v, ptr);
+  LLVMSetAlignment(s, (unsigned)align);
+  tag(f, s, f->k->nbuf);
 }
 
 /* Lanes to touch: those that exist and are wanted; NULL: all. */
@@ -49,7 +69,7 @@ static LLVMValueRef load_one(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const
   if (f->guard) at = LLVMBuildSelect(f->b, f->guard, at, cpu_i64(f, 0), "");
   LLVMValueRef v = LLVMBuildLoad2(f->b, cpu_type(f, t), element(f, ptr, t, at), "");
   LLVMSetAlignment(v, (unsigned)dtype_size(t));
-  cpu_tag(f, v, buf);
+  tag(f, v, buf);
   return cpu_widen(f, t, v);
 }
 
@@ -63,7 +83,7 @@ static LLVMValueRef load_vector(CpuFn *f, LLVMValueRef ptr, DType t, int buf, co
     v = LLVMBuildLoad2(f->b, vec, from, "");
     LLVMSetAlignment(v, (unsigned)dtype_size(t));
   }
-  cpu_tag(f, v, buf);
+  tag(f, v, buf);
   return cpu_widen(f, t, v);
 }
 
@@ -87,7 +107,7 @@ static LLVMValueRef gather(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const I
   LLVMValueRef from = addresses(f, ptr, t, lin);
   LLVMValueRef arg[] = {from, alignment(f, t), all_lanes(f, active(f)), LLVMConstNull(vec)};
   LLVMValueRef v = call_memory(f, "llvm.masked.gather", vec, LLVMTypeOf(from), arg, 4);
-  cpu_tag(f, v, buf);
+  tag(f, v, buf);
   return cpu_widen(f, t, v);
 }
 
@@ -106,7 +126,7 @@ LLVMValueRef cpu_load_at(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const Ix 
 static void store_masked(CpuFn *f, LLVMValueRef v, LLVMValueRef to, DType t, int buf, bool vector) {
   const char *name = vector ? "llvm.masked.store" : "llvm.masked.scatter";
   LLVMValueRef arg[] = {v, to, alignment(f, t), all_lanes(f, f->mask)};
-  cpu_tag(f, call_memory(f, name, LLVMTypeOf(v), LLVMTypeOf(to), arg, 4), buf);
+  tag(f, call_memory(f, name, LLVMTypeOf(v), LLVMTypeOf(to), arg, 4), buf);
 }
 
 void cpu_store_at(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const Ix *lin, LLVMValueRef v) {
@@ -125,7 +145,7 @@ void cpu_store_at(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const Ix *lin, L
   }
   LLVMValueRef s = LLVMBuildStore(f->b, v, to);
   LLVMSetAlignment(s, (unsigned)dtype_size(t));
-  cpu_tag(f, s, buf);
+  tag(f, s, buf);
 }
 
 /* Red zones: traps when an index that some active lane uses lies outside the buffer. */
@@ -152,7 +172,7 @@ static bool in_bounds(CpuFn *f, int buf, const Ix *const *idx) {
   const KBuf *kb = &f->k->buf[buf];
   for (int d = 0; d < kb->rank; d++) {
     int64_t lo, hi;
-    ix_range(cpu_sub(f, idx[d]), &lo, &hi);
+    ix_range(cpu_subst(f, idx[d]), &lo, &hi);
     if (lo < 0 || hi >= kb->dim[d]) return false;
   }
   return true;

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "abi/program.h"
 #include "codegen/cpu/cpu_emit.h"
-#include "runtime/program.h"
 
 static LLVMValueRef step_field(CpuFn *f, LLVMTypeRef t, size_t offset) {
   LLVMValueRef at = cpu_i64(f, (int64_t)offset);

@@ -7,8 +7,20 @@
 #ifndef CODEGEN_CUDA_EMIT_H
 #define CODEGEN_CUDA_EMIT_H
 
+#include <stdarg.h>
+
 #include "codegen/cuda/cuda.h"
-#include "codegen/cuda/text/cuda_text.h"
+
+/* Text that grows at its end, in an arena. */
+typedef struct CudaText {
+  Arena *a;
+  char *s; /* NUL-terminated once something was added; NULL before */
+  int n, cap;
+} CudaText;
+
+void ctext_add(CudaText *t, const char *s);
+void ctext_vprintf(CudaText *t, const char *fmt, va_list ap);
+void ctext_printf(CudaText *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A value that already has a C expression at these indices. */
 typedef struct CudaBound {
@@ -79,7 +91,7 @@ const char *cuda_lookup(const CudaFn *f, int val, const Ix *const *idx);
 /* The outermost scope where a value at idx can be computed. */
 CudaScope *cuda_home(const CudaFn *f, int nidx, const Ix *const *idx);
 
-/* Names (codegen/cuda/text/cuda_name.c): like `want`, an identifier that nothing declared in an open scope
+/* Names (codegen/cuda/text/cuda_scope.c): like `want`, an identifier that nothing declared in an open scope
  * has. */
 const char *cuda_name(CudaFn *f, const char *want);
 /* The name taken last belongs to the scope that was opened since. */
@@ -97,7 +109,7 @@ bool cuda_simple(const char *text);
 /* The text without parentheses around all of it. */
 const char *cuda_bare(CudaFn *f, const char *text);
 
-/* Types (codegen/cuda/text/cuda_type.c): C types in memory and in registers, and conversions of register
+/* Types (codegen/cuda/text/cuda_expr.c): C types in memory and in registers, and conversions of register
  * texts. bf16 and f16 are float in registers, rounded after each operation, and 16-bit words in memory. */
 const char *cuda_memory_type(DType t);
 const char *cuda_register_type(DType t);
@@ -107,7 +119,7 @@ const char *cuda_round(CudaFn *f, DType t, const char *value);
 const char *cuda_cast(CudaFn *f, DType to, DType from, const char *value);
 const char *cuda_constant(CudaFn *f, DType t, double v);
 
-/* Expressions (codegen/cuda/text/cuda_expr.c, cuda_index.c) at the axes' current variables. */
+/* Expressions (codegen/cuda/text/cuda_expr.c, cuda_value.c) at the axes' current variables. */
 const char *cuda_index(CudaFn *f, const Ix *ix);
 /* "x[m * 768 + k]". */
 const char *cuda_element(CudaFn *f, int buf, const Ix *const *idx);
@@ -131,9 +143,10 @@ int64_t cuda_product(const CudaFn *f, int n, const int *axis);
  * since a buffer may be both read and written there. */
 void cuda_stores(CudaFn *f, int n, const int *store);
 
-/* The plain rule (codegen/cuda/text/cuda_plain.c): writes the function's body and fills the launch in. */
+/* The plain rule (codegen/cuda/text/cuda_plain_loop.c): writes the function's body and fills the launch in.
+ */
 bool cuda_plain(CudaFn *f, CudaLaunch *l);
-/* The same for the tensor-core dot (codegen/cuda/text/cuda_dot.c). */
+/* The same for the tensor-core dot (codegen/cuda/text/cuda_dot_loop.c). */
 typedef struct CudaDot CudaDot;
 void cuda_dot(CudaFn *f, const CudaDot *d, CudaLaunch *l);
 /* Takes the names that it uses; comes before cuda_name_all. */

@@ -1,9 +1,131 @@
-/* Expressions and values as C. An expression is a text; what it needs computed first is written into scopes.
- */
+/* Expressions as C. An expression is a text; what it needs computed first is written into scopes. First how
+ * element types look: in memory, in registers, and on the way between; then indices: sums of the axes'
+ * variables, quotients and remainders that round down, elements read from index buffers, and the elements of
+ * strided buffers. */
 #include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/cuda/text/cuda_emit.h"
+
+const char *cuda_memory_type(DType t) {
+  static const char *const c[DT_COUNT] = {[DT_F32] = "float",
+                                          [DT_BF16] = "unsigned short",
+                                          [DT_F16] = "unsigned short",
+                                          [DT_I32] = "int",
+                                          [DT_U8] = "unsigned char",
+                                          [DT_BOOL] = "unsigned char",
+                                          [DT_U64] = "unsigned long long"};
+  return c[t];
+}
+
+const char *cuda_register_type(DType t) {
+  if (dtype_is_float(t)) return "float";
+  if (t == DT_BOOL) return "bool";
+  return t == DT_U64 ? "unsigned long long" : "int";
+}
+
+const char *cuda_load(CudaFn *f, DType t, const char *memory) {
+  if (t == DT_BF16 || t == DT_F16) return arena_printf(f->a, "%s_to_f32(%s)", dtype_name(t), memory);
+  if (t == DT_BOOL) return arena_printf(f->a, "(%s != 0)", memory);
+  return memory;
+}
+
+const char *cuda_stored(CudaFn *f, DType t, const char *value) {
+  if (t == DT_BF16 || t == DT_F16) return arena_printf(f->a, "f32_to_%s(%s)", dtype_name(t), value);
+  if (t == DT_U8) return arena_printf(f->a, "(unsigned char)%s", value);
+  return value;
+}
+
+const char *cuda_round(CudaFn *f, DType t, const char *value) {
+  if (t == DT_BF16 || t == DT_F16) return arena_printf(f->a, "%s_round(%s)", dtype_name(t), value);
+  return value;
+}
+
+/* Floats become integers by dropping the fraction; what does not fit becomes the nearest that does. */
+static const char *to_whole(CudaFn *f, DType to, DType from, const char *value) {
+  bool fits = from == DT_BOOL || from == DT_U8 || to == DT_U64;
+  if (fits) return arena_printf(f->a, "(%s)%s", cuda_register_type(to), value);
+  const char *source = dtype_is_float(from) ? "f32" : dtype_name(from);
+  return arena_printf(f->a, "%s_to_%s(%s)", source, dtype_name(to), value);
+}
+
+const char *cuda_cast(CudaFn *f, DType to, DType from, const char *value) {
+  if (to == from) return value;
+  if (to == DT_BOOL) return arena_printf(f->a, "(%s != 0)", value);
+  if (dtype_is_float(to)) {
+    if (dtype_is_float(from)) return cuda_round(f, to, value);
+    return cuda_round(f, to, arena_printf(f->a, "(float)%s", value));
+  }
+  return to_whole(f, to, from, value);
+}
+
+static const char *float_constant(CudaFn *f, float v) {
+  if (isnan(v)) return "NOT_A_NUMBER";
+  if (isinf(v)) return v > 0 ? "INFINITE" : "(-INFINITE)";
+  const char *s = arena_printf(f->a, "%.9g", (double)v);
+  const char *form = strpbrk(s, ".e") ? "%sf" : "%s.0f";
+  return arena_printf(f->a, v < 0 ? "(%s)" : "%s", arena_printf(f->a, form, s));
+}
+
+const char *cuda_constant(CudaFn *f, DType t, double v) {
+  if (dtype_is_float(t)) return float_constant(f, dtype_round(t, (float)v));
+  if (t == DT_BOOL) return v != 0 ? "true" : "false";
+  if (t == DT_U64) return arena_printf(f->a, "%lluull", (unsigned long long)v);
+  return arena_printf(f->a, v < 0 ? "(%lld)" : "%lld", (long long)v);
+}
+
+static const Ix *offset(CudaFn *f, const KBuf *b, int n, const Ix *const *idx) {
+  const Ix *at = ix_const(f->a, 0);
+  for (int i = 0; i < n; i++) at = ix_add(f->a, at, ix_scale(f->a, idx[i], b->stride[i]));
+  return at;
+}
+
+const char *cuda_element(CudaFn *f, int buf, const Ix *const *idx) {
+  const KBuf *b = &f->k->buf[buf];
+  return arena_printf(f->a, "%s[%s]", f->buf_name[buf], cuda_index(f, offset(f, b, b->rank, idx)));
+}
+
+static const char *sum(CudaFn *f, const Ix *ix);
+
+static const char *quotient(CudaFn *f, const IxAtom *x) {
+  int64_t lo, hi;
+  ix_range(x->arg, &lo, &hi);
+  bool mod = x->kind == IX_MOD, name = x->arg->nterm == 1 && !x->arg->base && x->arg->term[0].coef == 1;
+  const char *arg = sum(f, x->arg);
+  long long by = x->extent;
+  if (lo < 0) return arena_printf(f->a, "floor_%s(%s, %lld)", mod ? "mod" : "div", arg, by);
+  return arena_printf(f->a, name ? "%s %s %lld" : "(%s) %s %lld", arg, mod ? "%" : "/", by);
+}
+
+static const char *atom(CudaFn *f, const IxAtom *x, bool factor) {
+  if (x->kind == IX_AXIS) return f->axis_name[x->id];
+  if (x->kind == IX_READ) return cuda_element(f, x->id, x->idx);
+  const char *q = quotient(f, x);
+  return factor ? arena_printf(f->a, "(%s)", q) : q;
+}
+
+static void term(CudaFn *f, CudaText *t, const IxTerm *x) {
+  int64_t coef = x->coef;
+  if (t->n) ctext_add(t, coef < 0 ? " - " : " + ");
+  if (t->n && coef < 0) coef = -coef;
+  bool whole = coef == 1;
+  ctext_add(t, atom(f, x->atom, !whole || t->n));
+  if (!whole) ctext_printf(t, " * %lld", (long long)coef);
+}
+
+static const char *sum(CudaFn *f, const Ix *ix) {
+  CudaText t = {.a = f->a};
+  for (int i = 0; i < ix->nterm; i++) term(f, &t, &ix->term[i]);
+  if (!t.n) return arena_printf(f->a, "%lld", (long long)ix->base);
+  if (ix->base) ctext_printf(&t, " %c %lld", ix->base < 0 ? '-' : '+', llabs((long long)ix->base));
+  return t.s;
+}
+
+const char *cuda_index(CudaFn *f, const Ix *ix) {
+  return sum(f, ix);
+}
 
 bool cuda_simple(const char *s) {
   for (; *s; s++)

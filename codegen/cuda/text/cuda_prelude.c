@@ -9,7 +9,7 @@ const char *const cuda_prelude[] = {
   "typedef unsigned long long u64;\n"
   "#define DEVICE static __device__ __forceinline__\n"
   "\n"
-  "/* All that changes from launch to launch: runtime/program.h's TessStep. */\n"
+  "/* All that changes from launch to launch: abi/program.h's TessStep. */\n"
   "struct Step {\n"
   "  u64 seed, step, micro, supplied;\n"
   "  float step_f, micro_f, total, epoch_steps, constant, setting[24];\n"

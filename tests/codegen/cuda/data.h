@@ -2,8 +2,8 @@
 #ifndef TESTS_CUDA_DATA_H
 #define TESTS_CUDA_DATA_H
 
+#include "abi/program.h"
 #include "ir/kernel/kern.h"
-#include "runtime/program.h"
 
 /* A random step block, and the names of its settings: the step block's fields that the kernels read and that
  * are none of its own. */

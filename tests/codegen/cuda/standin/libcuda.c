@@ -18,8 +18,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "abi/program.h"
 #include "codegen/cuda/cuda.h"
-#include "runtime/program.h"
 #include "tests/codegen/cuda/launch.h"
 
 /* cuda.h's numbers. */

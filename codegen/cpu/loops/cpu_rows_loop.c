@@ -22,7 +22,7 @@ static const Ix *row_index(CpuFn *f, const Rows *r, int val, const Ix *const *id
     if (r->s.is_outer[v->axis[i]]) continue;
     lin = ix_add(f->arena, ix_scale(f->arena, lin, f->k->axis[v->axis[i]].extent), idx[i]);
   }
-  return cpu_sub(f, lin);
+  return cpu_subst(f, lin);
 }
 
 static LLVMValueRef row_pointer(CpuFn *f, const Rows *r, int val) {
@@ -46,9 +46,7 @@ static LLVMValueRef scratch_load(CpuFn *f, const Rows *r, int val, const Ix *con
   const Ix *lin = row_index(f, r, val, idx);
   if (!r->s.by_column) return cpu_load_at(f, row_pointer(f, r, val), t, f->k->nbuf, lin);
   LLVMTypeRef vec = LLVMVectorType(cpu_type(f, t), (unsigned)f->lanes);
-  LLVMValueRef v = LLVMBuildLoad2(f->b, vec, column_pointer(f, r, val, lin), "");
-  LLVMSetAlignment(v, (unsigned)dtype_size(t));
-  cpu_tag(f, v, f->k->nbuf);
+  LLVMValueRef v = cpu_scratch_load(f, vec, dtype_size(t), column_pointer(f, r, val, lin));
   return cpu_widen(f, t, v);
 }
 
@@ -59,9 +57,7 @@ static void scratch_store(CpuFn *f, const Rows *r, int val, LLVMValueRef v) {
     cpu_store_at(f, row_pointer(f, r, val), t, f->k->nbuf, lin, v);
     return;
   }
-  LLVMValueRef s = LLVMBuildStore(f->b, cpu_narrow(f, t, v), column_pointer(f, r, val, lin));
-  LLVMSetAlignment(s, (unsigned)dtype_size(t));
-  cpu_tag(f, s, f->k->nbuf);
+  cpu_scratch_store(f, cpu_narrow(f, t, v), dtype_size(t), column_pointer(f, r, val, lin));
 }
 
 /* Only the resident row can be read: outer indices must be the current point's. */
@@ -315,7 +311,7 @@ static bool bounds_by_lane(const CpuFn *f, const Rows *r) {
       for (int end = 0; end < 2; end++) {
         const Ix *x = end ? q->red[j].hi : q->red[j].lo;
         int64_t slope;
-        if (x && !(cpu_slope(f, cpu_sub(f, x), &slope) && slope == 0)) return true;
+        if (x && !(cpu_slope(f, cpu_subst(f, x), &slope) && slope == 0)) return true;
       }
   }
   return false;

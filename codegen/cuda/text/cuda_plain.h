@@ -8,8 +8,8 @@
  * Which one, and which axes make a row, is what an estimate of the work on the critical path finds cheapest;
  * it is a function of the compute alone. A value that is held is computed once a row, everything else at its
  * use. */
-#ifndef CODEGEN_CUDA_PART_H
-#define CODEGEN_CUDA_PART_H
+#ifndef CODEGEN_CUDA_PLAIN_H
+#define CODEGEN_CUDA_PLAIN_H
 
 #include "codegen/cuda/text/cuda_emit.h"
 
@@ -36,15 +36,10 @@ typedef struct CudaNeed {
 
 /* The value's axes, without those of extent 1, which index nothing. */
 AxisSet cuda_domain(const Kernel *k, int val);
+AxisSet cuda_store_domain(const Kernel *k, int store);
 CudaNeed cuda_need(const Kernel *k, Arena *a, int nstore, const int *store);
-/* Values to hold when `row` are a row's axes: their numbers into *hold, rising. */
-int cuda_hold(const Kernel *k, Arena *a, const CudaNeed *n, AxisSet row, int **hold);
-/* Steps on the critical path of the part: threads a block and blocks at once as on a large GPU. */
-double cuda_part_cost(const Kernel *k, Arena *a, const CudaNeed *n, const CudaPart *p);
 /* The kernel's parts, in order of their first store. */
 int cuda_parts(const Kernel *k, Arena *a, CudaPart **part);
-/* Writes one part (codegen/cuda/text/cuda_rows.c). */
-void cuda_write_part(CudaFn *f, const CudaPart *p);
 /* Threads a block that suit the part. */
 int cuda_part_block(const Kernel *k, const CudaPart *p);
 int64_t cuda_part_grid(const Kernel *k, const CudaPart *p, int block);

@@ -1,10 +1,10 @@
 /* A unit of kernels as CUDA C: the prelude, then a function a kernel. */
 #include <string.h>
 
+#include "abi/program.h"
 #include "codegen/cuda/text/cuda_dot.h"
 #include "codegen/cuda/text/cuda_emit.h"
-#include "codegen/cuda/text/cuda_part.h"
-#include "runtime/program.h"
+#include "codegen/cuda/text/cuda_plain.h"
 
 struct CudaUnit {
   Arena *a;

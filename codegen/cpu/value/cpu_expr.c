@@ -1,4 +1,8 @@
-/* Evaluates compute expressions at the current point. */
+/* Evaluates compute expressions at the current point. What was computed at a point is remembered, so that a
+ * value used many times is emitted once and a tower of values that each use the one below twice does not grow
+ * without bound. */
+#include <string.h>
+
 #include "codegen/cpu/cpu_impl.h"
 
 /* The expression is the same in all lanes, as far as can be told without asking where values live. */
@@ -8,7 +12,7 @@ static bool uniform(const CpuFn *f, const KExpr *e) {
   case KE_CONST:
   case KE_STEP: return true;
   case KE_INDEX:
-  case KE_RANDOM: return cpu_slope(f, cpu_sub(f, e->ix), &s) && s == 0;
+  case KE_RANDOM: return cpu_slope(f, cpu_subst(f, e->ix), &s) && s == 0;
   case KE_READ: {
     const KBuf *b = &f->k->buf[e->ref];
     return cpu_slope(f, cpu_linear(f, b->rank, b->stride, e->idx), &s) && s == 0;
@@ -38,7 +42,7 @@ static LLVMValueRef index_number(CpuFn *f, const KExpr *e) {
   int64_t lo, hi;
   LLVMValueRef v = cpu_index(f, e->ix);
   if (e->dtype == DT_U64) return cpu_fill(f, v);
-  ix_range(cpu_sub(f, e->ix), &lo, &hi);
+  ix_range(cpu_subst(f, e->ix), &lo, &hi);
   LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx), f32 = LLVMFloatTypeInContext(f->cx);
   bool small = lo >= INT32_MIN && hi <= INT32_MAX;
   if (small) v = LLVMBuildTrunc(f->b, v, cpu_like(i32, v), "");
@@ -148,4 +152,91 @@ LLVMValueRef cpu_value(CpuFn *f, int val, const Ix *const *idx) {
 LLVMValueRef cpu_define(CpuFn *f, int val) {
   const KVal *v = &f->k->val[val];
   return expr_in_place(f, v, v->expr);
+}
+
+/* The point that an entry holds for. */
+typedef struct State {
+  int lanes, lane_axis;
+  LLVMValueRef mask, guard;
+  LLVMValueRef axis[CPU_MAX_AXES];
+} State;
+
+typedef struct Entry {
+  const void *what; /* an expression; NULL: value val at idx */
+  int val, nidx;
+  const Ix *const *idx;
+  int state;
+  LLVMValueRef v;
+} Entry;
+
+struct CpuMemo {
+  Arena *arena;
+  LLVMBasicBlockRef region, tail; /* straight-line code runs from region to tail */
+  int nstate, cap_state, nentry, cap_entry;
+  State *state;
+  Entry *entry;
+};
+
+CpuMemo *cpu_memo_new(Arena *a) {
+  CpuMemo *m = ARENA_NEW(a, CpuMemo);
+  m->arena = a;
+  return m;
+}
+
+LLVMBasicBlockRef cpu_memo_region(CpuFn *f) {
+  LLVMBasicBlockRef now = LLVMGetInsertBlock(f->b);
+  return now == f->memo->tail ? f->memo->region : now;
+}
+
+void cpu_memo_extend(CpuFn *f, LLVMBasicBlockRef region) {
+  if (region == f->memo->region) f->memo->tail = LLVMGetInsertBlock(f->b);
+}
+
+static void enter_region(CpuFn *f) {
+  CpuMemo *m = f->memo;
+  LLVMBasicBlockRef region = cpu_memo_region(f);
+  if (region == m->region) return;
+  m->region = region;
+  m->tail = LLVMGetInsertBlock(f->b);
+  m->nstate = m->nentry = 0;
+}
+
+static bool holds(const CpuFn *f, const State *s) {
+  return s->lanes == f->lanes && s->lane_axis == f->lane_axis && s->mask == f->mask &&
+         (!s->guard || s->guard == f->guard) && !memcmp(s->axis, f->axis, sizeof s->axis);
+}
+
+static int state_of(CpuFn *f) {
+  CpuMemo *m = f->memo;
+  for (int i = m->nstate; i-- > 0;)
+    if (m->state[i].guard == f->guard && holds(f, &m->state[i])) return i;
+  ARENA_GROW(m->arena, m->state, m->nstate, m->cap_state);
+  State *s = &m->state[m->nstate];
+  s->lanes = f->lanes, s->lane_axis = f->lane_axis, s->mask = f->mask, s->guard = f->guard;
+  memcpy(s->axis, f->axis, sizeof s->axis);
+  return m->nstate++;
+}
+
+static bool same(const Entry *e, const void *what, int val, const Ix *const *idx, int nidx) {
+  if (e->what != what || e->val != val || e->nidx != nidx) return false;
+  for (int i = 0; i < nidx; i++)
+    if (!ix_same(e->idx[i], idx[i])) return false;
+  return true;
+}
+
+LLVMValueRef cpu_memo_find(CpuFn *f, const void *what, int val, const Ix *const *idx, int nidx) {
+  enter_region(f);
+  const CpuMemo *m = f->memo;
+  for (int i = m->nentry; i-- > 0;)
+    if (same(&m->entry[i], what, val, idx, nidx) && holds(f, &m->state[m->entry[i].state]))
+      return m->entry[i].v;
+  return NULL;
+}
+
+void cpu_memo_add(CpuFn *f, const void *what, int val, const Ix *const *idx, int nidx, LLVMValueRef v) {
+  enter_region(f);
+  CpuMemo *m = f->memo;
+  int state = state_of(f);
+  ARENA_GROW(m->arena, m->entry, m->nentry, m->cap_entry);
+  m->entry[m->nentry++] = (Entry){what, val, nidx, idx, state, v};
 }

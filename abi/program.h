@@ -1,8 +1,8 @@
 /* What an emitted object and the runtime archive agree on: the object defines `tess_program`, the archive
  * defines main() and tess_launch(). The compiler includes this header to lay the tables out; the runtime
  * includes nothing of the compiler. Bump TESS_ABI whenever a layout changes. */
-#ifndef RUNTIME_PROGRAM_H
-#define RUNTIME_PROGRAM_H
+#ifndef ABI_PROGRAM_H
+#define ABI_PROGRAM_H
 
 #include <stdint.h>
 
@@ -135,7 +135,7 @@ typedef struct TessProgram {
   const TessSetting *setting;
   TessEntry entry[TESS_ENTRIES];
   int64_t finite; /* arena offset of the u8 flag that is 0 after an update that was refused; -1: none */
-  const unsigned char *manifest; /* flatbuffers, schema runtime/manifest.fbs */
+  const unsigned char *manifest; /* flatbuffers, schema abi/manifest.fbs */
   uint64_t manifest_bytes;
 } TessProgram;
 

@@ -251,17 +251,11 @@ RowShape cpu_row_shape(Arena *a, const Kernel *k, const KPlan *p) {
   return s;
 }
 
-int64_t cpu_rows_tasks(const Kernel *k, const KPlan *p) {
-  Arena *a = arena_new();
-  int64_t n = cpu_row_shape(a, k, p).tasks;
-  arena_free(a);
-  return n;
+int64_t cpu_rows_tasks(Arena *a, const Kernel *k, const KPlan *p) {
+  return cpu_row_shape(a, k, p).tasks;
 }
 
-int64_t cpu_rows_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t) {
+int64_t cpu_rows_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t) {
   (void)t;
-  Arena *a = arena_new();
-  int64_t n = cpu_row_shape(a, k, p).bytes;
-  arena_free(a);
-  return n;
+  return cpu_row_shape(a, k, p).bytes;
 }

@@ -1,5 +1,5 @@
 /* Hands the program to the manifest's serialiser, table by table. */
-#include "codegen/host/manifest_fill.h"
+#include "codegen/host/host.h"
 
 #include <stdlib.h>
 
@@ -99,7 +99,7 @@ static ManifestHead head(const Prog *p, const HostInfo *info) {
                         .max_threads = info->max_threads};
 }
 
-void manifest_fill(const Prog *p, const CpuTarget *t, const Define *define, int ndefine, HostInfo *info) {
+void host_manifest(const Prog *p, const CpuTarget *t, const Define *define, int ndefine, HostInfo *info) {
   Manifest *m = manifest_new();
   for (int i = 0; i < ndefine; i++) manifest_define(m, define[i].name, define[i].value);
   add_states(m, p);

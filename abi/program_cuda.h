@@ -1,8 +1,8 @@
-/* What an object built for CUDA holds besides runtime/program.h's tables: its kernels and their machine code.
+/* What an object built for CUDA holds besides abi/program.h's tables: its kernels and their machine code.
  * In such an object the `kernel` that entries pass to tess_launch is a TessCudaKernel, and the addresses that
  * they compute lie in the device's memory. Included by the compiler too, which lays the tables out. */
-#ifndef RUNTIME_CUDA_TABLES_H
-#define RUNTIME_CUDA_TABLES_H
+#ifndef ABI_PROGRAM_CUDA_H
+#define ABI_PROGRAM_CUDA_H
 
 #include <stdint.h>
 

@@ -1,5 +1,6 @@
-/* Loop axes of the flat and row skeletons: which of a kernel's axes can run as one, and how the outer ones
- * are dealt out to tasks. Decisions depend on the plan and the shape alone, never on the target. */
+/* Loop axes: the axes of a role, which of a kernel's axes can run as one, and how the outer ones of a flat or
+ * row kernel are dealt out to tasks. Decisions depend on the plan and the shape alone, never on the target.
+ */
 #ifndef CODEGEN_CPU_AXES_H
 #define CODEGEN_CPU_AXES_H
 
@@ -30,6 +31,13 @@ void cpu_fuse(CpuFusion *u, CpuAxes *axes, bool fill);
 
 void cpu_axes_add(CpuAxes *axes, const Kernel *k, int axis);
 int64_t cpu_axes_count(const CpuAxes *axes);
+/* The axes of a role; none where the plan does not have it. */
+CpuAxes cpu_axes_of(const Kernel *k, const KRoleAxes *r);
+/* Runs the axes of a role as one, whatever that does to indices: its number, which is `fresh` unless there is
+ * a single one, and its extent; to[i] becomes axis i in terms of it. */
+int cpu_role_as_one(Arena *a, const Kernel *k, const KRoleAxes *r, int fresh, const Ix **to, int64_t *extent);
+/* Sets f->axis to the point of that number in row-major order. */
+void cpu_axes_set(CpuFn *f, const CpuAxes *axes, LLVMValueRef number);
 /* What the kernel's accesses cost with lanes along an axis, in vector accesses: a gather is worth eight, and
  * what does not run along the axis is done one by one. */
 double cpu_lane_cost(Arena *a, const Kernel *k, int axis);

@@ -1,5 +1,5 @@
 /* Loop axes: fusing neighbours, judging lanes, and cutting work into tasks. */
-#include "codegen/cpu/loops/cpu_axes.h"
+#include "codegen/cpu/cpu_axes.h"
 
 void cpu_axes_add(CpuAxes *axes, const Kernel *k, int axis) {
   axes->axis[axes->n] = axis;
@@ -10,6 +10,30 @@ int64_t cpu_axes_count(const CpuAxes *axes) {
   int64_t n = 1;
   for (int i = 0; i < axes->n; i++) n *= axes->extent[i];
   return n;
+}
+
+CpuAxes cpu_axes_of(const Kernel *k, const KRoleAxes *r) {
+  CpuAxes axes = {0};
+  for (int i = 0; i < r->naxes; i++) cpu_axes_add(&axes, k, r->axis[i]);
+  return axes;
+}
+
+int cpu_role_as_one(Arena *a, const Kernel *k, const KRoleAxes *r, int fresh, const Ix **to,
+                    int64_t *extent) {
+  const CpuAxes axes = cpu_axes_of(k, r);
+  const Ix *part[CPU_MAX_AXES];
+  *extent = cpu_axes_count(&axes);
+  if (axes.n == 1) return axes.axis[0];
+  if (axes.n) ix_unflatten(a, ix_axis(a, fresh, *extent), axes.n, axes.extent, part);
+  for (int i = 0; i < axes.n; i++) to[axes.axis[i]] = part[i];
+  return fresh;
+}
+
+void cpu_axes_set(CpuFn *f, const CpuAxes *axes, LLVMValueRef number) {
+  for (int i = axes->n - 1; i >= 0; i--) {
+    f->axis[axes->axis[i]] = i ? cpu_mod(f, number, axes->extent[i]) : number;
+    number = cpu_div(f, number, axes->extent[i]);
+  }
 }
 
 typedef void IxUse(void *ctx, const KVal *v, const Ix *ix);
@@ -187,13 +211,7 @@ CpuLoop cpu_unit_loop(CpuFn *f, const CpuAxes *outer, int64_t chunks, int64_t ta
   LLVMValueRef lo = LLVMBuildUDiv(f->b, LLVMBuildMul(f->b, f->task, units, ""), n, "first");
   LLVMValueRef hi = LLVMBuildUDiv(f->b, LLVMBuildMul(f->b, f->end, units, ""), n, "last");
   CpuLoop l = cpu_loop(f, lo, hi, 1, "unit");
-  LLVMValueRef rest = l.i, by = cpu_i64(f, chunks);
-  *chunk = LLVMBuildURem(f->b, rest, by, "chunk");
-  rest = LLVMBuildUDiv(f->b, rest, by, "");
-  for (int i = outer->n - 1; i >= 0; i--) {
-    by = cpu_i64(f, outer->extent[i]);
-    f->axis[outer->axis[i]] = i ? LLVMBuildURem(f->b, rest, by, "") : rest;
-    rest = LLVMBuildUDiv(f->b, rest, by, "");
-  }
+  *chunk = cpu_mod(f, l.i, chunks);
+  cpu_axes_set(f, outer, cpu_div(f, l.i, chunks));
   return l;
 }
