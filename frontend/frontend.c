@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "frontend/syntax/load.h"
-#include "frontend/train/hidden.h"
+#include "frontend/syntax/unread.h"
 #include "frontend/train/train.h"
 
 enum { BUDGET = 4000000, MOST_CHAIN = 16 };
@@ -58,8 +58,8 @@ static int follow(const Decl *d, const Decl **chain) {
 static Graph *build(Arena *a, const Files *files, const FrontArgs *args, FrontInfo *info) {
   const Decl *chain[MOST_CHAIN], *chosen = choose_train(a, files->v[0], args->train);
   int n = chosen ? follow(chosen, chain) : 0;
-  Defines d;
-  bool ok = define_read(a, args, &d);
+  TrainDefines d;
+  bool ok = train_defines(a, args, &d);
   if (n == 0 || !ok) return NULL;
   Graph *g = graph_new(a);
   g->refused = args->refused;
@@ -68,7 +68,7 @@ static Graph *build(Arena *a, const Files *files, const FrontArgs *args, FrontIn
   file->file = chain[n - 1]->file;
   g->name_of_block = graph_intern(g, chosen->name);
   if (!train_params(&ev, chain, n, &d, params, info) || !train_build(&ev, chain[n - 1], params)) {
-    define_note_odd(&d);
+    train_note_odd(&d);
     return NULL;
   }
   graph_prune(g);
@@ -83,7 +83,7 @@ Graph *front_build_source(Arena *a, const Source *src, const FrontArgs *args, Fr
   *info = (FrontInfo){0};
   load_files(a, src, args->library, &files);
   list_sources(a, &files, info);
-  if (diag_count() == errors) hidden_check(a, &files);
+  if (diag_count() == errors) unread_check(a, &files);
   if (diag_count() > errors) return NULL;
   Graph *g = build(a, &files, args, info);
   return diag_count() > errors ? NULL : g;

@@ -109,7 +109,7 @@ static Val call_gather(Eval *ev, const Args *a, const Args *named) {
   return val_tensor(graph_gather(ev->graph, x, index));
 }
 
-static Val call_stop(Eval *ev, const Args *a, const Args *named) {
+static Val call_stop_gradient(Eval *ev, const Args *a, const Args *named) {
   (void)named;
   Node *x = builtin_tensor_arg(ev, &a->v[0]);
   return x ? val_tensor(graph_stop(ev->graph, x)) : (Val){0};
@@ -243,7 +243,7 @@ static Val call_window(Eval *ev, const Args *a, const Args *named) {
   return val_tensor(graph_window(ev->graph, x, at, size, stride));
 }
 
-static bool counts(Eval *ev, const Arg *a, int rank, int64_t *out) {
+static bool count_list(Eval *ev, const Arg *a, int rank, int64_t *out) {
   for (int i = 0; i < rank; i++) out[i] = 0;
   bool ok = !a || (a->val.kind == VAL_LIST && a->val.n == rank);
   for (int i = 0; a && ok && i < rank; i++) ok = val_whole(a->val.u.item[i], 0, INT32_MAX, &out[i]);
@@ -255,8 +255,8 @@ static bool counts(Eval *ev, const Arg *a, int rank, int64_t *out) {
 static Val call_pad(Eval *ev, const Args *a, const Args *named) {
   int64_t lo[MAX_RANK], hi[MAX_RANK];
   Node *x = builtin_tensor_arg(ev, &a->v[0]);
-  if (!x || !counts(ev, builtin_option(named, "before"), x->shape.rank, lo) ||
-      !counts(ev, builtin_option(named, "after"), x->shape.rank, hi))
+  if (!x || !count_list(ev, builtin_option(named, "before"), x->shape.rank, lo) ||
+      !count_list(ev, builtin_option(named, "after"), x->shape.rank, hi))
     return (Val){0};
   ev->graph->loc = a->loc;
   return val_tensor(graph_pad(ev->graph, x, lo, hi, NULL));
@@ -281,7 +281,7 @@ const Builtin builtin_tensor[] = {{"sum", 1, 2, axis_option, call_sum},
                                   {"min", 1, 2, axis_option, call_min},
                                   {"concat", 1, 2, axis_option, call_concat},
                                   {"gather", 2, 2, NULL, call_gather},
-                                  {"stop_gradient", 1, 1, NULL, call_stop},
+                                  {"stop_gradient", 1, 1, NULL, call_stop_gradient},
                                   {"cast", 2, 2, NULL, call_cast},
                                   {"iota", 1, 1, type_option, call_iota},
                                   {"full", 2, 2, type_option, call_full},

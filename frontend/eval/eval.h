@@ -76,7 +76,6 @@ Node *eval_tensor(Eval *ev, Val v, DType like, Loc loc);
 bool eval_has_arithmetic(const Node *x, Loc loc);
 /* An elementwise operation over values, by name: static when all operands are. */
 Val eval_elementwise(Eval *ev, EltOp op, const Val *v, int n, Loc loc);
-Val eval_index(Eval *ev, Scope *s, const Expr *e);
 
 /* Calls (eval_call.c). */
 Val eval_call(Eval *ev, Scope *s, const Expr *e);

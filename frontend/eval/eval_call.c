@@ -30,7 +30,7 @@ static const char *pattern_text(Eval *ev, Scope *s, const ArgDecl *d) {
 }
 
 /* One dimension: an unknown name takes the size on, everything else is compared with it. */
-static bool bind_dim(Eval *ev, Scope *into, const Expr *e, int64_t size) {
+static bool take_size(Eval *ev, Scope *into, const Expr *e, int64_t size) {
   Val v;
   int64_t wanted;
   if (e->kind == EX_NAME && !eval_known_number(ev, into, e->u.text, &v)) {
@@ -52,7 +52,7 @@ static bool bind_dims(Eval *ev, Scope *into, const ArgDecl *d, const Shape *s) {
   if (rest < 0 ? s->rank != fixed : s->rank < fixed) return false;
   for (int i = 0; i < d->dims.n; i++) {
     int at = rest >= 0 && i > rest ? s->rank - (d->dims.n - i) : i;
-    if (d->dims.v[i] && !bind_dim(ev, into, d->dims.v[i], s->dim[at])) return false;
+    if (d->dims.v[i] && !take_size(ev, into, d->dims.v[i], s->dim[at])) return false;
   }
   return true;
 }

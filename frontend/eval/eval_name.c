@@ -81,10 +81,10 @@ static void add_name(NameList *l, const char *name) {
   if (l->n < MOST_NAMES) l->v[l->n++] = name;
 }
 
-static void names_in(NameList *l, Walk *w, const File *f) {
+static void add_file_names(NameList *l, Walk *w, const File *f) {
   if (!f || seen(w, f)) return;
   for (int i = 0; i < f->ndecl; i++) add_name(l, f->decl[i]->name);
-  for (int i = 0; i < f->nimport; i++) names_in(l, w, f->import[i].file);
+  for (int i = 0; i < f->nimport; i++) add_file_names(l, w, f->import[i].file);
 }
 
 const char *eval_suggest(Arena *a, const char *name, const char *const *names, int n) {
@@ -98,7 +98,7 @@ static Val unknown(Eval *ev, Scope *s, const char *name, Loc loc) {
   const char *const *more;
   for (Scope *at = s; at; at = at->parent)
     for (Bind *b = at->first; b; b = b->next) add_name(&l, b->name);
-  names_in(&l, &w, file_of(s));
+  add_file_names(&l, &w, file_of(s));
   int n = builtin_names(ev->arena, &more);
   for (int i = 0; i < n; i++) add_name(&l, more[i]);
   return eval_fail(loc, "unknown name \"%s\"%s", name, eval_suggest(ev->arena, name, l.v, l.n));

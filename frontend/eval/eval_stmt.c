@@ -99,7 +99,7 @@ static Flow run_if(Eval *ev, Scope *s, const Stmt *st, Val *result) {
   return run_block(ev, scope_new(ev->arena, s), yes ? &st->u.choice.yes : &st->u.choice.no, result);
 }
 
-static Flow run_one(Eval *ev, Scope *s, const Stmt *st, Val *result) {
+static Flow run_statement(Eval *ev, Scope *s, const Stmt *st, Val *result) {
   switch (st->kind) {
   case SM_LET:
   case SM_SET:
@@ -116,7 +116,7 @@ static Flow run_one(Eval *ev, Scope *s, const Stmt *st, Val *result) {
 
 static Flow run_block(Eval *ev, Scope *s, const Block *b, Val *result) {
   for (int i = 0; i < b->n; i++) {
-    Flow f = run_one(ev, s, b->v[i], result);
+    Flow f = run_statement(ev, s, b->v[i], result);
     if (f != FLOW_ON) return f;
   }
   return FLOW_ON;

@@ -29,10 +29,10 @@ bool parse_is_keyword(const char *text);
 void parse_recover(Parser *p, const char *const *starts);
 
 Expr *parse_expr(Parser *p);
-Expr *parse_exprs(Parser *p); /* one, or several with commas between: a list */
+Expr *parse_expr_list(Parser *p); /* one, or several with commas between: a list */
 ExprList parse_dims(Parser *p, bool rest_allowed);
 CallArgs parse_call_args(Parser *p); /* after "(", through ")" */
-void parse_names(Parser *p, Names *out);
+void parse_name_list(Parser *p, Names *out);
 
 Block parse_block(Parser *p);
 Stmt *parse_let(Parser *p);

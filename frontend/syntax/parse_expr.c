@@ -16,7 +16,7 @@ static void list_push(Parser *p, ExprList *l, Expr *e) {
 }
 
 /* names = NAME {"," NAME} */
-void parse_names(Parser *p, Names *out) {
+void parse_name_list(Parser *p, Names *out) {
   do {
     ARENA_GROW(p->arena, out->v, out->n, out->cap);
     out->v[out->n++] = parse_name(p, "a name");
@@ -24,7 +24,7 @@ void parse_names(Parser *p, Names *out) {
 }
 
 /* arg = [NAME "="] expr */
-static CallArg parse_call_arg(Parser *p) {
+static CallArg parse_one_arg(Parser *p) {
   CallArg arg = {.loc = p->tok->loc};
   const Token *next = p->tok + (p->tok->kind != TOK_END);
   if (p->tok->kind == TOK_NAME && next->kind == TOK_SIGN && !strcmp(next->text, "=")) {
@@ -40,7 +40,7 @@ CallArgs parse_call_args(Parser *p) {
   CallArgs out = {0};
   while (!p->bad && !parse_at(p, ")")) {
     ARENA_GROW(p->arena, out.v, out.n, out.cap);
-    out.v[out.n++] = parse_call_arg(p);
+    out.v[out.n++] = parse_one_arg(p);
     if (!parse_accept(p, ",")) break;
   }
   parse_expect(p, ")", "after the arguments");
@@ -79,7 +79,7 @@ static void parse_clauses(Parser *p, Expr *e) {
     ARENA_GROW(p->arena, e->u.each.clause, e->u.each.n, e->u.each.cap);
     Clause *c = &e->u.each.clause[e->u.each.n++];
     *c = (Clause){0};
-    parse_names(p, &c->names);
+    parse_name_list(p, &c->names);
     parse_expect(p, "in", "after the names of \"for\"");
     c->over = parse_expr(p);
     if (parse_accept(p, "if")) c->only = parse_expr(p);
@@ -253,7 +253,7 @@ Expr *parse_expr(Parser *p) {
   return e ? e : new_expr(p, EX_LIST, loc);
 }
 
-Expr *parse_exprs(Parser *p) {
+Expr *parse_expr_list(Parser *p) {
   Expr *first = parse_expr(p);
   if (!parse_at(p, ",")) return first;
   Expr *e = new_expr(p, EX_LIST, first->loc);

@@ -7,7 +7,7 @@
 /* Where a statement may stand. */
 enum { IN_FN = 1, IN_MODULE = 2, IN_TRAIN = 4 };
 
-static Block parse_statements(Parser *p, unsigned where, ModuleDecl *m);
+static Block parse_braced(Parser *p, unsigned where, ModuleDecl *m);
 
 static Stmt *new_stmt(Parser *p, StmtKind kind, Loc loc) {
   Stmt *s = ARENA_NEW(p->arena, Stmt);
@@ -19,9 +19,9 @@ static Stmt *new_stmt(Parser *p, StmtKind kind, Loc loc) {
 /* let = "let" names "=" exprs; the word is behind us */
 Stmt *parse_let(Parser *p) {
   Stmt *s = new_stmt(p, SM_LET, p->tok->loc);
-  parse_names(p, &s->u.bind.names);
+  parse_name_list(p, &s->u.bind.names);
   parse_expect(p, "=", "after the names of \"let\"");
-  s->u.bind.value = parse_exprs(p);
+  s->u.bind.value = parse_expr_list(p);
   return s;
 }
 
@@ -33,10 +33,10 @@ static Stmt *parse_let_in(Parser *p, unsigned where) {
 /* for = "for" names "in" expr "{" statements "}" */
 static Stmt *parse_for(Parser *p, unsigned where) {
   Stmt *s = new_stmt(p, SM_FOR, p->tok->loc);
-  parse_names(p, &s->u.loop.names);
+  parse_name_list(p, &s->u.loop.names);
   parse_expect(p, "in", "after the names of \"for\"");
   s->u.loop.over = parse_expr(p);
-  s->u.loop.body = parse_statements(p, where, NULL);
+  s->u.loop.body = parse_braced(p, where, NULL);
   return s;
 }
 
@@ -44,10 +44,10 @@ static Stmt *parse_for(Parser *p, unsigned where) {
 static Stmt *parse_if(Parser *p, unsigned where) {
   Stmt *s = new_stmt(p, SM_IF, p->tok->loc);
   s->u.choice.cond = parse_expr(p);
-  s->u.choice.yes = parse_statements(p, where, NULL);
+  s->u.choice.yes = parse_braced(p, where, NULL);
   if (!parse_accept(p, "else")) return s;
   if (!parse_accept(p, "if")) {
-    s->u.choice.no = parse_statements(p, where, NULL);
+    s->u.choice.no = parse_braced(p, where, NULL);
     return s;
   }
   Block *no = &s->u.choice.no;
@@ -62,7 +62,7 @@ static Stmt *parse_if(Parser *p, unsigned where) {
 static Stmt *parse_return(Parser *p, unsigned where) {
   (void)where;
   Stmt *s = new_stmt(p, SM_RETURN, p->tok->loc);
-  s->u.value = parse_exprs(p);
+  s->u.value = parse_expr_list(p);
   return s;
 }
 
@@ -106,7 +106,7 @@ static Stmt *parse_data(Parser *p, unsigned where) {
 }
 
 /* WORD NAME "=" expr */
-static Stmt *parse_named(Parser *p, StmtKind kind, const char *what) {
+static Stmt *parse_bound(Parser *p, StmtKind kind, const char *what) {
   Stmt *s = new_stmt(p, kind, p->tok->loc);
   s->u.named.name = parse_name(p, what);
   parse_expect(p, "=", "after the name");
@@ -116,18 +116,18 @@ static Stmt *parse_named(Parser *p, StmtKind kind, const char *what) {
 
 static Stmt *parse_model(Parser *p, unsigned where) {
   (void)where;
-  return parse_named(p, SM_MODEL, "the model's name");
+  return parse_bound(p, SM_MODEL, "the model's name");
 }
 
 static Stmt *parse_frozen(Parser *p, unsigned where) {
   (void)where;
-  return parse_named(p, SM_FROZEN, "the frozen model's name");
+  return parse_bound(p, SM_FROZEN, "the frozen model's name");
 }
 
 /* setting = "setting" NAME "=" expr [STRING] */
 static Stmt *parse_setting(Parser *p, unsigned where) {
   (void)where;
-  Stmt *s = parse_named(p, SM_SETTING, "the setting's name");
+  Stmt *s = parse_bound(p, SM_SETTING, "the setting's name");
   s->u.named.help = "";
   if (!p->bad && p->tok->kind == TOK_STRING) s->u.named.help = (p->tok++)->text;
   return s;
@@ -175,7 +175,7 @@ static Stmt *parse_report(Parser *p, unsigned where) {
 
 static Stmt *parse_evaluate(Parser *p, unsigned where) {
   Stmt *s = new_stmt(p, SM_EVALUATE, p->tok->loc);
-  s->u.body = parse_statements(p, where, NULL);
+  s->u.body = parse_braced(p, where, NULL);
   return s;
 }
 
@@ -215,9 +215,9 @@ static Stmt *parse_by_name(Parser *p, unsigned where) {
     parse_expect(p, ":", "after a submodule's name");
     s->u.named.value = parse_expr(p);
   } else if (where == IN_FN && named && (!strcmp(t[1].text, "=") || t[1].text[0] == ',')) {
-    parse_names(p, &s->u.bind.names);
+    parse_name_list(p, &s->u.bind.names);
     parse_expect(p, "=", "after the names");
-    s->u.bind.value = parse_exprs(p);
+    s->u.bind.value = parse_expr_list(p);
   } else {
     const char *words[ROWS];
     int n = 0;
@@ -259,7 +259,7 @@ static void recover(Parser *p, unsigned where) {
 }
 
 /* "{" {statement} "}"; `m` takes the functions of a module's own braces, not of an "if" inside */
-static Block parse_statements(Parser *p, unsigned where, ModuleDecl *m) {
+static Block parse_braced(Parser *p, unsigned where, ModuleDecl *m) {
   Block out = {0};
   if (!parse_enter(p) || !parse_expect(p, "{", "before the body")) {
     parse_leave(p);
@@ -285,13 +285,13 @@ static Block parse_statements(Parser *p, unsigned where, ModuleDecl *m) {
 }
 
 Block parse_block(Parser *p) {
-  return parse_statements(p, IN_FN, NULL);
+  return parse_braced(p, IN_FN, NULL);
 }
 
 Block parse_members(Parser *p, ModuleDecl *m) {
-  return parse_statements(p, IN_MODULE, m);
+  return parse_braced(p, IN_MODULE, m);
 }
 
 Block parse_train_items(Parser *p) {
-  return parse_statements(p, IN_TRAIN, NULL);
+  return parse_braced(p, IN_TRAIN, NULL);
 }

@@ -1,8 +1,123 @@
 /* A train block from its parameters to its entries: one pass over the items builds micro and update, a second
- * one, with `training` false, builds eval. */
+ * one, with `training` false, builds eval. What an entry takes from outside and what it gives (data, values
+ * that may be supplied, reports) is declared here. */
 #include "frontend/train/train.h"
 
 #include <string.h>
+
+enum { MOST_SUPPLIED = 64 };
+
+static bool *marks(Train *t) {
+  return ARENA_ARRAY(t->ev->arena, t->ev->graph->nnode + 1, bool);
+}
+
+/* Marks all that the marked nodes are made of. */
+static void mark_operands(const Graph *g, bool *mark) {
+  for (int i = g->nnode - 1; i >= 0; i--)
+    for (int k = 0; mark[i] && k < g->node[i]->nin; k++) mark[g->node[i]->in[k]->id] = true;
+}
+
+/* Nodes that depend on a trained parameter: giving them from outside would contradict their gradients. */
+static bool *trained(Train *t) {
+  const Graph *g = t->ev->graph;
+  bool *mark = marks(t);
+  for (int i = 0; i < g->nnode; i++) {
+    const Node *n = g->node[i];
+    mark[i] = n->op == O_STATE && n->at.state->kind == ST_PARAM;
+    for (int k = 0; k < n->nin; k++) mark[i] = mark[i] || mark[n->in[k]->id];
+  }
+  return mark;
+}
+
+static Value *find_value(Entry *e, const char *name, const Node *n) {
+  for (int i = 0; i < e->nvalue; i++)
+    if (e->value[i].node == n || !strcmp(e->value[i].name, name)) return &e->value[i];
+  return NULL;
+}
+
+static void add_report(Train *t, EntryKind e, const Item *it, const bool *in_loss) {
+  bool loss = t->loss && e == EN_MICRO && it->node->shape.rank == 0 && in_loss[it->node->id];
+  t->ev->graph->loc = it->loc;
+  graph_value(t->ev->graph, e, it->name, it->node, V_REPORT | (loss ? V_LOSS : 0));
+}
+
+static bool is_taken(const Items *l, const char *name, const Node *n) {
+  for (int i = 0; i < l->n; i++)
+    if (!strcmp(l->v[i].name, name) && l->v[i].node != n) return true;
+  return false;
+}
+
+/* What is minimised is shown where no report tells of it: a run without a loss says nothing. */
+static void add_minimised(Train *t, EntryKind e) {
+  Graph *g = t->ev->graph;
+  if (!t->loss || e != EN_MICRO) return;
+  for (int i = 0; i < g->entry[e].nvalue; i++)
+    if (g->entry[e].value[i].flags & V_LOSS) return;
+  const char *name = "loss";
+  if (is_taken(&t->report, name, NULL) || is_taken(&t->let, name, t->loss) || is_taken(&t->data, name, NULL))
+    name = "minimised";
+  g->loc = t->minimise->loc;
+  graph_value(g, e, name, t->loss, V_REPORT | V_LOSS);
+}
+
+static void add_data(Train *t, EntryKind e, const Item *it) {
+  t->ev->graph->loc = it->loc;
+  Value *old = find_value(&t->ev->graph->entry[e], it->name, it->node);
+  Value *v = old ? old : graph_value(t->ev->graph, e, it->name, it->node, 0);
+  v->flags |= V_DATA | V_SUPPLY;
+  v->source = it->source;
+  v->shift = it->shift;
+  v->flip = it->flip;
+  v->classes = it->classes;
+}
+
+/* A let that is a state itself, a frozen tensor, has that state's memory: giving the let would overwrite it.
+ */
+static void add_let(Train *t, EntryKind e, const Item *it) {
+  Graph *g = t->ev->graph;
+  if (it->node->op == O_STATE || find_value(&g->entry[e], it->name, it->node)) return;
+  g->loc = it->loc;
+  graph_value(g, e, it->name, it->node, V_SUPPLY);
+}
+
+static bool batch_fits(Train *t, const Item *it) {
+  const Shape *s = &it->node->shape;
+  if (s->rank > 0 && s->dim[0] == t->ev->graph->batch) return true;
+  return eval_refuse(it->loc, "data \"%s\": found %s, expected the batch, %lld, as its first dimension",
+                     it->name, val_show(t->ev->arena, val_tensor(it->node)), (long long)t->ev->graph->batch);
+}
+
+static bool few_supplied(Train *t) {
+  const Graph *g = t->ev->graph;
+  int n = 0;
+  for (int e = 0; e < EN_COUNT; e++)
+    for (int i = 0; i < g->entry[e].nvalue; i++) n += (g->entry[e].value[i].flags & V_SUPPLY) != 0;
+  if (n <= MOST_SUPPLIED) return true;
+  return eval_refuse(t->decl->loc,
+                     "%d values could be given from outside, at most %d are allowed: have fewer "
+                     "lets in the train block",
+                     n, MOST_SUPPLIED);
+}
+
+/* Declares what an entry takes and gives. */
+static bool declare_values(Train *t, EntryKind e) {
+  Graph *g = t->ev->graph;
+  bool *used = marks(t), *in_loss = marks(t), *from_params = trained(t), ok = true;
+  if (t->loss && e == EN_MICRO) used[t->loss->id] = in_loss[t->loss->id] = true;
+  for (int i = 0; i < t->report.n; i++) used[t->report.v[i].node->id] = true;
+  mark_operands(g, used);
+  mark_operands(g, in_loss);
+  for (int i = 0; i < t->report.n; i++) add_report(t, e, &t->report.v[i], in_loss);
+  add_minimised(t, e);
+  for (int i = 0; i < t->data.n; i++) {
+    if (!used[t->data.v[i].node->id]) continue;
+    add_data(t, e, &t->data.v[i]);
+    ok = batch_fits(t, &t->data.v[i]) && ok;
+  }
+  for (int i = 0; i < t->let.n; i++)
+    if (used[t->let.v[i].node->id] && !from_params[t->let.v[i].node->id]) add_let(t, e, &t->let.v[i]);
+  return few_supplied(t) && ok;
+}
 
 static bool contains_minimise(const Block *b) {
   for (int i = 0; i < b->n; i++) {
@@ -41,11 +156,11 @@ static bool run_pass(Train *t, bool training, bool again) {
 static bool train_entries(Train *t) {
   if (!run_pass(t, true, false)) return false;
   if (!t->loss) return eval_refuse(t->decl->loc, "no \"minimise\" was reached: its \"if\" is false");
-  bool ok = train_values(t, EN_MICRO) && train_update(t);
+  bool ok = declare_values(t, EN_MICRO) && train_update(t);
   if (!ok || !t->evaluate) return ok;
   if (!run_pass(t, false, true)) return false;
   if (t->report.n == 0) return eval_refuse(t->evaluate->loc, "\"evaluate\" reports nothing");
-  return train_values(t, EN_EVAL);
+  return declare_values(t, EN_EVAL);
 }
 
 /* Without `minimise` what the block reports is what its program gives. */
@@ -55,7 +170,7 @@ static bool forward_entry(Train *t) {
   if (extra)
     return eval_refuse(extra->loc, "a train block without \"minimise\" has no optimizer, clip or evaluate");
   if (t->report.n == 0) return eval_refuse(t->decl->loc, "train block \"%s\" reports nothing", t->decl->name);
-  return train_values(t, EN_EVAL);
+  return declare_values(t, EN_EVAL);
 }
 
 bool train_build(Eval *ev, const Decl *decl, Scope *params) {

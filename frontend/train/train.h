@@ -2,7 +2,23 @@
 #ifndef FRONTEND_TRAIN_H
 #define FRONTEND_TRAIN_H
 
-#include "frontend/eval/define.h"
+#include "frontend/eval/eval.h"
+#include "frontend/frontend.h"
+
+/* Build-time values of parameters: -D NAME=VALUE and -D @FILE.safetensors. */
+typedef struct TrainDefine {
+  const char *name, *text;
+  Loc loc;
+  bool typed; /* on the command line: it must be a parameter; one from a file need not */
+  bool used;
+  const char *
+      had; /* the description's own value, where this one is of another sort: no whole number, not positive */
+} TrainDefine;
+
+typedef struct TrainDefines {
+  int n, cap;
+  TrainDefine *v;
+} TrainDefines;
 
 /* A tensor with a name in the block: data, a let, or a report. */
 typedef struct Item {
@@ -33,20 +49,19 @@ typedef struct Train {
   const Stmt *minimise, *optimizer, *clip, *evaluate;
 } Train;
 
+/* Reads all -D; later ones come first, and typed ones before those of files. False after errors. */
+bool train_defines(Arena *a, const FrontArgs *args, TrainDefines *out);
+/* After an error: which of them have values of another sort than the description's own. */
+void train_note_odd(const TrainDefines *d);
 /* Binds the block's parameters: -D, then files, then the wrappers' values, then defaults. `chain` is the
  * chosen declaration followed by what it is based on, the last of which has the body. */
-bool train_params(Eval *ev, const Decl *const *chain, int n, Defines *d, Scope *into, FrontInfo *info);
+bool train_params(Eval *ev, const Decl *const *chain, int n, TrainDefines *d, Scope *into, FrontInfo *info);
 
 /* Builds everything; false after errors. */
 bool train_build(Eval *ev, const Decl *decl, Scope *params);
 
 /* Runs the block's items once (train_items.c). */
 bool train_run_items(Train *t, const Block *b);
-/* Declares what an entry takes and gives (train_values.c). */
-bool train_values(Train *t, EntryKind e);
-/* Says which parameters are not trained, by their places: those whose state's id is not in `read`
- * (train_unused.c). */
-void train_note_unused(const Train *t, const bool *read);
 /* Gradients, groups and the update (train_update.c). */
 bool train_update(Train *t);
 

@@ -8,12 +8,12 @@
 enum { MEMBER_ALIGN = 16 }; /* elements */
 
 /* Parameters whose arguments of the optimizer are the same. */
-typedef struct Group {
+typedef struct FlatGroup {
   State *flat, *grad, **slot;
   Scope *args; /* the optimizer's arguments */
   int nmember, cap_member;
   State **member;
-} Group;
+} FlatGroup;
 
 typedef struct Update {
   Train *t;
@@ -23,9 +23,55 @@ typedef struct Update {
   int nparam;
   State **param;
   int ngroup, cap_group;
-  Group *group;
+  FlatGroup *group;
   State *loss, *finite;
 } Update;
+
+/* Is `name` at `path` (of n characters) or below it? */
+static bool lies_at(const char *name, const char *path, size_t n) {
+  return !strncmp(name, path, n) && (name[n] == '\0' || name[n] == '.');
+}
+
+static bool trains_at(const Graph *g, const bool *read, const char *path, size_t n) {
+  for (int i = 0; i < g->nstate; i++)
+    if (g->state[i]->kind == ST_PARAM && read[i] && lies_at(g->state[i]->name, path, n)) return true;
+  return false;
+}
+
+/* How much of the parameter's name is the uppermost place at which nothing is trained. */
+static size_t untrained_place(const Graph *g, const bool *read, const char *name) {
+  for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
+    if (!trains_at(g, read, name, (size_t)(dot - name))) return (size_t)(dot - name);
+  return strlen(name);
+}
+
+/* Does an earlier parameter stand for this place already? */
+static bool named_before(const Graph *g, const bool *read, int at, size_t n) {
+  for (int i = 0; i < at; i++)
+    if (g->state[i]->kind == ST_PARAM && !read[i] && lies_at(g->state[i]->name, g->state[at]->name, n))
+      return true;
+  return false;
+}
+
+/* Says which parameters are not trained, by their places: those whose state's id is not in `read`. */
+static void note_unused(const Train *t, const bool *read) {
+  enum { MOST_PLACES = 8 };
+  const Graph *g = t->ev->graph;
+  const char *all = "";
+  int count = 0, places = 0;
+  for (int i = 0; i < g->nstate; i++) {
+    const char *name = g->state[i]->name;
+    if (g->state[i]->kind != ST_PARAM || read[i]) continue;
+    size_t n = untrained_place(g, read, name);
+    count++;
+    if (named_before(g, read, i, n) || ++places > MOST_PLACES) continue;
+    all =
+        arena_printf(g->arena, "%s%s%.*s%s", all, places > 1 ? ", " : "", (int)n, name, name[n] ? ".*" : "");
+  }
+  if (count == 0) return;
+  diag_remark(t->minimise->loc, "%s%s: %d parameter%s that the loss does not depend on %s not trained", all,
+              places > MOST_PLACES ? ", .." : "", count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+}
 
 /* Parameters that the loss depends on; others are left as they are, as in PyTorch, and named in a note. */
 static void collect_params(Update *u) {
@@ -41,7 +87,7 @@ static void collect_params(Update *u) {
   u->param = ARENA_ARRAY(g->arena, g->nstate + 1, State *);
   for (int i = 0; i < g->nstate; i++)
     if (g->state[i]->kind == ST_PARAM && read[i]) u->param[u->nparam++] = g->state[i];
-  train_note_unused(u->t, read);
+  note_unused(u->t, read);
 }
 
 static bool find_optimizer(Update *u) {
@@ -83,13 +129,13 @@ static bool same_args(const Signature *sig, Scope *a, Scope *b) {
 static bool join_group(Update *u, State *p) {
   Scope *args = args_for(u, p);
   if (!args) return false;
-  Group *g = NULL;
+  FlatGroup *g = NULL;
   for (int i = 0; i < u->ngroup && !g; i++)
     if (same_args(&u->opt->u.opt.sig, u->group[i].args, args)) g = &u->group[i];
   if (!g) {
     ARENA_GROW(u->g->arena, u->group, u->ngroup, u->cap_group);
     g = &u->group[u->ngroup++];
-    *g = (Group){.args = args};
+    *g = (FlatGroup){.args = args};
   }
   ARENA_GROW(u->g->arena, g->member, g->nmember, g->cap_member);
   g->member[g->nmember++] = p;
@@ -107,7 +153,7 @@ static State *new_state(Update *u, StateKind kind, const char *name, DType t, Sh
 }
 
 /* Members lie one after the other, each from a multiple of MEMBER_ALIGN on; the gaps stay zero. */
-static bool lay_out(Update *u, Group *g, int at) {
+static bool lay_out(Update *u, FlatGroup *g, int at) {
   Shape flat = {.rank = 1};
   for (int i = 0; i < g->nmember; i++) {
     g->member[i]->offset = flat.dim[0];
@@ -123,7 +169,7 @@ static bool lay_out(Update *u, Group *g, int at) {
   return true;
 }
 
-static bool add_slots(Update *u, Group *g) {
+static bool add_slots(Update *u, FlatGroup *g) {
   const OptDecl *o = &u->opt->u.opt;
   g->slot = ARENA_ARRAY(u->g->arena, o->nslot + 1, State *);
   for (int i = 0; i < o->nslot; i++) {
@@ -230,7 +276,7 @@ static bool assign_new(Update *u, Scope *s, const char *name, const State *st, N
   return v;
 }
 
-static bool update_group(Update *u, Group *gr, Node *ok, Node *factor) {
+static bool update_group(Update *u, FlatGroup *gr, Node *ok, Node *factor) {
   const OptDecl *o = &u->opt->u.opt;
   Graph *g = u->g;
   Arena *a = g->arena;

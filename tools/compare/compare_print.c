@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/compare/compare.h"
+#include "tools/compare/compare_strategies.h"
 #include "tools/report/json_tree.h"
 
 static int ascending(const void *a, const void *b) {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "passes/place/decide.h"
-#include "tools/compare/compare.h"
+#include "tools/compare/compare_strategies.h"
 
 /* With the kernel that it is in, or, as a kind of placement, without. */
 static const char *place_text(Arena *a, const Decisions *d, const DRow *r, bool name) {
@@ -144,7 +144,7 @@ static void print_group(const Comparison *c, const char *const *group, const Tal
   fputc('\n', out);
 }
 
-static void print_groups(const Comparison *c, FILE *out) {
+static void print_summary(const Comparison *c, FILE *out) {
   const char **group = ARENA_ARRAY(c->arena, c->nrow + 1, const char *);
   Tallies all = {0};
   int rest = 0;
@@ -174,7 +174,7 @@ void compare_print_rows(const Comparison *c, FILE *out) {
           !differ      ? ""
           : c->o->rows ? ":"
                        : "; --rows names each of them:");
-  if (!c->o->rows) print_groups(c, out);
+  if (!c->o->rows) print_summary(c, out);
   for (int i = 0; c->o->rows && i < c->nrow; i++)
     if (compare_differs(c, &c->row[i])) print_row(c, &c->row[i], out);
 }

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/compare/compare.h"
+#include "tools/compare/compare_strategies.h"
 #include "tools/explain/explain.h"
 
 extern char **environ;

@@ -39,7 +39,7 @@ bool profile_fits(const Profile *p, const Build *b, const Facts *f);
 /* Gives the facts its times; it has to fit. */
 void profile_apply(const Profile *p, Facts *f);
 
-/* explain_text.c: the table, of the entries of a step or of the one asked for. */
+/* explain_table.c: the table, of the entries of a step or of the one asked for. */
 void explain_text(const Explain *x, FILE *out);
 /* Both reasons of one pair why it is not one kernel, in a sentence. */
 const char *explain_reason(const Explain *x, const FactEntry *e, const FactNeighbour *n);

@@ -11,7 +11,7 @@ static void place(JsonTree *j, Loc at) {
   tree_int(j, "line", at.line);
 }
 
-static void show_program(JsonTree *j, const Explain *x) {
+static void put_program(JsonTree *j, const Explain *x) {
   const Build *b = x->build;
   tree_open(j, "program", '{');
   tree_text(j, "block", b->graph->name_of_block);
@@ -32,7 +32,7 @@ static void show_program(JsonTree *j, const Explain *x) {
   tree_close(j, '}');
 }
 
-static void show_roofline(JsonTree *j, const Roofline *r) {
+static void put_roofline(JsonTree *j, const Roofline *r) {
   tree_open(j, "roofline", '{');
   tree_text(j, "machine", r->machine);
   tree_int(j, "threads", r->threads);
@@ -43,7 +43,7 @@ static void show_roofline(JsonTree *j, const Roofline *r) {
   tree_close(j, '}');
 }
 
-static void show_totals(JsonTree *j, const Facts *f) {
+static void put_totals(JsonTree *j, const Facts *f) {
   const Prog *p = f->prog;
   int launches = 0;
   for (int e = 0; e < EN_COUNT; e++) launches += p->entry[e].nlaunch;
@@ -60,7 +60,7 @@ static void show_totals(JsonTree *j, const Facts *f) {
   tree_close(j, '}');
 }
 
-static void show_sources(JsonTree *j, const FrontInfo *front) {
+static void put_sources(JsonTree *j, const FrontInfo *front) {
   tree_open(j, "sources", '[');
   for (int i = 0; i < front->nsource; i++) {
     tree_open(j, NULL, '{');
@@ -85,7 +85,7 @@ static int launches_of(const Prog *p, int kernel) {
   return n;
 }
 
-static void show_kernels(JsonTree *j, const Explain *x) {
+static void put_kernels(JsonTree *j, const Explain *x) {
   const Prog *p = x->facts->prog;
   const CudaProgram *cuda = &x->build->cuda;
   tree_open(j, "kernels", '[');
@@ -104,7 +104,7 @@ static void show_kernels(JsonTree *j, const Explain *x) {
   tree_close(j, ']');
 }
 
-static void show_buffers(JsonTree *j, const Facts *f) {
+static void put_buffers(JsonTree *j, const Facts *f) {
   tree_open(j, "buffers", '[');
   for (int i = 0; i < f->prog->nbuf; i++) {
     const FactBuf *b = &f->buf[i];
@@ -127,7 +127,7 @@ static void show_buffers(JsonTree *j, const Facts *f) {
   tree_close(j, ']');
 }
 
-static void show_operands(JsonTree *j, const PLaunch *l) {
+static void put_operands(JsonTree *j, const PLaunch *l) {
   static const char *const uses[] = {[KB_IN] = "in", [KB_OUT] = "out", [KB_INOUT] = "inout"};
   tree_open(j, "buffers", '[');
   for (int i = 0; i < l->kernel->nbuf; i++) {
@@ -140,7 +140,7 @@ static void show_operands(JsonTree *j, const PLaunch *l) {
   tree_close(j, ']');
 }
 
-static void show_launches(JsonTree *j, const FactEntry *e) {
+static void put_launches(JsonTree *j, const FactEntry *e) {
   tree_open(j, "launches", '[');
   for (int i = 0; i < e->nlaunch; i++) {
     const FactLaunch *l = &e->launch[i];
@@ -157,13 +157,13 @@ static void show_launches(JsonTree *j, const FactEntry *e) {
     tree_number(j, "seconds", l->seconds);
     tree_text(j, "bound", roofline_bounds[l->bound]);
     tree_known(j, "measured_s", l->measured);
-    show_operands(j, l->launch);
+    put_operands(j, l->launch);
     tree_close(j, '}');
   }
   tree_close(j, ']');
 }
 
-static void show_classes(JsonTree *j, const FactRow *r) {
+static void put_classes(JsonTree *j, const FactRow *r) {
   tree_open(j, "classes", '[');
   for (int i = 0; i < r->nclass; i++) {
     const FactClass *c = &r->class[i];
@@ -178,7 +178,7 @@ static void show_classes(JsonTree *j, const FactRow *r) {
   tree_close(j, ']');
 }
 
-static void show_uses(JsonTree *j, const FactRow *r) {
+static void put_uses(JsonTree *j, const FactRow *r) {
   tree_open(j, "values", '[');
   for (int i = 0; i < r->nuse; i++) {
     tree_open(j, NULL, '{');
@@ -193,7 +193,7 @@ static double share(double part, double whole) {
   return part < 0 || whole <= 0 ? -1 : part / whole;
 }
 
-static void show_rows(JsonTree *j, const Facts *f, const FactEntry *e) {
+static void put_rows(JsonTree *j, const Facts *f, const FactEntry *e) {
   tree_open(j, "rows", '[');
   for (int i = 0; i < e->nrow; i++) {
     const FactRow *r = &e->row[i];
@@ -211,20 +211,20 @@ static void show_rows(JsonTree *j, const Facts *f, const FactEntry *e) {
     tree_known(j, "share", e->times > 0 ? share(e->times * r->seconds, f->step) : -1);
     tree_known(j, "measured_s", r->measured);
     tree_known(j, "measured_share", e->times > 0 ? share(e->times * r->measured, f->measured) : -1);
-    show_classes(j, r);
-    show_uses(j, r);
+    put_classes(j, r);
+    put_uses(j, r);
     tree_close(j, '}');
   }
   tree_close(j, ']');
 }
 
-static void show_shape(JsonTree *j, const Shape *s) {
+static void put_shape(JsonTree *j, const Shape *s) {
   tree_open(j, "shape", '[');
   for (int i = 0; i < s->rank; i++) tree_int(j, NULL, s->dim[i]);
   tree_close(j, ']');
 }
 
-static void show_values(JsonTree *j, const FactEntry *e) {
+static void put_values(JsonTree *j, const FactEntry *e) {
   tree_open(j, "values", '[');
   for (int i = 0; i < e->nvalue; i++) {
     const FactValue *v = &e->value[i];
@@ -232,7 +232,7 @@ static void show_values(JsonTree *j, const FactEntry *e) {
     tree_text(j, "name", v->name);
     place(j, v->first->loc);
     tree_text(j, "dtype", dtype_name(v->first->dtype));
-    show_shape(j, &v->first->shape);
+    put_shape(j, &v->first->shape);
     tree_int(j, "count", v->count);
     tree_bool(j, "backward", v->backward);
     tree_bool(j, "kept", v->kept);
@@ -242,7 +242,7 @@ static void show_values(JsonTree *j, const FactEntry *e) {
   tree_close(j, ']');
 }
 
-static void show_reason(JsonTree *j, const char *key, DReason name, ExplainWhy why) {
+static void put_reason(JsonTree *j, const char *key, DReason name, ExplainWhy why) {
   tree_open(j, key, '{');
   tree_text(j, "name", decide_reasons[name].name);
   tree_text(j, "rule", why.rule);
@@ -250,7 +250,7 @@ static void show_reason(JsonTree *j, const char *key, DReason name, ExplainWhy w
 }
 
 /* The costs are those of the producer's class; null where they were not compared. */
-static void show_reasons(JsonTree *j, Arena *a, const FactEntry *e, const DPair *p) {
+static void put_why(JsonTree *j, Arena *a, const FactEntry *e, const DPair *p) {
   if (!p) {
     tree_text(j, "not_joined", NULL);
     tree_text(j, "not_inlined", NULL);
@@ -258,15 +258,15 @@ static void show_reasons(JsonTree *j, Arena *a, const FactEntry *e, const DPair 
   }
   const DRow *row = &e->decisions->row[p->producer];
   bool compared = row->inlined > 0 || row->storing > 0;
-  show_reason(j, "not_joined", p->joining, explain_joining(a, e, p));
+  put_reason(j, "not_joined", p->joining, explain_joining(a, e, p));
   tree_close(j, '}');
-  show_reason(j, "not_inlined", p->inlining, explain_inlining(a, e, row));
+  put_reason(j, "not_inlined", p->inlining, explain_inlining(a, e, row));
   tree_known(j, "inline_bytes", compared ? row->inlined : -1);
   tree_known(j, "stored_bytes", compared ? row->storing : -1);
   tree_close(j, '}');
 }
 
-static void show_neighbours(JsonTree *j, Arena *a, const FactEntry *e) {
+static void put_neighbours(JsonTree *j, Arena *a, const FactEntry *e) {
   tree_open(j, "neighbours", '[');
   for (int i = 0; i < e->nneighbour; i++) {
     const FactNeighbour *n = &e->neighbour[i];
@@ -276,13 +276,13 @@ static void show_neighbours(JsonTree *j, Arena *a, const FactEntry *e) {
     tree_int(j, "value", n->value);
     tree_int(j, "count", n->count);
     tree_int(j, "bytes", n->bytes);
-    show_reasons(j, a, e, n->why);
+    put_why(j, a, e, n->why);
     tree_close(j, '}');
   }
   tree_close(j, ']');
 }
 
-static void show_memory(JsonTree *j, const Facts *f, const FactEntry *e) {
+static void put_memory(JsonTree *j, const Facts *f, const FactEntry *e) {
   tree_open(j, "memory", '{');
   tree_int(j, "peak", e->peak);
   tree_int(j, "peak_bytes", fact_live(f, e, e->peak));
@@ -294,17 +294,17 @@ static void show_memory(JsonTree *j, const Facts *f, const FactEntry *e) {
   tree_close(j, '}');
 }
 
-static void show_entry(JsonTree *j, const Facts *f, const FactEntry *e) {
+static void put_entry(JsonTree *j, const Facts *f, const FactEntry *e) {
   tree_open(j, NULL, '{');
   tree_text(j, "name", explain_entries[e->kind]);
   tree_number(j, "times", e->times);
   tree_number(j, "seconds", e->seconds);
   tree_known(j, "measured_s", e->measured);
-  show_launches(j, e);
-  show_rows(j, f, e);
-  show_values(j, e);
-  show_neighbours(j, f->arena, e);
-  show_memory(j, f, e);
+  put_launches(j, e);
+  put_rows(j, f, e);
+  put_values(j, e);
+  put_neighbours(j, f->arena, e);
+  put_memory(j, f, e);
   tree_close(j, '}');
 }
 
@@ -313,15 +313,15 @@ void explain_json(const Explain *x, FILE *out) {
   JsonTree j = {.out = out};
   tree_open(&j, NULL, '{');
   tree_int(&j, "tessera_explain", SCHEMA);
-  show_program(&j, x);
-  show_roofline(&j, &f->roof);
-  show_totals(&j, f);
-  show_sources(&j, &x->build->front);
-  show_kernels(&j, x);
-  show_buffers(&j, f);
+  put_program(&j, x);
+  put_roofline(&j, &f->roof);
+  put_totals(&j, f);
+  put_sources(&j, &x->build->front);
+  put_kernels(&j, x);
+  put_buffers(&j, f);
   tree_open(&j, "entries", '[');
   for (int e = 0; e < EN_COUNT; e++)
-    if (f->entry[e].lower) show_entry(&j, f, &f->entry[e]);
+    if (f->entry[e].lower) put_entry(&j, f, &f->entry[e]);
   tree_close(&j, ']');
   tree_close(&j, '}');
 }

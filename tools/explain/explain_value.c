@@ -131,7 +131,7 @@ static void show_head(const Explain *x, const FactEntry *e, const char *name, co
   fprintf(out, "\n");
 }
 
-static void show_value(const Explain *x, const FactEntry *e, int value, FILE *out) {
+static void show_class(const Explain *x, const FactEntry *e, int value, FILE *out) {
   const FactValue *v = &e->value[value];
   show_head(x, e, v->name, v->first, v->count, out);
   show_decision(e, v->first, out);
@@ -156,7 +156,7 @@ static int show_entry(const Explain *x, const FactEntry *e, const char *name, FI
   int n = 0;
   for (int i = 0; i < e->nvalue; i++)
     if (answers(x->arena, e->value[i].name, starred)) {
-      show_value(x, e, i, out);
+      show_class(x, e, i, out);
       n++;
     }
   for (int i = 0; i < e->decisions->nrow; i++) {

@@ -52,7 +52,7 @@ static void collect_fields(Trial *t, const KExpr *e) {
   t->nfield++;
 }
 
-static size_t elements(const KBuf *b) {
+static size_t buffer_length(const KBuf *b) {
   int64_t last = 0;
   for (int i = 0; i < b->rank; i++) last += (b->dim[i] - 1) * b->stride[i];
   return (size_t)last + 1;
@@ -87,7 +87,8 @@ static void fill(void *p, DType t, size_t n, int64_t bound, uint32_t *seed) {
 
 static double buffer_bytes(const Kernel *k) {
   double sum = 0;
-  for (int i = 0; i < k->nbuf; i++) sum += 2.0 * (double)elements(&k->buf[i]) * dtype_size(k->buf[i].dtype);
+  for (int i = 0; i < k->nbuf; i++)
+    sum += 2.0 * (double)buffer_length(&k->buf[i]) * dtype_size(k->buf[i].dtype);
   return sum;
 }
 
@@ -113,7 +114,7 @@ static void make_buffers(Trial *t) {
   t->ours = ARENA_ARRAY(t->arena, k->nbuf, void *);
   t->theirs = ARENA_ARRAY(t->arena, k->nbuf, void *);
   for (int i = 0; i < k->nbuf; i++) {
-    size_t n = t->count[i] = elements(&k->buf[i]), bytes = n * (size_t)dtype_size(k->buf[i].dtype);
+    size_t n = t->count[i] = buffer_length(&k->buf[i]), bytes = n * (size_t)dtype_size(k->buf[i].dtype);
     t->ours[i] = need(aligned_alloc(64, (bytes + 127) / 64 * 64), bytes);
     t->theirs[i] = need(malloc(bytes), bytes);
     fill(t->ours[i], k->buf[i].dtype, n, bound[i], &seed);

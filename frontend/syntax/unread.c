@@ -1,5 +1,5 @@
 /* Finding the `let`s of functions that hide a name and are never read. */
-#include "frontend/train/hidden.h"
+#include "frontend/syntax/unread.h"
 
 #include <string.h>
 
@@ -145,7 +145,7 @@ static void check_decl(Arena *a, const Decl *d) {
     check_function(a, &d->u.module.fn[i]->sig, &d->u.module.fn[i]->body);
 }
 
-void hidden_check(Arena *a, const Files *files) {
+void unread_check(Arena *a, const Files *files) {
   for (int i = 0; i < files->n; i++)
     for (int k = 0; k < files->v[i]->ndecl; k++) check_decl(a, files->v[i]->decl[k]);
 }

@@ -4,7 +4,7 @@
 
 #include "tools/cli/cleanup.h"
 #include "tools/cli/output.h"
-#include "tools/compare/compare.h"
+#include "tools/compare/compare_strategies.h"
 #include "tools/report/report.h"
 #include "tools/verbs.h"
 

@@ -1,6 +1,6 @@
 /* tessera compare: what it is told, and what it finds of each strategy. */
-#ifndef TOOLS_COMPARE_H
-#define TOOLS_COMPARE_H
+#ifndef TOOLS_COMPARE_STRATEGIES_H
+#define TOOLS_COMPARE_STRATEGIES_H
 
 #include "tools/build/build.h"
 
