@@ -176,7 +176,8 @@ const Ix *ix_quotient(IxWork *w, const Ix *x, int64_t n) {
     split(w, x, n, positive, &q, &r);
     if (one_bucket(r, n, &k)) return add_base(w, q, k);
   }
-  const Ix *sum = plus(w, q, quotient_of_rest(w, r, n), 1);
+  const Ix *whole = ix_recombine(w, r); /* the split may have left what belongs together */
+  const Ix *sum = plus(w, q, whole == r ? quotient_of_rest(w, r, n) : ix_quotient(w, whole, n), 1);
   return sum ? ix_recombine(w, sum) : NULL;
 }
 
@@ -202,6 +203,8 @@ const Ix *ix_remainder(IxWork *w, const Ix *x, int64_t n) {
   const Ix *open = drop_remainders(w, r, n);
   if (open) return ix_remainder(w, open, n);
   int64_t g = common_factor(w, r, n, &high, &low);
+  const Ix *whole = g ? r : ix_recombine(w, r); /* the split may have left what belongs together */
+  if (whole != r) return ix_remainder(w, whole, n);
   if (!g) return compound_atom(w, IX_MOD, r, n);
   const Ix *sum = plus(w, low, ix_remainder(w, high, n / g), g);
   return sum ? ix_recombine(w, sum) : NULL;
