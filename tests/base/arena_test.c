@@ -1,9 +1,10 @@
 /* Arenas: what is allocated is zeroed, aligned, apart from everything else, and survives growth. */
 #include "base/arena.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/suite.h"
 
 static int all_are(const unsigned char *p, size_t n, int v) {
   for (size_t i = 0; i < n; i++)
@@ -18,7 +19,7 @@ START_TEST(blocks_are_zeroed_aligned_and_apart) {
   unsigned char *p[N];
   size_t size[N];
   for (int i = 0; i < N; i++) {
-    size[i] = (size_t)(rand() % 100 ? rand() % 300 : rand() % 100000);
+    size[i] = draw_below(draw_below(100) ? 300 : 100000);
     p[i] = arena_alloc(a, size[i]);
     ck_assert_uint_eq((uintptr_t)p[i] % 16, 0);
     ck_assert(all_are(p[i], size[i], 0));
@@ -75,19 +76,11 @@ START_TEST(freeing_nothing_is_allowed) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("arena");
-  TCase *t = tcase_create("arena");
-  suite_add_tcase(s, t);
+SUITE("arena") {
   tcase_add_test(t, blocks_are_zeroed_aligned_and_apart);
   tcase_add_test(t, strings_are_copied_and_ended);
   tcase_add_test(t, a_long_printf_is_whole);
   tcase_add_test(t, grown_arrays_keep_their_elements);
   tcase_add_test_raise_signal(t, an_overflowing_product_ends_the_compiler, 6);
   tcase_add_test(t, freeing_nothing_is_allowed);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

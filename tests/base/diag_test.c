@@ -1,12 +1,12 @@
 /* Messages: place, line, caret; several a run, counted; advice on misspelt names. */
 #include "base/diag.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "tests/suite.h"
 
 static char *text;
 static size_t size;
@@ -134,7 +134,7 @@ START_TEST(files_are_read_whole) {
   int fd = mkstemp(path);
   enum { N = 200001 };
   char *bytes = malloc(N);
-  for (int i = 0; i < N; i++) bytes[i] = (char)rand();
+  for (int i = 0; i < N; i++) bytes[i] = (char)draw_below(256);
   ck_assert_int_eq(write(fd, bytes, N), N);
   close(fd);
   Source *s = diag_read(arena, path);
@@ -172,10 +172,7 @@ START_TEST(a_broken_invariant_aborts) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("diag");
-  TCase *t = tcase_create("diag");
-  suite_add_tcase(s, t);
+SUITE("diag") {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_test(t, the_caret_stands_under_the_place);
   tcase_add_test(t, the_last_line_may_lack_its_end);
@@ -189,9 +186,4 @@ int main(void) {
   tcase_add_test(t, a_missing_file_or_a_folder_is_an_error);
   tcase_add_test(t, the_nearest_name_is_advised);
   tcase_add_test_raise_signal(t, a_broken_invariant_aborts, 6);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,31 +1,20 @@
 /* Kernels given as text, run through LLVM in this process. */
 #include "tests/codegen/cpu_case.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/kernel/kern_walk.h"
+#include "tests/suite.h"
 
 __extension__ typedef _Float16 Half;
 
 static const char *const settings[] = {"lr", "decay"};
 
-static uint32_t state = 12345;
-
-void cpu_case_seed(uint32_t seed) {
-  state = seed * 2654435761U + 12345;
-}
-
-uint32_t cpu_case_draw(uint32_t n) {
-  state = state * 1664525U + 1013904223U;
-  return (uint32_t)(((uint64_t)state * n) >> 32);
-}
-
 float cpu_case_float(void) {
-  float u = (float)cpu_case_draw(1U << 24) * 0x1p-23F - 1;
-  return u * (cpu_case_draw(8) ? 2.0F : 0.01F);
+  float u = (float)draw_below(1U << 24) * 0x1p-23F - 1;
+  return u * (draw_below(8) ? 2.0F : 0.01F);
 }
 
 CpuCase cpu_case_open(const char *text, const char *target, bool red_zones) {
@@ -77,10 +66,10 @@ static void fill(const KBuf *b, void *mem, int64_t i, int64_t bound) {
     memcpy(&u, &v, sizeof u);
     ((uint16_t *)mem)[i] = (uint16_t)(u >> 16);
   }
-  int drawn = bound ? (int)cpu_case_draw((uint32_t)bound) : (int)cpu_case_draw(100) - 50;
+  int drawn = bound ? (int)draw_below((uint32_t)bound) : (int)draw_below(100) - 50;
   if (b->dtype == DT_I32) ((int32_t *)mem)[i] = drawn;
   if (b->dtype == DT_U8) ((uint8_t *)mem)[i] = (uint8_t)drawn;
-  if (b->dtype == DT_BOOL) ((uint8_t *)mem)[i] = cpu_case_draw(2) != 0;
+  if (b->dtype == DT_BOOL) ((uint8_t *)mem)[i] = draw_below(2) != 0;
 }
 
 void **cpu_case_buffers(Arena *a, const Kernel *k) {

@@ -22,9 +22,7 @@ void cpu_case_close(CpuCase *c);
 /* Runs all tasks, `by` at a time, last ones first. */
 void cpu_case_run(CpuCase *c, void **buf, int64_t by);
 
-/* Random numbers: [0, n), and floats of many sizes. */
-void cpu_case_seed(uint32_t seed);
-uint32_t cpu_case_draw(uint32_t n);
+/* A random float, of many sizes. */
 float cpu_case_float(void);
 /* Elements that the buffer spans in memory, gaps included. */
 int64_t cpu_case_span(const KBuf *b);

@@ -1,21 +1,20 @@
 /* Attention-like kernels through LLVM against the interpreter: sizes that divide nothing, bounds of all
  * kinds, whole blocks stored, left factors that are expressions. */
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/codegen/cpu_case.h"
+#include "tests/suite.h"
 
 typedef struct Sizes {
   int b, h, i, j, d, e;
 } Sizes;
 
-/* Each test runs in a process of its own and would draw the same. */
 static Sizes draw_sizes(int test) {
   static const int tokens[] = {1, 5, 13, 14, 16, 29, 33, 49, 148}, width[] = {1, 4, 8, 16, 17, 32, 40};
-  for (int n = 0; n < 97 * test; n++) cpu_case_draw(1);
-  Sizes s = {1 + (int)cpu_case_draw(3), 1 + (int)cpu_case_draw(3), tokens[cpu_case_draw(9)],
-             tokens[cpu_case_draw(9)],  width[cpu_case_draw(7)],   width[cpu_case_draw(7)]};
+  draw_from(suite_seed() + (uint64_t)test);
+  Sizes s = {1 + (int)draw_below(3), 1 + (int)draw_below(3), tokens[draw_below(9)],
+             tokens[draw_below(9)],  width[draw_below(7)],   width[draw_below(7)]};
   return s;
 }
 
@@ -48,7 +47,7 @@ START_TEST(forward) {
   Arena *a = arena_new();
   Sizes s = draw_sizes(_i);
   int kind = _i % 4;
-  bool whole = cpu_case_draw(3) == 0, factor = cpu_case_draw(3) == 0;
+  bool whole = draw_below(3) == 0, factor = draw_below(3) == 0;
   const char *j = bounds(a, kind, s.j);
   const char *text = arena_printf(
       a,
@@ -120,17 +119,8 @@ START_TEST(hard_kernels) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cpu_chain");
-  TCase *c = tcase_create("chain");
-  tcase_set_timeout(c, 300);
-  tcase_add_loop_test(c, forward, 0, 24);
-  tcase_add_loop_test(c, backward, 0, 16);
-  tcase_add_loop_test(c, hard_kernels, 0, 2);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("cpu_chain") {
+  tcase_add_loop_test(t, forward, 0, 24);
+  tcase_add_loop_test(t, backward, 0, 16);
+  tcase_add_loop_test(t, hard_kernels, 0, 2);
 }

@@ -1,20 +1,18 @@
 /* Contractions through LLVM against the interpreter: random roles, layouts, prologues and epilogues; equal
  * bits however the tasks are shared out; no spills in the micro-kernels. */
-#include <check.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/program.h"
 #include "codegen/cpu/cpu.h"
+#include "tests/suite.h"
 
 enum { MAX_BUFS = 16 };
 
-static unsigned state;
-
 static int draw(int n) {
-  state = state * 1664525U + 1013904223U;
-  return (int)((state >> 8) % (unsigned)n);
+  return (int)draw_below((uint32_t)n);
 }
 
 /* A list of axes; a buffer's shape is one. */
@@ -260,7 +258,7 @@ static void run(TessKernel *fn, const Kernel *k, const CpuTarget *target, Memory
   }
 }
 
-static void compare(const Kernel *k, const Memory *got, const Memory *want, int seed) {
+static void compare(const Kernel *k, const Memory *got, const Memory *want, uint64_t seed) {
   for (int b = 0; b < k->nbuf; b++) {
     if (k->buf[b].kind == KB_IN) continue;
     double tolerance = k->buf[b].dtype == DT_F32 ? 1e-4 : 1e-2;
@@ -268,21 +266,22 @@ static void compare(const Kernel *k, const Memory *got, const Memory *want, int 
       double w = ((double *)want->wide[b])[i], v = load(got->raw[b], k->buf[b].dtype, i);
       if (fabs(v - w) <= tolerance * fmax(1, fabs(w))) continue;
       Arena *a = arena_new();
-      ck_abort_msg("seed %d: %s[%lld] is %g, expected %g in\n%s", seed, k->buf[b].name, (long long)i, v, w,
-                   kern_print(a, k));
+      ck_abort_msg("seed %" PRIu64 ": %s[%lld] is %g, expected %g in\n%s", seed, k->buf[b].name, (long long)i,
+                   v, w, kern_print(a, k));
     }
   }
 }
 
-static void check_kernel(int seed, const char *target_name, bool bf16) {
+static void check_kernel(int number, const char *target_name, bool bf16) {
   const CpuTarget *target = cpu_target(target_name);
   if (!target) return;
-  state = (unsigned)seed * 2654435761U;
+  uint64_t seed = suite_seed() + (uint64_t)number;
+  draw_from(seed);
   Arena *a = arena_new();
   Kernel *k = draw_kernel(a, bf16);
-  if (!kern_verify(k)) ck_abort_msg("seed %d does not verify:\n%s", seed, kern_print(a, k));
+  if (!kern_verify(k)) ck_abort_msg("seed %" PRIu64 " does not verify:\n%s", seed, kern_print(a, k));
   CpuModule *m = cpu_module_new(a, target, "test");
-  cpu_module_add(m, k, "kernel", seed % 2);
+  cpu_module_add(m, k, "kernel", number % 2);
   TessKernel *fn = (TessKernel *)(uintptr_t)cpu_module_jit(m, "kernel");
   ck_assert(fn != NULL);
   Memory want = fill(k), one = copy(k, &want);
@@ -307,12 +306,12 @@ START_TEST(contracts_f32) {
 END_TEST
 
 START_TEST(contracts_bf16) {
-  check_kernel(_i + 1000, "native", true);
+  check_kernel(_i, "native", true);
 }
 END_TEST
 
 START_TEST(contracts_avx2) {
-  check_kernel(_i + 2000, "x86-64-v3", _i % 4 == 0);
+  check_kernel(_i, "x86-64-v3", _i % 4 == 0);
 }
 END_TEST
 
@@ -384,19 +383,10 @@ START_TEST(shares_evenly) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cpu_dot");
-  TCase *c = tcase_create("dot");
-  tcase_set_timeout(c, 300);
-  tcase_add_loop_test(c, contracts_f32, 0, 60);
-  tcase_add_loop_test(c, contracts_bf16, 0, 40);
-  tcase_add_loop_test(c, contracts_avx2, 0, 20);
-  tcase_add_loop_test(c, does_not_spill, 0, 10);
-  tcase_add_test(c, shares_evenly);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("cpu_dot") {
+  tcase_add_loop_test(t, contracts_f32, 0, 60);
+  tcase_add_loop_test(t, contracts_bf16, 0, 40);
+  tcase_add_loop_test(t, contracts_avx2, 0, 20);
+  tcase_add_loop_test(t, does_not_spill, 0, 10);
+  tcase_add_test(t, shares_evenly);
 }

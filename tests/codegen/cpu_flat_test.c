@@ -1,6 +1,5 @@
 /* Flat kernels through LLVM against the interpreter: odd extents, every type, layouts that fuse and that
  * don't, gathers, padding, random streams, and buffers read and written. */
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "base/random.h"
 #include "tests/codegen/cpu_case.h"
+#include "tests/suite.h"
 
 static const int odd[] = {1, 3, 13, 16, 17, 49, 148};
 enum { ODD = sizeof odd / sizeof *odd };
@@ -242,10 +242,7 @@ START_TEST(red_zones_trap) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cpu_flat");
-  TCase *t = tcase_create("flat");
-  tcase_set_timeout(t, 120);
+SUITE("cpu_flat") {
   tcase_add_test(t, arithmetic);
   tcase_add_test(t, functions);
   tcase_add_test(t, bias_and_broadcast);
@@ -262,10 +259,4 @@ int main(void) {
   tcase_add_test(t, integers_are_held_to_the_range_they_are_cast_to);
   tcase_add_test(t, tasks_share_the_work);
   tcase_add_test(t, red_zones_trap);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,11 +1,11 @@
 /* The emitted elementwise functions against libm in double, over dense random arguments and the edges. */
-#include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/codegen/cpu_case.h"
+#include "tests/suite.h"
 
 enum { POINTS = 200000 };
 
@@ -65,7 +65,7 @@ START_TEST(errors_are_as_stated) {
   CpuCase c = open_case(t->name, targets[_i % 2], POINTS);
   float *x = malloc(POINTS * sizeof *x), *y = malloc(POINTS * sizeof *y);
   for (int i = 0; i < POINTS; i++) {
-    double u = (double)cpu_case_draw(1U << 31) / (double)(1U << 31);
+    double u = (double)draw_below(1U << 31) / (double)(1U << 31);
     x[i] = (float)((double)t->lo + u * ((double)t->hi - (double)t->lo));
   }
   x[0] = t->lo, x[1] = t->hi;
@@ -157,17 +157,8 @@ START_TEST(lanes_do_not_reach_the_bits) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cpu_math");
-  TCase *t = tcase_create("math");
-  tcase_set_timeout(t, 120);
+SUITE("cpu_math") {
   tcase_add_loop_test(t, errors_are_as_stated, 0, 2 * (int)(sizeof cases / sizeof *cases));
   tcase_add_test(t, edges);
   tcase_add_test(t, lanes_do_not_reach_the_bits);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

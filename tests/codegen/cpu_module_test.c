@@ -1,12 +1,12 @@
 /* What comes out of a module: objects that are equal byte for byte, need no library and carry line tables,
  * for every target from any host. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/codegen/cpu_case.h"
+#include "tests/suite.h"
 
 static const char text[] =
     "compute gelu \"models/digpt.tess\":41:9 { axis i:1000\n in x[1000] : f32\n out y[1000] : f32\n"
@@ -118,11 +118,8 @@ START_TEST(targets) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cpu_module");
-  TCase *t = tcase_create("module");
+SUITE("cpu_module") {
   enum { N = sizeof names / sizeof *names };
-  tcase_set_timeout(t, 60);
   tcase_add_loop_test(t, same_bytes_twice, 0, N);
   tcase_add_loop_test(t, calls_nothing, 0, N);
   tcase_add_loop_test(t, vectors_are_whole, 0, N);
@@ -130,10 +127,4 @@ int main(void) {
   tcase_add_test(t, several_kernels_in_memory);
   tcase_add_test(t, unwritable_object_is_reported);
   tcase_add_test(t, targets);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

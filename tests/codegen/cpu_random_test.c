@@ -1,12 +1,12 @@
 /* Flat and row kernels drawn at random, through LLVM against the interpreter: any shape, layout, index
  * expression, role and place that the verifier allows. */
-#include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/codegen/cpu_case.h"
+#include "tests/suite.h"
 
 enum { MOST_AXES = 4, TEXT = 1 << 14 };
 
@@ -18,7 +18,7 @@ typedef struct Gen {
 } Gen;
 
 static int draw(int n) {
-  return (int)cpu_case_draw((uint32_t)n);
+  return (int)draw_below((uint32_t)n);
 }
 
 __attribute__((format(printf, 2, 3))) static void add(Gen *g, const char *fmt, ...) {
@@ -159,7 +159,7 @@ static void add_store(Gen *g, const char *val, const int *own, const char *name,
 
 START_TEST(flat) {
   Gen g;
-  cpu_case_seed((uint32_t)_i);
+  draw_from(suite_seed() + (uint64_t)_i);
   open_kernel(&g, 1 + draw(MOST_AXES));
   int own[MOST_AXES] = {0, 1, 2, 3}, axis[MOST_AXES] = {0, 1, 2, 3};
   if (draw(2)) shuffle(own, g.naxes);
@@ -187,7 +187,7 @@ static int count(const Gen *g, const int *axis, int n) {
  * terms one after another, hence the tolerance. */
 START_TEST(rows) {
   Gen g;
-  cpu_case_seed(1000 + (uint32_t)_i);
+  draw_from(suite_seed() + (uint64_t)_i);
   open_kernel(&g, 1 + draw(MOST_AXES));
   int all[MOST_AXES] = {0, 1, 2, 3}, n = draw(g.naxes), y[MOST_AXES], z[MOST_AXES];
   shuffle(all, g.naxes);
@@ -240,16 +240,7 @@ START_TEST(rows) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cpu_random");
-  TCase *t = tcase_create("random");
-  tcase_set_timeout(t, 60);
+SUITE("cpu_random") {
   tcase_add_loop_test(t, flat, 0, 60);
   tcase_add_loop_test(t, rows, 0, 60);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

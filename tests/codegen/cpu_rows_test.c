@@ -1,10 +1,10 @@
 /* Row kernels through LLVM against the interpreter, lanes along the row and along an outer axis. Sums run in
  * another order than the interpreter's, so that results differ by roundings: 1e-5 of sums of up to 600 terms.
  */
-#include <check.h>
 #include <stdlib.h>
 
 #include "tests/codegen/cpu_case.h"
+#include "tests/suite.h"
 
 static const int odd[] = {1, 3, 13, 16, 17, 49, 148, 257};
 enum { ODD = sizeof odd / sizeof *odd };
@@ -143,10 +143,7 @@ START_TEST(nan_propagates) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cpu_rows");
-  TCase *t = tcase_create("rows");
-  tcase_set_timeout(t, 120);
+SUITE("cpu_rows") {
   tcase_add_test(t, sums);
   tcase_add_test(t, maxima);
   tcase_add_test(t, norm);
@@ -158,10 +155,4 @@ int main(void) {
   tcase_add_test(t, chosen);
   tcase_add_test(t, windows);
   tcase_add_test(t, nan_propagates);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,6 +1,5 @@
 /* The same texts through NVRTC: machine code for sm_80 and sm_90a without a GPU, and what is inside it.
  * Without NVRTC the test fails: a build for CUDA that was never compiled is not tested. */
-#include <check.h>
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "codegen/cuda/cuda.h"
 #include "tests/codegen/cuda/data.h"
 #include "tests/codegen/cuda/files.h"
+#include "tests/suite.h"
 
 static const char *const archs[] = {"sm_80", "sm_90a"};
 
@@ -53,7 +53,7 @@ START_TEST(kernels_compile) {
   Source *src = diag_read(a, cuda_file(_i));
   KernList *list = kern_parse(a, src);
   ck_assert_ptr_nonnull(list);
-  DataStep step = data_step(list, 1);
+  DataStep step = data_step(list);
   CudaUnit *u = cuda_unit_new(a, step.setting, step.nsetting);
   for (int i = 0; i < list->n; i++) ck_assert(cuda_unit_add(u, list->k[i], true));
   const CudaLaunch *launch;
@@ -159,11 +159,10 @@ START_TEST(damaged_cubin) {
     free(cut);
   }
   ck_assert_uint_gt(image.size, 0);
-  srand(5);
   for (int i = 0; i < 500; i++) {
     char *bad = malloc(image.size + 1);
     memcpy(bad, image.bytes, image.size);
-    for (int j = 0; j < 8; j++) bad[(size_t)rand() % image.size] = (char)rand();
+    for (int j = 0; j < 8; j++) bad[draw_below((uint32_t)image.size)] = (char)draw_below(256);
     cuda_cubin(a, bad, image.size, &code);
     free(bad);
   }
@@ -203,23 +202,14 @@ START_TEST(architecture_names) {
 }
 END_TEST
 
-int main(void) {
+SUITE("cuda_cubin") {
   int n = cuda_find_files();
-  Suite *s = suite_create("cuda_cubin");
-  TCase *c = tcase_create("cubins");
-  tcase_set_timeout(c, 300);
-  tcase_add_loop_test(c, kernels_compile, 0, n);
-  tcase_add_test(c, dot_uses_tensor_cores);
-  tcase_add_test(c, error_names_the_line);
-  tcase_add_test(c, wrong_parameters_are_refused);
-  tcase_add_test(c, promised_tensor_cores_are_asked_for);
-  tcase_add_test(c, damaged_cubin);
-  tcase_add_test(c, sections_without_contents_are_not_read);
-  tcase_add_test(c, architecture_names);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  tcase_add_loop_test(t, kernels_compile, 0, n);
+  tcase_add_test(t, dot_uses_tensor_cores);
+  tcase_add_test(t, error_names_the_line);
+  tcase_add_test(t, wrong_parameters_are_refused);
+  tcase_add_test(t, promised_tensor_cores_are_asked_for);
+  tcase_add_test(t, damaged_cubin);
+  tcase_add_test(t, sections_without_contents_are_not_read);
+  tcase_add_test(t, architecture_names);
 }

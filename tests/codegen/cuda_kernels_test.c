@@ -1,10 +1,10 @@
 /* Every kernel text under tests/ir/kern and tests/codegen/cuda, and every kernel of a small D-iGPT's training
  * step, as CUDA C run on the CPU, against the interpreter. */
-#include <check.h>
 
 #include "tests/codegen/cuda/compare.h"
 #include "tests/codegen/cuda/files.h"
 #include "tests/runtime/rt_run.h"
+#include "tests/suite.h"
 
 /* Interpreting more than this takes too long here. */
 static const double most_work = 4e7;
@@ -28,18 +28,9 @@ START_TEST(kernels_of_a_step_match_interpreter) {
 }
 END_TEST
 
-int main(void) {
+SUITE("cuda_kernels") {
   int n = cuda_find_files();
-  Suite *s = suite_create("cuda_kernels");
-  TCase *c = tcase_create("kernels");
-  tcase_set_timeout(c, 300);
-  tcase_add_checked_fixture(c, run_fresh, run_clean);
-  tcase_add_loop_test(c, kernels_match_interpreter, 0, n);
-  tcase_add_test(c, kernels_of_a_step_match_interpreter);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+  tcase_add_checked_fixture(t, run_fresh, run_clean);
+  tcase_add_loop_test(t, kernels_match_interpreter, 0, n);
+  tcase_add_test(t, kernels_of_a_step_match_interpreter);
 }

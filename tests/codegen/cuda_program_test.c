@@ -1,8 +1,8 @@
 /* Whole programs for CUDA: built by the driver, run unmodified on the stand-in for the CUDA driver. */
-#include <check.h>
 #include <math.h>
 
 #include "tests/runtime/rt_run.h"
+#include "tests/suite.h"
 
 #define TESSERA BUILD_DIR "/tessera"
 #define MODELS SOURCE_DIR "/models"
@@ -196,11 +196,7 @@ START_TEST(kernels_name_their_lines) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cuda_program");
-  TCase *t = tcase_create("programs");
-  suite_add_tcase(s, t);
-  tcase_set_timeout(t, 600);
+SUITE("cuda_program") {
   tcase_add_checked_fixture(t, run_fresh, run_clean);
   tcase_add_test(t, digpt_replays);
   tcase_add_test(t, clip_replays_on_hopper);
@@ -214,9 +210,4 @@ int main(void) {
   tcase_add_test(t, missing_nvrtc_is_named);
   tcase_add_test(t, two_builds_give_the_same_bytes);
   tcase_add_test(t, kernels_name_their_lines);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,5 +1,4 @@
 /* The shim finds the faults it is there to find: each is planted into a small kernel. */
-#include <check.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "codegen/cuda/text/cuda_emit.h"
 #include "tests/codegen/cuda/side.h"
 #include "tests/runtime/rt_run.h"
+#include "tests/suite.h"
 
 enum { THREADS = 64 };
 static float in[THREADS], out[THREADS];
@@ -132,8 +132,7 @@ START_TEST(half_precision) {
   enum { N = 65536 };
   static float x[N], b[N], h[N];
   static int same[N];
-  srand(9);
-  for (int i = 0; i < N; i++) x[i] = ldexpf((float)rand() / (float)RAND_MAX - 0.5f, rand() % 60 - 40);
+  for (int i = 0; i < N; i++) x[i] = ldexpf((float)draw_real(-0.5, 0.5), (int)draw_below(60) - 40);
   x[0] = INFINITY, x[1] = -INFINITY, x[2] = NAN, x[3] = 65520, x[4] = 65519.996f, x[5] = 0x1p-25f,
   x[6] = -0.0f;
   const float *px = x;
@@ -150,11 +149,7 @@ START_TEST(half_precision) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("cuda_shim");
-  TCase *t = tcase_create("shim");
-  suite_add_tcase(s, t);
-  tcase_set_timeout(t, 120);
+SUITE("cuda_shim") {
   tcase_add_checked_fixture(t, run_fresh, run_clean);
   tcase_add_test(t, missing_barrier);
   tcase_add_test(t, missing_wait);
@@ -166,9 +161,4 @@ int main(void) {
   tcase_add_test_raise_signal(t, lane_missing_from_warp, SIGABRT);
   tcase_add_test_raise_signal(t, copy_not_aligned, SIGABRT);
   tcase_add_test(t, half_precision);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

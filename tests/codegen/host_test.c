@@ -1,6 +1,5 @@
 /* Host code and linking: a program of two kernels, made by hand, is linked to tests/codegen/host_reader.c,
  * run, and what it prints compared with what went in. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "codegen/host/host.h"
 #include "codegen/host/link.h"
 #include "codegen/host/manifest.h"
+#include "tests/suite.h"
 
 enum { N = 6 };
 /* Not the one in the kernel's text. */
@@ -293,11 +293,7 @@ START_TEST(only_libc_and_libm_are_needed) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("host");
-  TCase *t = tcase_create("host");
-  suite_add_tcase(s, t);
-  tcase_set_timeout(t, 60);
+SUITE("host") {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_test(t, tables_read_back_as_they_went_in);
   tcase_add_test(t, a_cut_output_is_listed_by_pieces);
@@ -306,9 +302,4 @@ int main(void) {
   tcase_add_test(t, equal_inputs_give_equal_bytes);
   tcase_add_test(t, a_failed_link_says_why_and_leaves_nothing);
   tcase_add_test(t, only_libc_and_libm_are_needed);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

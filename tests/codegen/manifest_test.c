@@ -1,5 +1,4 @@
 /* The manifest's text and JSON, and its refusal of bytes that lie. Also the section reader and SHA-256. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include "base/sha256.h"
 #include "codegen/host/elf_section.h"
 #include "codegen/host/manifest.h"
+#include "tests/suite.h"
 
 static unsigned char *manifest(size_t *size) {
   static const char *const origin[] = {"blocks.*.mlp.fc1", NULL};
@@ -93,8 +93,8 @@ START_TEST(damaged_bytes_are_harmless) {
   }
   for (size_t i = 0; i < size; i++) {
     unsigned char old = bytes[i];
-    bytes[i] = (unsigned char)rand();
-    free(shown(bytes, size, rand() % 2, &fault));
+    bytes[i] = (unsigned char)draw_below(256);
+    free(shown(bytes, size, draw_below(2), &fault));
     bytes[i] = old;
   }
   for (size_t i = 0; i + 4 <= size; i += 4) {
@@ -103,7 +103,7 @@ START_TEST(damaged_bytes_are_harmless) {
     for (int by = -4; by <= 4; by += 8) {
       moved = old + (uint32_t)by;
       memcpy(bytes + i, &moved, 4);
-      free(shown(bytes, size, rand() % 2, &fault));
+      free(shown(bytes, size, draw_below(2), &fault));
     }
     memcpy(bytes + i, &old, 4);
   }
@@ -133,7 +133,7 @@ START_TEST(lying_elf_headers_are_harmless) {
   unsigned char *file = malloc(n);
   for (int i = 0; i < 2000; i++) {
     memcpy(file, self->text, n);
-    for (int j = 0; j < 6; j++) file[24 + rand() % 40] = (unsigned char)rand();
+    for (int j = 0; j < 6; j++) file[24 + draw_below(40)] = (unsigned char)draw_below(256);
     elf_section(file, n, ".rodata", &size);
   }
   free(file);
@@ -161,20 +161,11 @@ START_TEST(sha256_of_known_texts) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("manifest");
-  TCase *t = tcase_create("manifest");
-  suite_add_tcase(s, t);
-  tcase_set_timeout(t, 60);
+SUITE("manifest") {
   tcase_add_test(t, text_names_everything);
   tcase_add_test(t, json_is_json);
   tcase_add_test(t, damaged_bytes_are_harmless);
   tcase_add_test(t, sections_are_found_by_name);
   tcase_add_test(t, lying_elf_headers_are_harmless);
   tcase_add_test(t, sha256_of_known_texts);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

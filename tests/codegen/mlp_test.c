@@ -4,10 +4,10 @@
  * finite), and it runs for many steps three times: by the graph interpreter in f64, as kernels by the kernel
  * interpreter, and as machine code. All states and reported values must agree after every entry. */
 #include <stdio.h>
-#include <time.h>
 
 #include "passes/grad/autodiff.h"
 #include "tests/passes/trial.h"
+#include "tests/suite.h"
 
 enum {
   BATCH = 6,
@@ -196,7 +196,7 @@ static Trial open_trial(void) {
   Arena *a = arena_new();
   Graph *reference = build(a), *lowered = build(a);
   Trial t = trial_open(a, reference, lowered);
-  t.step.seed = (uint64_t)rand();
+  t.step.seed = draw_below(UINT32_MAX);
   trial_enter(&t, EN_INIT);
   return t;
 }
@@ -212,15 +212,11 @@ static void enter(Trial *t, EntryKind e) {
   if (t->step.step != BAD_STEP) trial_reports(t, e);
 }
 
-static double draw(void) {
-  return (double)(float)(2.0 * rand() / RAND_MAX - 1);
-}
-
 /* Something to learn: y depends on x by a fixed smooth function. */
 static void supply_data(Trial *t, EntryKind e) {
   double x[BATCH * INPUTS], y[BATCH * OUTPUTS];
   for (int b = 0; b < BATCH; b++) {
-    for (int i = 0; i < INPUTS; i++) x[b * INPUTS + i] = draw();
+    for (int i = 0; i < INPUTS; i++) x[b * INPUTS + i] = draw_real(-1, 1);
     for (int o = 0; o < OUTPUTS; o++)
       y[b * OUTPUTS + o] = (double)(float)sin(x[b * INPUTS + o] + 0.5 * x[b * INPUTS + o + 1] + o);
   }
@@ -233,7 +229,7 @@ static void supply_data(Trial *t, EntryKind e) {
 /* In one step the test says what is dropped. */
 static void supply_kept(Trial *t) {
   double kept[BATCH * HIDDEN];
-  for (int i = 0; i < BATCH * HIDDEN; i++) kept[i] = draw();
+  for (int i = 0; i < BATCH * HIDDEN; i++) kept[i] = draw_real(-1, 1);
   graph_run_supply(t->run, "kept", NULL);
   if (t->step.step == GIVEN_STEP) trial_supply(t, EN_MICRO, "kept", kept);
 }
@@ -366,17 +362,7 @@ START_TEST(updates_follow_their_formulas) {
 }
 END_TEST
 
-int main(void) {
-  srand((unsigned)time(NULL));
-  Suite *s = suite_create("mlp");
-  TCase *t = tcase_create("mlp");
-  tcase_set_timeout(t, 300);
+SUITE("mlp") {
   tcase_add_test(t, trains_natively);
   tcase_add_test(t, updates_follow_their_formulas);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,9 +1,9 @@
 /* The models as machine code with red zones around every buffer, beside the graph interpreter: first values,
  * all states after each entry, gradients, slots, and what evaluation reports, on random data. */
-#include <time.h>
 
 #include "frontend/frontend.h"
 #include "tests/passes/trial.h"
+#include "tests/suite.h"
 
 enum { MOST_DEFINES = 24, STEPS = 2 };
 
@@ -40,9 +40,8 @@ static Graph *build(Arena *a, int which) {
 }
 
 static double draw(const Value *v) {
-  double u = (rand() + 0.5) / (RAND_MAX + 1.0), w = (rand() + 0.5) / (RAND_MAX + 1.0);
-  if (dtype_is_float(v->node->dtype)) return (double)(float)(sqrt(-2 * log(u)) * cos(6.283185307179586 * w));
-  return rand() % (v->classes > 0 ? (int)v->classes : 256);
+  if (dtype_is_float(v->node->dtype)) return (double)(float)draw_normal();
+  return draw_below(v->classes > 0 ? (uint32_t)v->classes : 256);
 }
 
 static void supply_data(Trial *t, EntryKind e) {
@@ -68,7 +67,7 @@ static void stir_weights(Trial *t) {
     if (s->state->kind != ST_PARAM && s->state->kind != ST_FROZEN) continue;
     double *p = graph_run_state(t->run, s->state);
     for (int64_t k = 0; k < shape_count(&s->shape); k++) {
-      p[k] = (double)(float)(p[k] + 0.2 * rand() / RAND_MAX - 0.1);
+      p[k] = (double)(float)(p[k] + draw_real(-0.1, 0.1));
       trial_put(s->state->dtype, t->memory[TRIAL_NATIVE] + s->buf->offset + s->at, k, p[k]);
     }
   }
@@ -90,9 +89,8 @@ START_TEST(models_run_in_their_buffers) {
   Arena *a = arena_new();
   Graph *reference = build(a, _i), *lowered = build(a, _i);
   Trial t = trial_open(a, reference, lowered);
-  srand((unsigned)time(NULL));
   t.slow = true;
-  t.step.seed = (uint64_t)rand();
+  t.step.seed = draw_below(UINT32_MAX);
   t.step.total = 10;
   t.step.epoch_steps = 5;
   /* After updates: AdamW and Lion turn rounding noise of tiny gradients into steps of up to twice the rate.
@@ -138,16 +136,7 @@ START_TEST(models_read_back) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("models");
-  TCase *c = tcase_create("models");
-  tcase_set_timeout(c, 300);
-  tcase_add_loop_test(c, models_run_in_their_buffers, 0, sizeof model / sizeof *model);
-  tcase_add_loop_test(c, models_read_back, 0, sizeof model / sizeof *model);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("models") {
+  tcase_add_loop_test(t, models_run_in_their_buffers, 0, sizeof model / sizeof *model);
+  tcase_add_loop_test(t, models_read_back, 0, sizeof model / sizeof *model);
 }

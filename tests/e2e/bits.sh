@@ -37,6 +37,8 @@ cmp threads1 threads3 || fail "3 threads give other bits than 1"
 train large other --steps 3 --seed 1
 ! cmp -s threads1 other || fail "another seed gives the same bits"
 
+. "$source_dir/tests/seed.sh"
+
 # Killed at whatever moment after a checkpoint, and resumed until it ends.
 write_images train 600 16 4 2
 compile "${small_vit[@]}" -D accumulate=2 -D drop_path=0.2 -D shift=2 -o small

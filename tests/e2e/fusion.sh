@@ -24,7 +24,9 @@ for strategy in none elementwise epilogues norm_in_pack all; do
 done
 cmp plain program || fail "all.fuse and no strategy give different programs"
 
-# Placements for every class, drawn by a seed; where inline is refused it is left to the compiler.
+. "$source_dir/tests/seed.sh"
+
+# Placements for every class, drawn; where inline is refused it is left to the compiler.
 draw() { # SEED REFUSED
   python3 - "$@" <<'PY'
 import random, re, sys
@@ -39,10 +41,9 @@ with open("drawn.fuse", "w") as f:
         print(name, "auto" if str(line) in refused and word == "inline" else word, file=f)
 PY
 }
-seed=${FUSION_SEED:-$(date +%s)}
 : >refused
 for again in {1..40}; do
-  echo "seed $seed, draw $again"
+  echo "draw $again"
   draw "$seed" refused
   status=0
   "$tessera" build "$models/digpt.tess" -D "@$file" --fusion drawn.fuse -o program >out 2>err || status=$?

@@ -1,10 +1,10 @@
 /* Building and running descriptions for the language's tests. */
 #include "tests/frontend/lang_case.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/suite.h"
 
 static double scalar(void *ctx, const char *field) {
   const LangCase *c = ctx;
@@ -22,7 +22,7 @@ static LangCase *start(Arena *a, Graph *g) {
   c->graph = g;
   c->run = graph_run_new(g, true);
   c->lr = 0.1;
-  c->env = (GraphEnv){.seed = (uint64_t)rand(), .scalar = scalar, .ctx = c};
+  c->env = (GraphEnv){.seed = draw_below(UINT32_MAX), .scalar = scalar, .ctx = c};
   lang_enter(c, EN_INIT);
   return c;
 }
@@ -52,16 +52,11 @@ static const Value *find_value(const LangCase *c, const char *name) {
   return NULL;
 }
 
-double lang_normal(void) {
-  double u = (rand() + 1.0) / (RAND_MAX + 2.0), v = (rand() + 1.0) / (RAND_MAX + 2.0);
-  return sqrt(-2 * log(u)) * cos(6.283185307179586 * v);
-}
-
 const double *lang_draw(LangCase *c, const char *name, int below) {
   const Value *v = find_value(c, name);
   int64_t n = shape_count(&v->node->shape);
   double *x = ARENA_ARRAY(c->arena, n, double);
-  for (int64_t i = 0; i < n; i++) x[i] = below ? rand() % below : lang_normal();
+  for (int64_t i = 0; i < n; i++) x[i] = below ? draw_below((uint32_t)below) : draw_normal();
   graph_run_supply(c->run, name, x);
   return x;
 }

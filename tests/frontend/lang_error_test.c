@@ -1,7 +1,6 @@
 /* What descriptions with errors say, byte for byte: tests/frontend/lang/NAME.tess against NAME.err. Leading
  * lines
  * "# -D VALUE" are its arguments. With UPDATE_GOLDEN set in the environment the files are written anew. */
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "frontend/frontend.h"
+#include "tests/suite.h"
 
 enum { MOST_DEFINES = 8 };
 
@@ -97,16 +97,7 @@ START_TEST(missing_description) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("lang_error");
-  TCase *c = tcase_create("errors");
-  tcase_set_timeout(c, 120);
-  tcase_add_test(c, golden_messages);
-  tcase_add_test(c, missing_description);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("lang_error") {
+  tcase_add_test(t, golden_messages);
+  tcase_add_test(t, missing_description);
 }

@@ -1,12 +1,11 @@
 /* The language and its library against plain loops, on random data, in f64. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/frontend/lang_case.h"
+#include "tests/suite.h"
 
 static const double tight = 1e-12;
 
@@ -335,7 +334,7 @@ START_TEST(convolutions) {
     const double *x = lang_draw(c, "x", 0), *w = lang_memory(c, "weight");
     double *bias = v->biased ? lang_memory(c, "bias") : NULL;
     int at[4], side[4] = {IMAGES, OUT, conv_side(v, HIGH), conv_side(v, WIDE)};
-    for (int o = 0; v->biased && o < OUT; o++) bias[o] = lang_normal();
+    for (int o = 0; v->biased && o < OUT; o++) bias[o] = draw_normal();
     lang_enter(c, EN_MICRO);
     ck_assert_int_eq(lang_state(c, "weight")->shape.rank, 4);
     for (int i = 0; i < side[0] * side[1] * side[2] * side[3]; i++) {
@@ -386,24 +385,14 @@ START_TEST(first_values) {
 }
 END_TEST
 
-int main(void) {
-  srand((unsigned)time(NULL));
-  Suite *s = suite_create("lang_eval");
-  TCase *c = tcase_create("eval");
-  tcase_set_timeout(c, 120);
-  tcase_add_test(c, operators);
-  tcase_add_test(c, patterns);
-  tcase_add_test(c, norms);
-  tcase_add_test(c, constants);
-  tcase_add_test(c, activations_and_losses);
-  tcase_add_test(c, images);
-  tcase_add_test(c, one_number_for_all_channels);
-  tcase_add_test(c, convolutions);
-  tcase_add_test(c, first_values);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("lang_eval") {
+  tcase_add_test(t, operators);
+  tcase_add_test(t, patterns);
+  tcase_add_test(t, norms);
+  tcase_add_test(t, constants);
+  tcase_add_test(t, activations_and_losses);
+  tcase_add_test(t, images);
+  tcase_add_test(t, one_number_for_all_channels);
+  tcase_add_test(t, convolutions);
+  tcase_add_test(t, first_values);
 }

@@ -1,6 +1,5 @@
 /* The models against the reference data: losses, gradients, features and weights after the last step, in the
  * interpreter. Skipped, with a message, where the data is not there. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +7,9 @@
 
 #include "frontend/frontend.h"
 #include "tests/frontend/lang_file.h"
+#include "tests/suite.h"
 
-/* Bounds of golden/README.md. */
+/* Bounds of ../shared/golden/README.md. */
 static const double most_loss = 2e-6, most_grad = 2e-5, most_out = 5e-6, most_final = 1e-3;
 
 typedef struct Replay {
@@ -261,19 +261,10 @@ START_TEST(pretraining_f32) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("lang_golden");
-  TCase *c = tcase_create("golden");
-  tcase_set_timeout(c, 600);
-  tcase_add_test(c, clip_features);
-  tcase_add_test(c, fine_tuning_f64);
-  tcase_add_test(c, fine_tuning_f32);
-  tcase_add_test(c, pretraining_f64);
-  tcase_add_test(c, pretraining_f32);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("lang_golden") {
+  tcase_add_test(t, clip_features);
+  tcase_add_test(t, fine_tuning_f64);
+  tcase_add_test(t, fine_tuning_f32);
+  tcase_add_test(t, pretraining_f64);
+  tcase_add_test(t, pretraining_f32);
 }

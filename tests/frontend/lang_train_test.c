@@ -1,12 +1,11 @@
 /* Train blocks: gradients, accumulation, clipping, optimizers, refused updates, evaluation, and what the
  * models promise about their parameters. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/frontend/lang_case.h"
+#include "tests/suite.h"
 
 static const double tight = 1e-10;
 
@@ -538,31 +537,21 @@ START_TEST(published_sizes) {
 }
 END_TEST
 
-int main(void) {
-  srand((unsigned)time(NULL));
-  Suite *s = suite_create("lang_train");
-  TCase *c = tcase_create("train");
-  tcase_set_timeout(c, 300);
-  tcase_add_test(c, adamw_with_accumulation_and_clipping);
-  tcase_add_test(c, lion_and_sgd);
-  tcase_add_test(c, averaged_weights);
-  tcase_add_test(c, refused_update);
-  tcase_add_test(c, the_minimised_value_is_shown);
-  tcase_add_test(c, schedule);
-  tcase_add_test(c, dropped_paths);
-  tcase_add_test(c, epsilons_of_the_models);
-  tcase_add_test(c, shared_and_fixed_parameters);
-  tcase_add_test(c, unused_parameters);
-  tcase_add_test(c, unused_parameters_are_named_by_place);
-  tcase_add_test(c, frozen_parameters_are_not_supplied);
-  tcase_add_test(c, sizes_and_teachers);
-  tcase_add_test(c, foreign_model_learns);
-  tcase_add_test(c, examples_of_the_documentation);
-  tcase_add_test(c, published_sizes);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("lang_train") {
+  tcase_add_test(t, adamw_with_accumulation_and_clipping);
+  tcase_add_test(t, lion_and_sgd);
+  tcase_add_test(t, averaged_weights);
+  tcase_add_test(t, refused_update);
+  tcase_add_test(t, the_minimised_value_is_shown);
+  tcase_add_test(t, schedule);
+  tcase_add_test(t, dropped_paths);
+  tcase_add_test(t, epsilons_of_the_models);
+  tcase_add_test(t, shared_and_fixed_parameters);
+  tcase_add_test(t, unused_parameters);
+  tcase_add_test(t, unused_parameters_are_named_by_place);
+  tcase_add_test(t, frozen_parameters_are_not_supplied);
+  tcase_add_test(t, sizes_and_teachers);
+  tcase_add_test(t, foreign_model_learns);
+  tcase_add_test(t, examples_of_the_documentation);
+  tcase_add_test(t, published_sizes);
 }

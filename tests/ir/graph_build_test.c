@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/ir/graph_case.h"
+#include "tests/suite.h"
 
 typedef struct Bench {
   Arena *a;
@@ -267,10 +268,7 @@ START_TEST(assignments_take_effect_together) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("graph_build");
-  TCase *t = tcase_create("build");
-  suite_add_tcase(s, t);
+SUITE("graph_build") {
   tcase_add_loop_test(t, misuse_is_reported_at_the_users_line, 0, sizeof wrongs / sizeof *wrongs);
   tcase_add_test(t, a_missing_operand_is_passed_on_in_silence);
   tcase_add_test(t, equal_nodes_are_one);
@@ -280,5 +278,4 @@ int main(void) {
   tcase_add_test(t, a_rebuilt_node_keeps_its_place);
   tcase_add_test(t, states_and_entries_refuse_what_does_not_fit);
   tcase_add_test(t, assignments_take_effect_together);
-  return case_main(s);
 }

@@ -3,14 +3,13 @@
 #ifndef TESTS_GRAPH_CASE_H
 #define TESTS_GRAPH_CASE_H
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "ir/graph/graph.h"
 #include "passes/grad/autodiff.h"
+#include "tests/suite.h"
 
 enum { CASE_INPUTS = 8 };
 
@@ -34,25 +33,6 @@ typedef struct Case {
 #define SHAPE(...)                                                                                           \
   (shape_of((int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}))
 #define F32(low, high, ...) {DT_F32, SHAPE(__VA_ARGS__), low, high}
-
-static uint64_t case_state;
-
-static inline uint64_t case_seed(void) {
-  const char *given = getenv("TEST_SEED");
-  case_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-  printf("TEST_SEED=%llu\n", (unsigned long long)case_state);
-  return case_state;
-}
-
-static inline uint32_t case_draw(uint32_t n) {
-  case_state = case_state * 6364136223846793005u + 1442695040888963407u;
-  return (uint32_t)(case_state >> 33) % n;
-}
-
-/* An f32 number in lo..hi. */
-static inline double case_real(double lo, double hi) {
-  return (double)(float)(lo + (hi - lo) * ((double)case_draw(1 << 24) + 0.5) / (1 << 24));
-}
 
 typedef struct CaseRun {
   const Case *c;
@@ -188,7 +168,7 @@ static inline void case_backward(CaseRun *r, double *const *x) {
   GraphRun *run = graph_run_new(r->g, true);
   case_fill(r, run, x);
   double *w = graph_run_state(run, r->state[r->c->nin]);
-  for (int64_t k = 0; k < shape_count(&r->y->shape); k++) w[k] = case_real(0.25, 1);
+  for (int64_t k = 0; k < shape_count(&r->y->shape); k++) w[k] = draw_real(0.25, 1);
   ck_assert(graph_run_entry(run, EN_UPDATE, &case_env));
   double *grad[CASE_INPUTS] = {0};
   for (int i = 0; i < r->c->nin; i++) {
@@ -210,7 +190,7 @@ static inline void case_draw_all(const Case *c, double **x) {
     int64_t n = shape_count(&in->shape);
     x[i] = calloc((size_t)n, sizeof(double));
     for (int64_t k = 0; k < n; k++) {
-      double v = case_real(in->lo, in->hi);
+      double v = draw_real(in->lo, in->hi);
       x[i][k] = dtype_is_float(in->dtype) ? v : floor(v);
     }
   }
@@ -225,15 +205,6 @@ static inline void case_check(const Case *c) {
   if (r.smooth) case_backward(&r, x);
   for (int i = 0; i < c->nin; i++) free(x[i]);
   arena_free(r.arena);
-}
-
-static inline int case_main(Suite *s) {
-  case_seed();
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }
 
 #endif

@@ -1,8 +1,8 @@
 /* Classes: what repeated blocks make alike has one class, what differs in op, shape or operand does not. */
-#include <check.h>
 #include <stdlib.h>
 
 #include "ir/graph/graph.h"
+#include "tests/suite.h"
 
 /* A chain of blocks, each a linear map of its input and the input added: the number of its classes. */
 static int chain(Graph *g, int blocks, EltOp op) {
@@ -49,16 +49,8 @@ START_TEST(only_whole_numbers_between_dots_are_indices) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("graph_class");
-  TCase *t = tcase_create("classes");
+SUITE("graph_class") {
   tcase_add_test(t, depth_does_not_add_classes);
   tcase_add_test(t, another_op_is_another_class);
   tcase_add_test(t, only_whole_numbers_between_dots_are_indices);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -75,6 +75,7 @@ REF(SELECT, a < 0.5 ? b : c)
 static void (*const refs[ELT_COUNT])(const double *const *, double *) = {
 #define ELT(NAME, text, arity, result, prec, formula, cuda) [E_##NAME] = ref_##NAME,
 #include "ir/eltwise.def"
+#include "tests/suite.h"
 #undef ELT
 };
 
@@ -102,12 +103,7 @@ START_TEST(edges_are_as_written) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("graph_elt");
-  TCase *t = tcase_create("elt");
-  tcase_set_timeout(t, 120);
-  suite_add_tcase(s, t);
+SUITE("graph_elt") {
   tcase_add_loop_test(t, every_row_means_and_differentiates_as_plain_c, 0, ELT_COUNT);
   tcase_add_test(t, edges_are_as_written);
-  return case_main(s);
 }

@@ -364,6 +364,7 @@ START_TEST(every_op_means_and_differentiates_as_plain_c) {
   static void (*const cases[OP_COUNT])(void) = {
 #define OP(N, text, operands) [O_##N] = cases_##N,
 #include "ir/graph/graph_ops.def"
+#include "tests/suite.h"
 #undef OP
   };
   cases[_i]();
@@ -391,12 +392,7 @@ START_TEST(an_index_out_of_range_is_an_error) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("graph_ops");
-  TCase *t = tcase_create("ops");
-  tcase_set_timeout(t, 120);
-  suite_add_tcase(s, t);
+SUITE("graph_ops") {
   tcase_add_loop_test(t, every_op_means_and_differentiates_as_plain_c, 0, OP_COUNT);
   tcase_add_test(t, an_index_out_of_range_is_an_error);
-  return case_main(s);
 }

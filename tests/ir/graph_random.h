@@ -14,14 +14,14 @@ typedef struct RandomGraph {
 } RandomGraph;
 
 static inline Node *random_pick(RandomGraph *r) {
-  int late = r->n > 6 && case_draw(2) ? r->n - 6 : 0;
-  return r->pool[late + (int)case_draw((uint32_t)(r->n - late))];
+  int late = r->n > 6 && draw_below(2) ? r->n - 6 : 0;
+  return r->pool[late + (int)draw_below((uint32_t)(r->n - late))];
 }
 
 static inline Shape random_shape(int least_rank) {
   static const int64_t dims[] = {1, 2, 3, 5};
-  Shape s = {.rank = least_rank + (int)case_draw((uint32_t)(4 - least_rank))};
-  for (int i = 0; i < s.rank; i++) s.dim[i] = dims[case_draw(4)];
+  Shape s = {.rank = least_rank + (int)draw_below((uint32_t)(4 - least_rank))};
+  for (int i = 0; i < s.rank; i++) s.dim[i] = dims[draw_below(4)];
   return s;
 }
 
@@ -32,28 +32,29 @@ static inline Node *random_like(RandomGraph *r, Shape s) {
     Node *x = random_pick(r);
     if (shape_same(&x->shape, &s)) return x;
   }
-  if (case_draw(2)) return graph_random(r->g, case_draw(1000), s);
-  return graph_const(r->g, DT_F32, s, few[case_draw(6)]);
+  if (draw_below(2)) return graph_random(r->g, draw_below(1000), s);
+  return graph_const(r->g, DT_F32, s, few[draw_below(6)]);
 }
 
 static inline Node *random_elt(RandomGraph *r) {
   static const EltOp one[] = {E_NEG, E_TANH, E_SIN, E_COS, E_ABS, E_ERF, E_FLOOR},
                      two[] = {E_ADD, E_SUB, E_MUL, E_MAX, E_MIN, E_ADD, E_MUL};
   Node *x = random_pick(r);
-  switch (case_draw(6)) {
-  case 0: return graph_elt(r->g, one[case_draw(7)], x, NULL, NULL);
+  switch (draw_below(6)) {
+  case 0: return graph_elt(r->g, one[draw_below(7)], x, NULL, NULL);
   case 1: {
-    EltOp compare = (EltOp[]){E_LT, E_LE, E_EQ}[case_draw(3)];
+    EltOp compare = (EltOp[]){E_LT, E_LE, E_EQ}[draw_below(3)];
     Node *c = graph_elt(r->g, compare, x, random_like(r, x->shape), NULL);
-    if (case_draw(2)) c = graph_elt(r->g, E_NOT, c, NULL, NULL);
-    if (case_draw(2)) c = graph_elt(r->g, case_draw(2) ? E_AND : E_OR, c, graph_cast(r->g, DT_BOOL, x), NULL);
+    if (draw_below(2)) c = graph_elt(r->g, E_NOT, c, NULL, NULL);
+    if (draw_below(2))
+      c = graph_elt(r->g, draw_below(2) ? E_AND : E_OR, c, graph_cast(r->g, DT_BOOL, x), NULL);
     return graph_elt(r->g, E_SELECT, c, x, random_like(r, x->shape));
   }
   case 2: {
     static const double divisors[] = {1, 2, -4, -1};
-    return graph_map2(r->g, E_DIV, x, graph_scalar(r->g, divisors[case_draw(4)]));
+    return graph_map2(r->g, E_DIV, x, graph_scalar(r->g, divisors[draw_below(4)]));
   }
-  default: return graph_elt(r->g, two[case_draw(7)], x, random_like(r, x->shape), NULL);
+  default: return graph_elt(r->g, two[draw_below(7)], x, random_like(r, x->shape), NULL);
   }
 }
 
@@ -61,12 +62,12 @@ static inline Node *random_reshape(RandomGraph *r) {
   Node *x = random_pick(r);
   Shape s = x->shape;
   for (int i = s.rank - 1; i > 0; i--) { /* shuffled extents */
-    int k = (int)case_draw((uint32_t)i + 1);
+    int k = (int)draw_below((uint32_t)i + 1);
     int64_t t = s.dim[i];
     s.dim[i] = s.dim[k];
     s.dim[k] = t;
   }
-  if (s.rank > 1 && case_draw(2)) {
+  if (s.rank > 1 && draw_below(2)) {
     s.rank--;
     s.dim[s.rank - 1] *= s.dim[s.rank];
   }
@@ -79,11 +80,11 @@ static inline Node *random_broadcast(RandomGraph *r) {
   int map[MAX_RANK];
   if (x->shape.rank > 4) return x;
   for (int i = 0; i < x->shape.rank; i++) {
-    if (s.rank - i < 2 && case_draw(2)) s.dim[s.rank++] = 1 + case_draw(3);
+    if (s.rank - i < 2 && draw_below(2)) s.dim[s.rank++] = 1 + draw_below(3);
     map[i] = s.rank;
     s.dim[s.rank++] = x->shape.dim[i];
   }
-  if (s.rank < 4 && case_draw(2)) s.dim[s.rank++] = 1 + case_draw(3);
+  if (s.rank < 4 && draw_below(2)) s.dim[s.rank++] = 1 + draw_below(3);
   return graph_broadcast(r->g, x, s, map);
 }
 
@@ -91,7 +92,7 @@ static inline Node *random_permute(RandomGraph *r) {
   Node *x = random_pick(r);
   int perm[MAX_RANK];
   for (int i = 0; i < x->shape.rank; i++) {
-    int k = (int)case_draw((uint32_t)i + 1);
+    int k = (int)draw_below((uint32_t)i + 1);
     perm[i] = i;
     perm[i] = perm[k];
     perm[k] = i;
@@ -104,8 +105,8 @@ static inline Node *random_slice(RandomGraph *r) {
   Shape s = x->shape;
   int64_t start[MAX_RANK];
   for (int i = 0; i < s.rank; i++) {
-    s.dim[i] = 1 + case_draw((uint32_t)s.dim[i]);
-    start[i] = case_draw((uint32_t)(x->shape.dim[i] - s.dim[i] + 1));
+    s.dim[i] = 1 + draw_below((uint32_t)s.dim[i]);
+    start[i] = draw_below((uint32_t)(x->shape.dim[i] - s.dim[i] + 1));
   }
   return graph_slice(r->g, x, start, s);
 }
@@ -113,11 +114,11 @@ static inline Node *random_slice(RandomGraph *r) {
 static inline Node *random_pad(RandomGraph *r) {
   Node *x = random_pick(r);
   int64_t lo[MAX_RANK], hi[MAX_RANK], between[MAX_RANK];
-  bool gaps = case_draw(2);
+  bool gaps = draw_below(2);
   for (int i = 0; i < x->shape.rank; i++) {
-    lo[i] = case_draw(2);
-    hi[i] = case_draw(2);
-    between[i] = gaps ? case_draw(2) : 0;
+    lo[i] = draw_below(2);
+    hi[i] = draw_below(2);
+    between[i] = gaps ? draw_below(2) : 0;
   }
   return graph_pad(r->g, x, lo, hi, between);
 }
@@ -126,19 +127,19 @@ static inline Node *random_concat(RandomGraph *r) {
   Node *x = random_pick(r);
   if (!x->shape.rank) return x;
   Node *in[3] = {random_like(r, x->shape), x, random_like(r, x->shape)};
-  return graph_concat(r->g, 1 + (int)case_draw(3), in, (int)case_draw((uint32_t)x->shape.rank));
+  return graph_concat(r->g, 1 + (int)draw_below(3), in, (int)draw_below((uint32_t)x->shape.rank));
 }
 
 static inline Node *random_window(RandomGraph *r) {
   Node *x = random_pick(r);
   if (!x->shape.rank || x->shape.rank > 3) return x;
-  int axis = (int)case_draw((uint32_t)x->shape.rank);
-  return graph_window(r->g, x, axis, 1 + case_draw((uint32_t)x->shape.dim[axis]), 1 + case_draw(3));
+  int axis = (int)draw_below((uint32_t)x->shape.rank);
+  return graph_window(r->g, x, axis, 1 + draw_below((uint32_t)x->shape.dim[axis]), 1 + draw_below(3));
 }
 
 /* Whole numbers 0.. extent - 1, [J]. */
 static inline Node *random_index(RandomGraph *r, int64_t j, int64_t extent) {
-  Node *u = graph_random(r->g, case_draw(1000), SHAPE(j));
+  Node *u = graph_random(r->g, draw_below(1000), SHAPE(j));
   Node *scaled = graph_map2(r->g, E_MUL, u, graph_scalar(r->g, (double)extent));
   return graph_cast(r->g, DT_I32, scaled);
 }
@@ -146,15 +147,15 @@ static inline Node *random_index(RandomGraph *r, int64_t j, int64_t extent) {
 static inline Node *random_gather(RandomGraph *r) {
   Node *x = random_pick(r);
   if (!x->shape.rank) return x;
-  if (case_draw(2)) return graph_gather(r->g, x, random_index(r, 1 + case_draw(4), x->shape.dim[0]));
-  int64_t extent = 1 + case_draw(4);
+  if (draw_below(2)) return graph_gather(r->g, x, random_index(r, 1 + draw_below(4), x->shape.dim[0]));
+  int64_t extent = 1 + draw_below(4);
   return graph_scatter(r->g, x, random_index(r, x->shape.dim[0], extent), extent);
 }
 
 static inline Node *random_reduce(RandomGraph *r) {
   Node *x = random_pick(r);
-  uint32_t axes = case_draw(1u << x->shape.rank);
-  return graph_reduce(r->g, case_draw(3) ? GR_SUM : GR_MAX, x, axes);
+  uint32_t axes = draw_below(1u << x->shape.rank);
+  return graph_reduce(r->g, draw_below(3) ? GR_SUM : GR_MAX, x, axes);
 }
 
 /* Letters of two tensors of the pool, some shared where extents agree; what only one has is in the result. */
@@ -167,13 +168,13 @@ static inline Node *random_contract(RandomGraph *r) {
   for (int k = 0; k < b->shape.rank; k++) {
     text[1][k] = (char)('p' + k);
     for (int i = 0; i < a->shape.rank; i++) {
-      if (used[i] || a->shape.dim[i] != b->shape.dim[k] || !case_draw(3)) continue;
+      if (used[i] || a->shape.dim[i] != b->shape.dim[k] || !draw_below(3)) continue;
       used[i] = true;
       text[1][k] = (char)('a' + i);
       break;
     }
     bool shared = text[1][k] < 'p';
-    if (!shared || case_draw(2)) out[n++] = text[1][k];
+    if (!shared || draw_below(2)) out[n++] = text[1][k];
   }
   for (int i = 0; i < a->shape.rank; i++)
     if (!used[i]) out[n++] = text[0][i];
@@ -183,12 +184,12 @@ static inline Node *random_contract(RandomGraph *r) {
 
 static inline Node *random_other(RandomGraph *r) {
   Node *x = random_pick(r);
-  switch (case_draw(5)) {
+  switch (draw_below(5)) {
   case 0: return graph_stop(r->g, x);
   case 1: return graph_cast(r->g, DT_F32, graph_cast(r->g, DT_BOOL, x));
   case 2: return graph_expand(r->g, graph_step(r->g, "step"), x->shape);
   case 3:
-    return x->shape.rank ? graph_iota(r->g, DT_F32, x->shape, (int)case_draw((uint32_t)x->shape.rank)) : x;
+    return x->shape.rank ? graph_iota(r->g, DT_F32, x->shape, (int)draw_below((uint32_t)x->shape.rank)) : x;
   default: return graph_cast(r->g, DT_F32, graph_cast(r->g, DT_I32, x));
   }
 }
@@ -198,10 +199,10 @@ static inline Node *random_node(RandomGraph *r) {
       random_elt,     random_elt,       random_elt,      random_elt,    random_reshape, random_broadcast,
       random_permute, random_slice,     random_pad,      random_concat, random_window,  random_gather,
       random_reduce,  random_broadcast, random_contract, random_other,  random_permute, random_contract};
-  Node *made = make[case_draw(sizeof make / sizeof *make)](r);
+  Node *made = make[draw_below(sizeof make / sizeof *make)](r);
   if (!made || made->shape.rank > 6 || shape_count(&made->shape) > 300) return NULL;
   bool bounded = made->op == O_CONTRACT || made->op == O_REDUCE || made->op == O_ELT;
-  return bounded && case_draw(3) == 0 ? graph_elt(r->g, E_TANH, made, NULL, NULL) : made;
+  return bounded && draw_below(3) == 0 ? graph_elt(r->g, E_TANH, made, NULL, NULL) : made;
 }
 
 static inline void random_grow(RandomGraph *r, int n) {
@@ -227,7 +228,7 @@ static inline RandomGraph random_graph(int n) {
 
 static inline double *random_doubles(int64_t n) {
   double *x = calloc((size_t)n, sizeof *x);
-  for (int64_t i = 0; i < n; i++) x[i] = case_real(-1, 1);
+  for (int64_t i = 0; i < n; i++) x[i] = draw_real(-1, 1);
   return x;
 }
 

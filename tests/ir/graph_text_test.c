@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/ir/graph_random.h"
+#include "tests/suite.h"
 
 static Graph *parse(Arena *a, const char *text) {
   return graph_parse(a, diag_source(a, "t.graph", text, strlen(text)));
@@ -102,7 +103,7 @@ END_TEST
 START_TEST(any_number_comes_back) {
   for (int i = 0; i < 5000; i++) {
     uint64_t bits =
-        (uint64_t)case_draw(1u << 31) << 33 ^ (uint64_t)case_draw(1u << 31) << 12 ^ case_draw(1u << 31);
+        (uint64_t)draw_below(1u << 31) << 33 ^ (uint64_t)draw_below(1u << 31) << 12 ^ draw_below(1u << 31);
     double v;
     memcpy(&v, &bits, sizeof v);
     if (isnan(v)) continue;
@@ -200,9 +201,9 @@ START_TEST(garbage_is_survived) {
     Arena *a = arena_new();
     size_t len = sizeof whole - 1;
     char *text = arena_strndup(a, whole, len);
-    for (uint32_t k = case_draw(4); k-- > 0;)
-      text[case_draw((uint32_t)len)] = "%s0 9\"\n[,-:@x\\"[case_draw(15)];
-    if (case_draw(3) == 0) len = case_draw((uint32_t)len);
+    for (uint32_t k = draw_below(4); k-- > 0;)
+      text[draw_below((uint32_t)len)] = "%s0 9\"\n[,-:@x\\"[draw_below(15)];
+    if (draw_below(3) == 0) len = draw_below((uint32_t)len);
     Graph *g = graph_parse(a, diag_source(a, "t.graph", text, len));
     if (g && graph_verify(g)) {
       char *printed = graph_print(a, g);
@@ -215,16 +216,11 @@ START_TEST(garbage_is_survived) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("graph_text");
-  TCase *t = tcase_create("text");
-  tcase_set_timeout(t, 120);
-  suite_add_tcase(s, t);
+SUITE("graph_text") {
   tcase_add_test(t, a_whole_text_comes_back);
   tcase_add_test(t, blanks_and_comments_do_not_matter);
   tcase_add_test(t, random_graphs_come_back);
   tcase_add_test(t, any_number_comes_back);
   tcase_add_loop_test(t, mistakes_are_told_apart, 0, sizeof wrongs / sizeof *wrongs);
   tcase_add_test(t, garbage_is_survived);
-  return case_main(s);
 }

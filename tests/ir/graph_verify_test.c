@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/ir/graph_case.h"
+#include "tests/suite.h"
 
 /* p, q: parameters in the group all; m: a slot of p; images -> y = w images; loss; update of p and m. */
 typedef struct Sound {
@@ -172,11 +173,7 @@ START_TEST(each_broken_rule_is_named) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("graph_verify");
-  TCase *t = tcase_create("verify");
-  suite_add_tcase(s, t);
+SUITE("graph_verify") {
   tcase_add_test(t, a_sound_graph_passes);
   tcase_add_loop_test(t, each_broken_rule_is_named, 0, sizeof rules / sizeof *rules);
-  return case_main(s);
 }

@@ -2,23 +2,18 @@
  * that must come out affine. */
 #include "ir/kernel/ix.h"
 
-#include <check.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/type.h"
+#include "tests/suite.h"
 
 enum { AXES = 4 };
 
 static Arena *arena;
 static int64_t extent[AXES];
-static uint32_t seed;
-
-static uint32_t draw(uint32_t n) {
-  seed = seed * 1664525u + 1013904223u;
-  return (seed >> 8) % n;
-}
-
+static uint64_t drawn_from; /* the case's seed */
 static const char *letter(void *ctx, int i) {
   static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
   (void)ctx;
@@ -43,11 +38,11 @@ static Tree *random_tree(int depth) {
   static const int divisors[] = {1, 2, 3, 4, 5, 6, 8, 12, 16, 24};
   static const char ops[] = "xn++**//%%r";
   Tree *t = ARENA_NEW(arena, Tree);
-  t->op = depth ? ops[draw(11)] : ops[draw(2)];
-  t->v = t->op == 'x'   ? draw(AXES)
-         : t->op == 'n' ? (int64_t)draw(30) - 8
-         : t->op == '*' ? (int64_t)draw(26) - 6
-                        : divisors[draw(10)];
+  t->op = depth ? ops[draw_below(11)] : ops[draw_below(2)];
+  t->v = t->op == 'x'   ? draw_below(AXES)
+         : t->op == 'n' ? (int64_t)draw_below(30) - 8
+         : t->op == '*' ? (int64_t)draw_below(26) - 6
+                        : divisors[draw_below(10)];
   if (t->op == 'x' || t->op == 'n') return t;
   t->l = random_tree(depth - 1);
   if (t->op == '+') t->r = random_tree(depth - 1);
@@ -111,17 +106,19 @@ static void check_everywhere(const Tree *t, const Ix *x) {
   do {
     int64_t want = tree_eval(t, at), found = ix_eval(x, at, read_table, NULL);
     if (want != found || want < lo || want > hi)
-      ck_abort_msg("seed %u: %s is %lld at (%lld, %lld, %lld, %lld), expected %lld; range %lld .. %lld", seed,
-                   text(x), (long long)found, (long long)at[0], (long long)at[1], (long long)at[2],
-                   (long long)at[3], (long long)want, (long long)lo, (long long)hi);
+      ck_abort_msg("seed %" PRIu64
+                   ": %s is %lld at (%lld, %lld, %lld, %lld), expected %lld; range %lld .. %lld",
+                   drawn_from, text(x), (long long)found, (long long)at[0], (long long)at[1],
+                   (long long)at[2], (long long)at[3], (long long)want, (long long)lo, (long long)hi);
   } while (next_point(at));
 }
 
 static void fresh(uint32_t number) {
   arena_free(arena);
   arena = arena_new();
-  seed = number * 2654435761u + 1;
-  for (int i = 0; i < AXES; i++) extent[i] = 1 + draw(6);
+  drawn_from = suite_seed() + number;
+  draw_from(drawn_from);
+  for (int i = 0; i < AXES; i++) extent[i] = 1 + draw_below(6);
 }
 
 START_TEST(simplified_expressions_keep_their_values) {
@@ -248,7 +245,7 @@ static bool affine(const Ix *x) {
  * into atoms again. */
 static void merge_and_split(int n, const int64_t *dim, const int *group, const Ix **x) {
   int64_t merged[AXES];
-  const Ix *part[AXES];
+  const Ix *part[AXES] = {0};
   int ndims = 0;
   for (int i = 0, g = 0; i < n; g++) {
     merged[ndims] = 1;
@@ -266,7 +263,7 @@ static void merge_and_split(int n, const int64_t *dim, const int *group, const I
 
 static void permute(int n, int64_t *dim, const Ix **x) {
   for (int i = n - 1; i > 0; i--) {
-    int j = (int)draw((uint32_t)i + 1);
+    int j = (int)draw_below((uint32_t)i + 1);
     int64_t d = dim[i];
     const Ix *t = x[i];
     dim[i] = dim[j], x[i] = x[j];
@@ -277,22 +274,22 @@ static void permute(int n, int64_t *dim, const Ix **x) {
 START_TEST(reshapes_that_refine_each_other_stay_affine) {
   for (uint32_t i = 0; i < 2000; i++) {
     fresh(i);
-    int n = 2 + (int)draw(3);
-    int64_t dim[AXES];
+    int n = 2 + (int)draw_below(3);
+    int64_t dim[AXES] = {0};
     const Ix *x[AXES];
     for (int a = 0; a < n; a++) {
-      dim[a] = 1 + draw(12);
+      dim[a] = 1 + draw_below(12);
       x[a] = ix_axis(arena, a, dim[a]);
     }
     for (int moves = 0; moves < 4; moves++) {
-      int group[AXES], left = n, g = 0;
+      int group[AXES] = {0}, left = n, g = 0;
       while (left > 0) {
-        group[g] = 1 + (int)draw((uint32_t)left);
+        group[g] = 1 + (int)draw_below((uint32_t)left);
         left -= group[g++];
       }
       merge_and_split(n, dim, group, x);
       permute(n, dim, x);
-      for (int a = 0; a < n; a++) ck_assert_msg(affine(x[a]), "seed %u: %s", i, text(x[a]));
+      for (int a = 0; a < n; a++) ck_assert_msg(affine(x[a]), "seed %" PRIu64 ": %s", drawn_from, text(x[a]));
     }
   }
 }
@@ -303,16 +300,16 @@ END_TEST
 START_TEST(split_and_merged_linear_index_is_the_identity) {
   for (uint32_t i = 0; i < 2000; i++) {
     fresh(i);
-    int n = 2 + (int)draw(3);
+    int n = 2 + (int)draw_below(3);
     int64_t dim[AXES], total = 1;
     const Ix *part[AXES];
-    for (int a = 0; a < n; a++) total *= dim[a] = 1 + draw(9);
+    for (int a = 0; a < n; a++) total *= dim[a] = 1 + draw_below(9);
     const Ix *flat = ix_axis(arena, 0, total), *x = flat;
     for (int moves = 0; moves < 3; moves++) {
       ix_unflatten(arena, x, n, dim, part);
       x = ix_flatten(arena, n, dim, part);
     }
-    ck_assert_msg(ix_same(x, flat), "seed %u: %s", i, text(x));
+    ck_assert_msg(ix_same(x, flat), "seed %" PRIu64 ": %s", drawn_from, text(x));
   }
 }
 END_TEST
@@ -389,10 +386,7 @@ static void teardown(void) {
   arena = NULL;
 }
 
-int main(void) {
-  Suite *s = suite_create("ix");
-  TCase *t = tcase_create("ix");
-  tcase_set_timeout(t, 120);
+SUITE("ix") {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_test(t, simplified_expressions_keep_their_values);
   tcase_add_test(t, substitution_is_evaluation_at_the_replacement);
@@ -404,10 +398,4 @@ int main(void) {
   tcase_add_test(t, equal_expressions_have_equal_structure);
   tcase_add_test(t, questions_about_axes);
   tcase_add_test(t, rounds_to_half_precision);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

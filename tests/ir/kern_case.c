@@ -1,16 +1,10 @@
 /* A kernel read from a text, with memory for its buffers. */
 #include "tests/ir/kern_case.h"
 
-#include <check.h>
 #include <math.h>
 #include <string.h>
 
-static uint32_t state = 12345;
-
-double kcase_random(void) {
-  state = state * 1664525u + 1013904223u;
-  return (double)(state >> 8) / (double)(1 << 23) - 1;
-}
+#include "tests/suite.h"
 
 static Kernel *parse_one(Arena *a, const Source *src, const char *name) {
   KernList *list = kern_parse(a, src);
@@ -50,7 +44,7 @@ static KCase *open_case(Arena *a, const Source *src, const char *name) {
     int64_t n = kcase_count(c, b);
     c->mem[b] = ARENA_ARRAY(a, n, double);
     for (int64_t i = 0; is_float(c, b) && i < n; i++)
-      ((double *)c->mem[b])[i] = dtype_round(c->k->buf[b].dtype, (float)kcase_random());
+      ((double *)c->mem[b])[i] = dtype_round(c->k->buf[b].dtype, (float)draw_real(-1, 1));
   }
   return c;
 }

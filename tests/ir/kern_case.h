@@ -28,7 +28,5 @@ int kcase_buf(const KCase *c, const char *name);
 void kcase_run(KCase *c, double tolerance);
 /* The buffer must hold want[] within `tolerance`, relative to its greatest size. */
 void kcase_expect(KCase *c, const char *buf, const double *want, double tolerance);
-/* The next random number in -1 .. 1. */
-double kcase_random(void);
 
 #endif

@@ -1,11 +1,11 @@
 /* The hard kernels as text (tests/ir/kern/hard): parsed, verified, round-tripped and interpreted, in f64
  * against plain C and in their own types against f64. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/ir/kern_case.h"
+#include "tests/suite.h"
 
 static const double exact = 1e-11, single = 2e-5;
 
@@ -454,10 +454,7 @@ START_TEST(convolution_input_gradient) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("kern_hard");
-  TCase *t = tcase_create("hard kernels");
-  tcase_set_timeout(t, 120);
+SUITE("kern_hard") {
   tcase_add_test(t, norm_forward);
   tcase_add_test(t, norm_backward);
   tcase_add_test(t, norm_combine);
@@ -472,10 +469,4 @@ int main(void) {
   tcase_add_test(t, batch_norm);
   tcase_add_test(t, batch_norm_backward);
   tcase_add_test(t, convolution_input_gradient);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,11 +1,11 @@
 /* The kernel interpreter's meaning: types and rounding, laziness, bounds, gathers, in-place stores. */
-#include <check.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
 
 #include "base/random.h"
 #include "tests/ir/kern_case.h"
+#include "tests/suite.h"
 
 static const double exact = 1e-12, single = 1e-5;
 
@@ -257,10 +257,7 @@ START_TEST(large_domains_are_not_kept) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("kern_interp");
-  TCase *t = tcase_create("meaning");
-  tcase_set_timeout(t, 60);
+SUITE("kern_interp") {
   tcase_add_test(t, padding_reads_only_inside);
   tcase_add_test_raise_signal(t, reads_outside_are_internal_faults, SIGABRT);
   tcase_add_test_raise_signal(t, indexed_reads_outside_are_internal_faults, SIGABRT);
@@ -276,10 +273,4 @@ int main(void) {
   tcase_add_test(t, stores_come_last);
   tcase_add_test(t, values_at_other_points);
   tcase_add_test(t, large_domains_are_not_kept);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,10 +1,10 @@
 /* Kernel text: printing what was built, parsing it back, and errors with their places. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/kernel/kern.h"
+#include "tests/suite.h"
 
 static Arena *arena;
 static FILE *messages;
@@ -304,22 +304,15 @@ START_TEST(several_errors_in_one_run) {
 }
 END_TEST
 
-static uint32_t seed;
-
-static uint32_t draw(uint32_t n) {
-  seed = seed * 1664525u + 1013904223u;
-  return (seed >> 8) % n;
-}
-
 static char *random_index(int depth) {
   static const char *const leaves[] = {"i", "j", "k", "t[i]", "3", "12"};
   static const int by[] = {2, 3, 4, 6, 8, 12};
-  if (!depth) return arena_strdup(arena, leaves[draw(6)]);
+  if (!depth) return arena_strdup(arena, leaves[draw_below(6)]);
   char *x = random_index(depth - 1);
-  switch (draw(5)) {
-  case 0: return arena_printf(arena, "(%s)/%d", x, by[draw(6)]);
-  case 1: return arena_printf(arena, "(%s)%%%d", x, by[draw(6)]);
-  case 2: return arena_printf(arena, "%d*(%s)", by[draw(6)], x);
+  switch (draw_below(5)) {
+  case 0: return arena_printf(arena, "(%s)/%d", x, by[draw_below(6)]);
+  case 1: return arena_printf(arena, "(%s)%%%d", x, by[draw_below(6)]);
+  case 2: return arena_printf(arena, "%d*(%s)", by[draw_below(6)], x);
   case 3: return arena_printf(arena, "%s - (%s)", random_index(depth - 1), x);
   default: return arena_printf(arena, "%s + %s", random_index(depth - 1), x);
   }
@@ -328,11 +321,10 @@ static char *random_index(int depth) {
 /* What an index was simplified to is not simplified further when it is read again. */
 START_TEST(simplified_indices_parse_back_unchanged) {
   for (uint32_t n = 0; n < 5000; n++) {
-    seed = n * 2654435761u;
     const char *text = arena_printf(arena,
                                     "compute f {\n axis i:4 j:6 k:24\n in t[4] : i32 below 5\n"
                                     " v[i, j, k] = index(f32, %s)\n}\n",
-                                    random_index(1 + (int)draw(5)));
+                                    random_index(1 + (int)draw_below(5)));
     const char *first = kern_print(arena, parsed(text));
     ck_assert_str_eq(kern_print(arena, parsed(first)), first);
     arena_free(arena);
@@ -369,7 +361,7 @@ START_TEST(damaged_texts_never_crash) {
     char *text = arena_strdup(arena, built);
     for (int j = 0; j < 3; j++) {
       static const char bytes[] = "[]{}(),:;=+-*/%<@.\"0919ijkmn s\n\\\x80";
-      text[draw(sizeof built - 1)] = bytes[draw(sizeof bytes - 1)];
+      text[draw_below(sizeof built - 1)] = bytes[draw_below(sizeof bytes - 1)];
     }
     KernList *list = parse(text);
     for (int k = 0; list && k < list->n; k++) kern_verify(list->k[k]);
@@ -381,10 +373,7 @@ END_TEST
 
 #define COUNT(t) ((int)(sizeof(t) / sizeof *(t)))
 
-int main(void) {
-  Suite *s = suite_create("kern_text");
-  TCase *t = tcase_create("text");
-  tcase_set_timeout(t, 60);
+SUITE("kern_text") {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_test(t, built_kernel_prints_and_parses_back);
   tcase_add_test(t, constants_keep_their_bits);
@@ -397,10 +386,4 @@ int main(void) {
   tcase_add_test(t, simplified_indices_parse_back_unchanged);
   tcase_add_test(t, endless_expressions_are_refused);
   tcase_add_test(t, damaged_texts_never_crash);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -1,9 +1,9 @@
 /* Each rule of the kernel verifier broken, with the message checked, and what the rules must not refuse. */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ir/kernel/kern.h"
+#include "tests/suite.h"
 
 typedef struct Broken {
   const char *want; /* in the message */
@@ -305,17 +305,9 @@ START_TEST(several_errors_in_one_run) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("kern_verify");
-  TCase *t = tcase_create("rules");
+SUITE("kern_verify") {
   tcase_add_checked_fixture(t, setup, teardown);
   tcase_add_loop_test(t, broken_rules_are_named, 0, (int)(sizeof broken / sizeof *broken));
   tcase_add_loop_test(t, sound_kernels_are_accepted, 0, (int)(sizeof accepted / sizeof *accepted));
   tcase_add_test(t, several_errors_in_one_run);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

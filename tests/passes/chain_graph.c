@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tests/passes/random_graph.h"
+#include "tests/suite.h"
 
 /* One drawn size and form. */
 typedef struct Form {
@@ -13,16 +14,16 @@ typedef struct Form {
 } Form;
 
 static int64_t between(int64_t lo, int64_t hi) {
-  return lo + random_draw((uint32_t)(hi - lo + 1));
+  return lo + draw_below((uint32_t)(hi - lo + 1));
 }
 
 static Form draw(Graph *g) {
-  Form f = {.g = g, .nbatch = 1 + (int)random_draw(2)};
+  Form f = {.g = g, .nbatch = 1 + (int)draw_below(2)};
   f.batch[0] = f.nbatch == 1 ? between(8, 20) : between(2, 4);
   f.batch[1] = between(4, 5);
-  f.m = between(2, 40), f.n = random_draw(2) ? f.m : between(2, 40);
-  f.k = between(2, 18), f.d = random_draw(2) ? f.k : between(2, 18);
-  if (random_draw(6) == 0) f.n = f.k = f.d = f.m; /* roles are told apart by more than extents */
+  f.m = between(2, 40), f.n = draw_below(2) ? f.m : between(2, 40);
+  f.k = between(2, 18), f.d = draw_below(2) ? f.k : between(2, 18);
+  if (draw_below(6) == 0) f.n = f.k = f.d = f.m; /* roles are told apart by more than extents */
   return f;
 }
 
@@ -44,7 +45,7 @@ static Node *op(const Form *f, EltOp o, Node *a, Node *b) {
 }
 
 static Node *draw_tensor(const Form *f, Shape s) {
-  return graph_random(f->g, random_draw(1 << 16), s);
+  return graph_random(f->g, draw_below(1 << 16), s);
 }
 
 /* Rows picked from others. */
@@ -58,11 +59,11 @@ static Node *gathered(const Form *f, int64_t rows, int64_t cols) {
 static Node *plain_operand(const Form *f, int64_t rows, int64_t cols) {
   Shape s = of(f, rows, cols), turned = s;
   int perm[MAX_RANK];
-  if (random_draw(2)) return graph_random(f->g, random_draw(1 << 16), s);
+  if (draw_below(2)) return graph_random(f->g, draw_below(1 << 16), s);
   for (int i = 0; i < s.rank; i++) perm[i] = (i + 1) % (s.rank - 1);
   perm[s.rank - 1] = s.rank - 1;
   for (int i = 0; i < s.rank; i++) turned.dim[perm[i]] = s.dim[i];
-  return graph_permute(f->g, graph_random(f->g, random_draw(1 << 16), turned), perm);
+  return graph_permute(f->g, graph_random(f->g, draw_below(1 << 16), turned), perm);
 }
 
 static Node *contract(const Form *f, const char *left, const char *right, const char *out, Node *a, Node *b) {
@@ -79,8 +80,8 @@ static Node *over_rows(const Form *f, GReduce r, Node *x) {
 }
 
 static Node *operand(const Form *f, int64_t rows, int64_t cols) {
-  if (!f->wild || random_draw(3)) return plain_operand(f, rows, cols);
-  if (random_draw(2)) return gathered(f, rows, cols);
+  if (!f->wild || draw_below(3)) return plain_operand(f, rows, cols);
+  if (draw_below(2)) return gathered(f, rows, cols);
   return graph_cast(f->g, DT_F32, graph_cast(f->g, DT_BF16, plain_operand(f, rows, cols)));
 }
 
@@ -104,7 +105,7 @@ static Node *counted(const Form *f, Node *x) {
 /* Each step reads the one below twice. */
 static Node *tower(const Form *f, Node *x) {
   Node *half = graph_scalar(f->g, 0.5);
-  for (int i = (int)random_draw(50); i > 0; i--)
+  for (int i = (int)draw_below(50); i > 0; i--)
     x = op(f, E_ADD, op(f, E_MUL, x, half), op(f, E_MUL, graph_elt(f->g, E_TANH, x, NULL, NULL), half));
   return x;
 }
@@ -112,7 +113,7 @@ static Node *tower(const Form *f, Node *x) {
 /* Something else at the same points. */
 static Node *bend(const Form *f, Node *x) {
   Node *h;
-  switch (f->wild ? random_draw(7) : 6) {
+  switch (f->wild ? draw_below(7) : 6) {
   case 0: return graph_cast(f->g, DT_F32, graph_cast(f->g, DT_BF16, x));
   case 1: return graph_elt(f->g, E_SELECT, below(f, x), x, op(f, E_MUL, x, graph_scalar(f->g, 0.5)));
   case 2: return counted(f, x);
@@ -125,9 +126,9 @@ static Node *bend(const Form *f, Node *x) {
 /* The rows: perhaps masked, then softmax or a scale. */
 static Node *weights(const Form *f, Node *score) {
   Shape mask = shape_of(2, (int64_t[]){f->m, f->n});
-  if (random_draw(2)) score = op(f, E_ADD, score, graph_random(f->g, random_draw(1 << 16), mask));
+  if (draw_below(2)) score = op(f, E_ADD, score, graph_random(f->g, draw_below(1 << 16), mask));
   score = bend(f, score);
-  if (random_draw(4) == 0) return op(f, E_MUL, score, graph_scalar(f->g, 0.25));
+  if (draw_below(4) == 0) return op(f, E_MUL, score, graph_scalar(f->g, 0.25));
   Node *e = graph_elt(f->g, E_EXP, op(f, E_SUB, score, over_rows(f, GR_MAX, score)), NULL, NULL);
   return op(f, E_DIV, e, over_rows(f, GR_SUM, e));
 }
@@ -145,7 +146,7 @@ static void backward(const Form *f, Node *p, Node *q, Node *k, Node *v) {
   Node *ds = op(f, E_MUL, p, op(f, E_SUB, dp, over_rows(f, GR_SUM, op(f, E_MUL, dp, p))));
   Node *dq = contract(f, "mn", "nk", "mk", ds, k), *dk = contract(f, "mn", "mk", "nk", ds, q);
   Node *dv = contract(f, "mn", "md", "nd", p, dy);
-  if (shape_same(&dk->shape, &dv->shape)) dk = graph_concat(f->g, 2, (Node *[]){dk, dv}, (int)random_draw(2));
+  if (shape_same(&dk->shape, &dv->shape)) dk = graph_concat(f->g, 2, (Node *[]){dk, dv}, (int)draw_below(2));
   out(f, 1, dq);
   out(f, 2, dk);
   out(f, 3, dv);
@@ -156,7 +157,7 @@ static Node *more_uses(const Form *f, Node *p, Node *v) {
   Graph *g = f->g;
   int rows = f->nbatch;
   Node *y = contract(f, "mn", "nd", "md", p, v);
-  switch (random_draw(6)) {
+  switch (draw_below(6)) {
   case 0: /* rows of what needs all rows */
     return op(f, E_ADD, y, contract(f, "mn", "nd", "md", p, contract(f, "mn", "md", "nd", p, y)));
   case 1: return op(f, E_ADD, y, over_rows(f, GR_MAX, p));
@@ -176,7 +177,7 @@ static Node *more_uses(const Form *f, Node *p, Node *v) {
 }
 
 static Graph *draw_graph(Arena *a, uint64_t seed, bool wild) {
-  random_seed(seed);
+  draw_from(seed);
   Graph *g = graph_new(a);
   g->name_of_block = "test";
   Form f = draw(g);
@@ -184,7 +185,7 @@ static Graph *draw_graph(Arena *a, uint64_t seed, bool wild) {
   Node *q = operand(&f, f.m, f.k), *k = operand(&f, f.n, f.k), *v = operand(&f, f.n, f.d);
   Node *p = bend(&f, weights(&f, contract(&f, "mk", "nk", "mn", q, k)));
   Node *y = f.wild ? more_uses(&f, p, v) : contract(&f, "mn", "nd", "md", p, v);
-  out(&f, 0, random_draw(2) ? y : op(&f, E_MUL, y, y));
+  out(&f, 0, draw_below(2) ? y : op(&f, E_MUL, y, y));
   backward(&f, p, q, k, v);
   g->entry[EN_EVAL].present = true;
   return g;

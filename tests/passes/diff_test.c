@@ -1,26 +1,20 @@
 /* Line differences: as short as a table of longest common subsequences says, and they lead from one text to
  * the other; and the difference of two dumps whose nodes have other numbers. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text_diff.h"
 #include "passes/explain/dump_diff.h"
+#include "tests/suite.h"
 
 enum { MOST = 40, TRIALS = 4000 };
-
-static uint32_t seed = 1;
-
-static int draw(int below) {
-  seed = seed * 1664525u + 1013904223u;
-  return (int)(seed >> 16) % below;
-}
 
 /* A text of up to MOST lines out of a few. */
 static char *random_text(Arena *a, int kinds) {
   char *text = "";
-  for (int n = draw(MOST), i = 0; i < n; i++) text = arena_printf(a, "%sline %d\n", text, draw(kinds));
+  for (int n = draw_below(MOST), i = 0; i < n; i++)
+    text = arena_printf(a, "%sline %d\n", text, draw_below(kinds));
   return text;
 }
 
@@ -51,7 +45,7 @@ static void check_match(const DiffLines *a, const DiffLines *b) {
 START_TEST(matches_are_longest) {
   Arena *a = arena_new();
   for (int t = 0; t < TRIALS; t++) {
-    int kinds = 1 + draw(12);
+    int kinds = 1 + draw_below(12);
     DiffLines x = diff_lines(a, random_text(a, kinds)), y = diff_lines(a, random_text(a, kinds));
     check_match(&x, &y);
   }
@@ -85,10 +79,10 @@ static char *apply(Arena *a, const DiffLines *before, const char *hunks) {
 START_TEST(hunks_lead_from_one_text_to_the_other) {
   Arena *a = arena_new();
   for (int t = 0; t < TRIALS / 4; t++) {
-    int kinds = 1 + draw(30);
+    int kinds = 1 + draw_below(30);
     char *before = random_text(a, kinds), *after = random_text(a, kinds);
     DiffLines x = diff_lines(a, before), y = diff_lines(a, after);
-    char *hunks = diff_unified(a, &x, &y, draw(4));
+    char *hunks = diff_unified(a, &x, &y, draw_below(4));
     ck_assert_str_eq(apply(a, &x, hunks), after);
     ck_assert_int_eq(!*hunks, !strcmp(before, after));
   }
@@ -128,18 +122,9 @@ START_TEST(new_numbers_alone_are_no_change) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("diff");
-  TCase *t = tcase_create("diff");
-  suite_add_tcase(s, t);
-  tcase_set_timeout(t, 60);
+SUITE("diff") {
   tcase_add_test(t, matches_are_longest);
   tcase_add_test(t, hunks_lead_from_one_text_to_the_other);
   tcase_add_test(t, hunks_look_as_people_know_them);
   tcase_add_test(t, new_numbers_alone_are_no_change);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

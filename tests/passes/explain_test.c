@@ -1,9 +1,9 @@
 /* What a launch is predicted to take: operations counted by hand, and the longest of its three times. */
-#include <check.h>
 #include <math.h>
 #include <string.h>
 
 #include "passes/explain/roofline.h"
+#include "tests/suite.h"
 
 /* The operations of the text's kernel. */
 static double operations(const char *text) {
@@ -70,18 +70,10 @@ START_TEST(every_target_has_a_roof) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("explain");
-  TCase *t = tcase_create("roofline");
-  suite_add_tcase(s, t);
+SUITE("explain") {
   tcase_add_test(t, maps_count_each_operation_once_a_point);
   tcase_add_test(t, rows_count_their_sums);
   tcase_add_test(t, contractions_count_what_is_written_into_them);
   tcase_add_test(t, the_longest_of_three_bounds_a_launch);
   tcase_add_test(t, every_target_has_a_roof);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

@@ -4,6 +4,7 @@
 
 #include "passes/rewrite/simplify.h"
 #include "tests/ir/graph_random.h"
+#include "tests/suite.h"
 
 enum { GRAPHS = 300, REPORTED = 4 };
 
@@ -55,7 +56,7 @@ static bool steady(const Graph *g, double *const *states, const double *given, c
   for (int i = 0; i < 2; i++) {
     int64_t count = shape_count(&g->state[i]->shape);
     moved[i] = calloc((size_t)count, sizeof(double));
-    for (int64_t k = 0; k < count; k++) moved[i][k] = states[i][k] + case_real(-1e-11, 1e-11);
+    for (int64_t k = 0; k < count; k++) moved[i][k] = states[i][k] + draw_real(-1e-11, 1e-11);
   }
   now = run_all(g, moved, given, &n);
   bool ok = true;
@@ -215,14 +216,9 @@ START_TEST(nothing_is_rewritten_through_a_supplied_value) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("graph_simplify");
-  TCase *t = tcase_create("simplify");
-  tcase_set_timeout(t, 120);
-  suite_add_tcase(s, t);
+SUITE("graph_simplify") {
   tcase_add_test(t, random_graphs_mean_the_same);
   tcase_add_loop_test(t, each_rule_does_what_it_says, 0, sizeof rules / sizeof *rules);
   tcase_add_loop_test(t, a_refused_licence_is_not_used, 0, sizeof licensed / sizeof *licensed);
   tcase_add_test(t, nothing_is_rewritten_through_a_supplied_value);
-  return case_main(s);
 }

@@ -1,6 +1,5 @@
 /* Lowering against the graph interpreter, on random graphs: as kernels run by the kernel interpreter in the
  * planned arena, and as machine code with red zones around every buffer. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
@@ -8,6 +7,7 @@
 #include "passes/passes.h"
 #include "tests/codegen/prog_native.h"
 #include "tests/passes/random_graph.h"
+#include "tests/suite.h"
 
 enum { SEED = 7, STEP = 3, MICRO = 1 };
 
@@ -74,11 +74,9 @@ static void check_graph(uint64_t seed, Draw *draw, Execute *execute) {
   arena_free(a);
 }
 
-/* LOWER_SEED and LOWER_ROUNDS repeat a failure or look longer; the seed is printed before each graph. */
-static void check_many(int rounds, Draw *draw, Execute *execute) {
-  const char *from = getenv("LOWER_SEED"), *many = getenv("LOWER_ROUNDS");
-  uint64_t seed = from ? strtoull(from, NULL, 0) : (uint64_t)time(NULL);
-  for (int i = many ? atoi(many) : rounds; i > 0; i--, seed++) {
+static void check_many(int usual, Draw *draw, Execute *execute) {
+  uint64_t seed = suite_seed();
+  for (int i = suite_rounds(usual); i > 0; i--, seed++) {
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
     check_graph(seed, draw, execute);
@@ -134,19 +132,10 @@ START_TEST(wild_chains_mean_what_the_graph_does) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("lower");
-  TCase *t = tcase_create("random");
-  tcase_set_timeout(t, 600);
+SUITE("lower") {
   tcase_add_test(t, parts_that_read_parts_of_one_memory);
   tcase_add_test(t, kernels_mean_what_the_graph_does);
   tcase_add_test(t, machine_code_means_what_the_graph_does);
   tcase_add_test(t, chains_mean_what_the_graph_does);
   tcase_add_test(t, wild_chains_mean_what_the_graph_does);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -1,9 +1,9 @@
 /* Launch order: with two losses, what the first one's backward pass kept is gone before the second one's
  * forward pass begins, however the description interleaves them. */
-#include <check.h>
 
 #include "passes/grad/autodiff.h"
 #include "passes/passes.h"
+#include "tests/suite.h"
 
 enum { ROWS = 64, WIDTH = 96, LAYERS = 6 };
 
@@ -68,14 +68,6 @@ START_TEST(one_loss_frees_what_it_kept) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("order");
-  TCase *t = tcase_create("order");
+SUITE("order") {
   tcase_add_test(t, one_loss_frees_what_it_kept);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -1,11 +1,11 @@
 /* Small graphs that once lowered wrongly, or nearly: each entry runs as kernels in the planned arena and must
  * leave every state and every named value as the graph interpreter does. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "passes/passes.h"
 #include "tests/codegen/prog_interp.h"
+#include "tests/suite.h"
 
 enum { SEED = 7, STEP = 3, MICRO = 1 };
 
@@ -489,9 +489,7 @@ START_TEST(backward_concatenation_of_a_forward_value) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("passes_case");
-  TCase *t = tcase_create("cases");
+SUITE("passes_case") {
   tcase_add_test(t, states_are_exchanged);
   tcase_add_test(t, named_value_is_the_old_state);
   tcase_add_test(t, held_value_reads_state_elsewhere);
@@ -513,10 +511,4 @@ int main(void) {
   tcase_add_test(t, two_orders_of_many_dimensions_meet_in_a_contraction);
   tcase_add_test(t, index_is_a_view_that_another_kernel_stores);
   tcase_add_test(t, backward_concatenation_of_a_forward_value);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -12,9 +12,5 @@ Graph *random_graph(Arena *a, uint64_t seed);
 Graph *chain_graph(Arena *a, uint64_t seed);
 /* The same with values of other types in it, gathers, and rows used in more ways. */
 Graph *wild_chain_graph(Arena *a, uint64_t seed);
-/* Starts the generator. */
-void random_seed(uint64_t seed);
-/* A number below n from the generator that the graph was drawn from. */
-uint32_t random_draw(uint32_t n);
 
 #endif

@@ -1,6 +1,5 @@
 /* The saved set of whole models: whatever is made again instead of kept, the gradients are the same; memory
  * falls as it is asked to, for a bounded price, and the least that an error names is the least. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "passes/explain/facts.h"
 #include "passes/passes.h"
 #include "tests/codegen/prog_interp.h"
+#include "tests/suite.h"
 
 enum { MOST_DEFINES = 16, SEED = 3 };
 
@@ -168,17 +168,8 @@ START_TEST(the_least_is_exact) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("save_models");
-  TCase *t = tcase_create("save");
-  tcase_set_timeout(t, 120);
+SUITE("save_models") {
   tcase_add_test(t, gradients_are_the_same);
   tcase_add_test(t, half_the_memory_for_a_quarter_more_time);
   tcase_add_test(t, the_least_is_exact);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -1,6 +1,5 @@
 /* Which values of the forward pass are made again: one attention with dropout, built by hand and
  * differentiated, runs as kernels beside the graph interpreter, which runs the graph as it was before. */
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -8,6 +7,7 @@
 #include "passes/passes.h"
 #include "passes/place/strategy.h"
 #include "tests/codegen/prog_interp.h"
+#include "tests/suite.h"
 
 enum { B = 2, N = 24, D = 16, WIDE = 48, SEED = 7 };
 
@@ -201,19 +201,11 @@ START_TEST(rows_decide) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("save");
-  TCase *t = tcase_create("choice");
+SUITE("save") {
   tcase_add_test(t, scores_are_made_again);
   tcase_add_test(t, it_is_made_in_the_backward_pass);
   tcase_add_test(t, what_has_memory_anyway_is_kept);
   tcase_add_test(t, the_table_says_what_was_chosen);
   tcase_add_test(t, it_stays_apart);
   tcase_add_test(t, rows_decide);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -1,6 +1,5 @@
 /* Strategies of whole models: the number of kernels does not grow with depth, and the decisions written as a
  * file build the same program. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "frontend/frontend.h"
 #include "passes/passes.h"
 #include "passes/place/strategy.h"
+#include "tests/suite.h"
 
 enum { MOST_DEFINES = 16 };
 
@@ -124,17 +124,8 @@ START_TEST(written_decisions_build_the_same_program) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("strategy_models");
-  TCase *t = tcase_create("models");
-  tcase_set_timeout(t, 300);
+SUITE("strategy_models") {
   tcase_add_loop_test(t, depth_adds_no_kernels, 0, 5);
   tcase_add_test(t, edits_elsewhere_leave_names);
   tcase_add_loop_test(t, written_decisions_build_the_same_program, 0, sizeof models / sizeof *models);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -2,7 +2,6 @@
  * kernels mean what the graph does. */
 #include "passes/place/strategy.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "passes/lower/lower.h"
 #include "tests/codegen/prog_interp.h"
 #include "tests/passes/random_graph.h"
+#include "tests/suite.h"
 
 enum { SEED = 7, STEP = 3, MICRO = 1, MOST_REFUSALS = 12 };
 
@@ -68,20 +68,9 @@ static void check_program(Arena *a, uint64_t seed, const Prog *p) {
   free(arena);
 }
 
-/* STRATEGY_SEED and STRATEGY_ROUNDS repeat a failure or look longer. */
-static uint64_t first_seed(void) {
-  const char *from = getenv("STRATEGY_SEED");
-  return from ? strtoull(from, NULL, 0) : (uint64_t)time(NULL);
-}
-
-static int rounds(int usual) {
-  const char *many = getenv("STRATEGY_ROUNDS");
-  return many ? atoi(many) : usual;
-}
-
 START_TEST(shipped_strategies_mean_what_the_graph_does) {
-  uint64_t seed = first_seed();
-  for (int i = 0; i < rounds(60); i++, seed++) {
+  uint64_t seed = suite_seed();
+  for (int i = 0; i < suite_rounds(60); i++, seed++) {
     Arena *a = arena_new();
     printf("%s seed %llu\n", shipped[_i], (unsigned long long)seed);
     fflush(stdout);
@@ -99,9 +88,9 @@ static const char *draw_place(Arena *a, const DClasses *classes, int i) {
                                        "buffer",      "join:maps",
                                        "inline:maps", "inline:reductions join",
                                        "inline",      "join:reductions,contractions"};
-  int other = (int)random_draw((uint32_t)classes->n);
-  if (random_draw(8) == 0 && other != i) return arena_printf(a, "join=%s", classes->class[other].name);
-  return places[random_draw(sizeof places / sizeof *places)];
+  int other = (int)draw_below((uint32_t)classes->n);
+  if (draw_below(8) == 0 && other != i) return arena_printf(a, "join=%s", classes->class[other].name);
+  return places[draw_below(sizeof places / sizeof *places)];
 }
 
 static char *draw_rows(Arena *a, const Decisions *d, const bool *refused) {
@@ -147,8 +136,8 @@ static Prog *build_random(Arena *a, uint64_t seed) {
 }
 
 START_TEST(random_placements_mean_what_the_graph_does) {
-  uint64_t seed = first_seed();
-  int built = 0, many = rounds(150);
+  uint64_t seed = suite_seed();
+  int built = 0, many = suite_rounds(150);
   for (int i = 0; i < many; i++, seed++) {
     Arena *a = arena_new();
     printf("seed %llu\n", (unsigned long long)seed);
@@ -163,13 +152,13 @@ START_TEST(random_placements_mean_what_the_graph_does) {
 END_TEST
 
 START_TEST(written_files_build_the_same_program) {
-  uint64_t seed = first_seed();
-  for (int i = 0; i < rounds(60); i++, seed++) {
+  uint64_t seed = suite_seed();
+  for (int i = 0; i < suite_rounds(60); i++, seed++) {
     Arena *a = arena_new();
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
     const Decisions *of[EN_COUNT] = {0};
-    const Strategy *s = i % 2 ? shipped_strategy(a, (int)random_draw(5)) : NULL;
+    const Strategy *s = i % 2 ? shipped_strategy(a, (int)draw_below(5)) : NULL;
     char *want = prog_print(a, build(a, seed, s, of));
     const char *text = strategy_print(a, of);
     const Strategy *again = parse(a, text);
@@ -378,10 +367,7 @@ START_TEST(patterns_match) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("strategy");
-  TCase *t = tcase_create("strategy");
-  tcase_set_timeout(t, 300);
+SUITE("strategy") {
   tcase_add_loop_test(t, shipped_strategies_mean_what_the_graph_does, 0, 5);
   tcase_add_test(t, random_placements_mean_what_the_graph_does);
   tcase_add_test(t, written_files_build_the_same_program);
@@ -391,10 +377,4 @@ int main(void) {
   tcase_add_test(t, reasons_are_recorded);
   tcase_add_test(t, costs_are_compared);
   tcase_add_test(t, patterns_match);
-  suite_add_tcase(s, t);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed ? 1 : 0;
 }

@@ -1,12 +1,12 @@
 /* IDX files and batches: what is read against files written here, batches against a second computation of
  * where each pixel must come from. */
-#include <check.h>
 #include <fcntl.h>
 #include <zlib.h>
 
 #include "runtime/data/rt_data.h"
 #include "runtime/rt_base.h"
 #include "tests/runtime/rt_run.h"
+#include "tests/suite.h"
 
 enum { BATCH = 6, SIDE = 8, CHANS = 2, IMAGE = CHANS * SIDE * SIDE, IH = 5, IW = 6, PLANE = IH * IW, N = 40 };
 
@@ -40,7 +40,7 @@ static uint8_t images[N * CHANS * IH * (SIDE + 1)], labels[N];
 /* Pixels are never 0, and sample i's first is i + 1. */
 static void make_files(void) {
   run_fresh();
-  for (size_t i = 0; i < sizeof images; i++) images[i] = (uint8_t)(1 + rand() % 255);
+  for (size_t i = 0; i < sizeof images; i++) images[i] = (uint8_t)(1 + draw_below(255));
   for (int i = 0; i < N; i++) {
     labels[i] = (uint8_t)(i % 10);
     images[i * CHANS * PLANE] = (uint8_t)(i + 1);
@@ -215,20 +215,11 @@ START_TEST(refuses) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("rt_data");
-  TCase *c = tcase_create("data");
-  tcase_add_checked_fixture(c, make_files, run_clean);
-  tcase_set_timeout(c, 60);
-  tcase_add_test(c, reads_both_kinds);
-  tcase_add_test(c, centres);
-  tcase_add_test(c, shuffles);
-  tcase_add_test(c, augments);
-  tcase_add_test(c, refuses);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("rt_data") {
+  tcase_add_checked_fixture(t, make_files, run_clean);
+  tcase_add_test(t, reads_both_kinds);
+  tcase_add_test(t, centres);
+  tcase_add_test(t, shuffles);
+  tcase_add_test(t, augments);
+  tcase_add_test(t, refuses);
 }

@@ -1,6 +1,5 @@
 /* Safetensors: files written byte by byte here are read; files that lie are refused with what was found;
  * what is written is compared with bytes given here; failures of writing leave the old file. */
-#include <check.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -9,6 +8,7 @@
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_safetensors.h"
 #include "tests/runtime/rt_run.h"
+#include "tests/suite.h"
 
 static char said[4096];
 
@@ -192,21 +192,13 @@ START_TEST(converts) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("rt_file");
-  TCase *c = tcase_create("safetensors");
-  tcase_add_unchecked_fixture(c, run_fresh, run_clean);
-  tcase_add_test(c, reads);
-  tcase_add_loop_test(c, refuses, 0, sizeof bad / sizeof *bad);
-  tcase_add_test(c, refuses_lengths);
-  tcase_add_test(c, survives_damage);
-  tcase_add_test(c, writes);
-  tcase_add_test(c, keeps_the_old_file);
-  tcase_add_test(c, converts);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("rt_file") {
+  tcase_add_unchecked_fixture(t, run_fresh, run_clean);
+  tcase_add_test(t, reads);
+  tcase_add_loop_test(t, refuses, 0, sizeof bad / sizeof *bad);
+  tcase_add_test(t, refuses_lengths);
+  tcase_add_test(t, survives_damage);
+  tcase_add_test(t, writes);
+  tcase_add_test(t, keeps_the_old_file);
+  tcase_add_test(t, converts);
 }

@@ -1,11 +1,11 @@
 /* The thread pool: every task once, on the thread that the contract names, through spinning and sleeping. */
-#include <check.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "runtime/rt_pool.h"
+#include "tests/suite.h"
 
 enum { TASKS = 1000, MAX_T = 5, STRIDE = 256 };
 
@@ -87,17 +87,8 @@ START_TEST(guards) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("rt_pool");
-  TCase *c = tcase_create("pool");
-  tcase_set_timeout(c, 60);
-  tcase_add_loop_test(c, splits_as_promised, 1, MAX_T + 1);
-  tcase_add_loop_test(c, orders_launches, 1, MAX_T + 1);
-  tcase_add_test(c, guards);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("rt_pool") {
+  tcase_add_loop_test(t, splits_as_promised, 1, MAX_T + 1);
+  tcase_add_loop_test(t, orders_launches, 1, MAX_T + 1);
+  tcase_add_test(t, guards);
 }

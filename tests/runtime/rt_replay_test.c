@@ -1,10 +1,9 @@
 /* replay: a reference run computed here in f64 passes; each planted fault fails and is named. */
-#include <check.h>
 #include <math.h>
-#include <time.h>
 
 #include "runtime/state/rt_safetensors.h"
 #include "tests/runtime/rt_run.h"
+#include "tests/suite.h"
 
 enum {
   STEPS = 3,
@@ -27,10 +26,6 @@ static struct {
   double logits[STEPS][IMAGES * CLASSES], loss[STEPS];
   double weight_grad[WEIGHTS], bias_grad[CLASSES], final_weight[WEIGHTS], final_bias[CLASSES];
 } ref;
-
-static double draw(void) {
-  return (double)(float)((double)rand() / RAND_MAX * 2 - 1);
-}
 
 static void one_step(int step, double *w, double *b, double *mw, double *mb, double lr) {
   double gw[WEIGHTS] = {0}, gb[CLASSES] = {0}, gain = 2 * ref.gain[0];
@@ -57,14 +52,14 @@ static void one_step(int step, double *w, double *b, double *mw, double *mb, dou
 static void compute(void) {
   double mw[WEIGHTS] = {0}, mb[CLASSES] = {0};
   memset(&ref, 0, sizeof ref);
-  for (int i = 0; i < WEIGHTS; i++) ref.weight[i] = draw();
-  for (int c = 0; c < CLASSES; c++) ref.bias[c] = draw();
+  for (int i = 0; i < WEIGHTS; i++) ref.weight[i] = draw_real(-1, 1);
+  for (int c = 0; c < CLASSES; c++) ref.bias[c] = draw_real(-1, 1);
   ref.gain[0] = 0.5;
   memcpy(ref.final_weight, ref.weight, sizeof ref.weight);
   memcpy(ref.final_bias, ref.bias, sizeof ref.bias);
   for (int s = 0; s < STEPS; s++) {
-    for (int i = 0; i < IMAGES * PIXELS; i++) ref.images[s][i] = i % PIXELS == 5 ? 0 : draw();
-    for (int i = 0; i < IMAGES; i++) ref.labels[s][i] = rand() % CLASSES;
+    for (int i = 0; i < IMAGES * PIXELS; i++) ref.images[s][i] = i % PIXELS == 5 ? 0 : draw_real(-1, 1);
+    for (int i = 0; i < IMAGES; i++) ref.labels[s][i] = draw_below(CLASSES);
     one_step(s, ref.final_weight, ref.final_bias, mw, mb, (double)0.02f);
   }
 }
@@ -137,7 +132,6 @@ static void write_reference(const char *without, const char *lr) {
 
 static void begin(void) {
   run_fresh();
-  srand((unsigned)time(NULL));
   compute();
 }
 
@@ -279,23 +273,14 @@ START_TEST(runs_forward) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("rt_replay");
-  TCase *c = tcase_create("replay");
-  tcase_add_checked_fixture(c, begin, run_clean);
-  tcase_set_timeout(c, 60);
-  tcase_add_test(c, agrees);
-  tcase_add_loop_test(c, finds_faults, 0, sizeof fault / sizeof *fault);
-  tcase_add_test(c, measures_the_distance_moved);
-  tcase_add_test(c, leaves_out_noise);
-  tcase_add_test(c, needs_every_kind);
-  tcase_add_test(c, takes_settings);
-  tcase_add_test(c, refuses_misfits);
-  tcase_add_test(c, runs_forward);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("rt_replay") {
+  tcase_add_checked_fixture(t, begin, run_clean);
+  tcase_add_test(t, agrees);
+  tcase_add_loop_test(t, finds_faults, 0, sizeof fault / sizeof *fault);
+  tcase_add_test(t, measures_the_distance_moved);
+  tcase_add_test(t, leaves_out_noise);
+  tcase_add_test(t, needs_every_kind);
+  tcase_add_test(t, takes_settings);
+  tcase_add_test(t, refuses_misfits);
+  tcase_add_test(t, runs_forward);
 }

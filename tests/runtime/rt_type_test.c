@@ -1,5 +1,4 @@
 /* Element types against the compiler's own arithmetic; the hash against published vectors. */
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_hash.h"
 #include "runtime/state/rt_type.h"
+#include "tests/suite.h"
 
 __extension__ typedef _Float16 Half;
 
@@ -119,18 +119,10 @@ START_TEST(hash) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("rt_type");
-  TCase *c = tcase_create("types");
-  tcase_add_test(c, half_precision);
-  tcase_add_test(c, brain_float);
-  tcase_add_test(c, integers);
-  tcase_add_test(c, not_finite);
-  tcase_add_test(c, hash);
-  suite_add_tcase(s, c);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_ENV);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
+SUITE("rt_type") {
+  tcase_add_test(t, half_precision);
+  tcase_add_test(t, brain_float);
+  tcase_add_test(t, integers);
+  tcase_add_test(t, not_finite);
+  tcase_add_test(t, hash);
 }

@@ -1,10 +1,10 @@
 /* The driver's verbs: wrong command lines, errors of the user's, stages written out and read back, inspect.
  */
-#include <check.h>
 
 #include "ir/graph/graph.h"
 #include "ir/kernel/kern.h"
 #include "tests/runtime/rt_run.h"
+#include "tests/suite.h"
 
 #define TESSERA BUILD_DIR "/tessera"
 #define MODELS SOURCE_DIR "/models"
@@ -346,11 +346,7 @@ START_TEST(inspect_refuses_other_files) {
 }
 END_TEST
 
-int main(void) {
-  Suite *s = suite_create("driver");
-  TCase *t = tcase_create("driver");
-  suite_add_tcase(s, t);
-  tcase_set_timeout(t, 200);
+SUITE("driver") {
   tcase_add_checked_fixture(t, run_fresh, run_clean);
   tcase_add_test(t, help_teaches_by_examples);
   tcase_add_test(t, wrong_command_lines_are_refused);
@@ -372,9 +368,4 @@ int main(void) {
   tcase_add_test(t, kernels_agree_with_the_interpreter);
   tcase_add_test(t, inspect_reads_a_program);
   tcase_add_test(t, inspect_refuses_other_files);
-  SRunner *r = srunner_create(s);
-  srunner_run_all(r, CK_NORMAL);
-  int failed = srunner_ntests_failed(r);
-  srunner_free(r);
-  return failed != 0;
 }

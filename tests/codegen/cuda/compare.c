@@ -30,7 +30,7 @@ static void run(const Kernel *k, const CudaLaunch *l, ShimRun *kernel, void **bu
 static void **draw(Arena *a, const Kernel *k, const KStepEnv *env, void ***want) {
   void **start = NULL;
   for (int positive = 0; positive < 2; positive++) {
-    start = data_buffers(a, k, 2, positive ? 0.25 : -1);
+    start = data_buffers(a, k, positive ? 0.25 : -1);
     *want = data_copy(a, k, start);
     kern_interp(k, *want, env, false);
     if (data_finite(k, *want) > 0.5) return start;
@@ -93,7 +93,7 @@ int cuda_compare_file(const char *path, const char *folder, double most_work) {
   Source *src = diag_read(a, path);
   KernList *list = src ? kern_parse(a, src) : NULL;
   if (list) {
-    DataStep step = data_step(list, 1);
+    DataStep step = data_step(list);
     CudaUnit *u = cuda_unit_new(a, step.setting, step.nsetting);
     const CudaLaunch *launch;
     void *side = emit(u, list) ? build(path, folder, cuda_unit_text(u)) : NULL;

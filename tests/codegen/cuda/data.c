@@ -5,18 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "ir/kernel/kern_walk.h"
+#include "tests/suite.h"
 
 __extension__ typedef _Float16 Half;
-
-static uint64_t next(uint64_t *state) {
-  return random_mix64(*state += 0x9e3779b97f4a7c15u);
-}
-
-static double uniform(uint64_t *state) {
-  return (double)(next(state) >> 11) * 0x1p-53;
-}
 
 static const char *const own[] = {"step", "micro", "total", "epoch_steps", "constant"};
 
@@ -39,15 +31,14 @@ static void note_settings(DataStep *s, const KExpr *e) {
     if (e->arg[i]) note_settings(s, e->arg[i]);
 }
 
-DataStep data_step(const KernList *list, uint64_t seed) {
-  uint64_t r = seed;
-  DataStep s = {.block = {.seed = next(&r), .step = next(&r) % 1000, .micro = next(&r) % 4}};
+DataStep data_step(const KernList *list) {
+  DataStep s = {.block = {.seed = draw_below(UINT32_MAX), .step = draw_below(1000), .micro = draw_below(4)}};
   TessStep *b = &s.block;
   b->step_f = (float)b->step;
   b->micro_f = (float)b->micro;
   b->total = 1000;
   b->epoch_steps = 17;
-  for (int i = 0; i < TESS_MAX_SETTINGS; i++) b->setting[i] = (float)uniform(&r);
+  for (int i = 0; i < TESS_MAX_SETTINGS; i++) b->setting[i] = (float)draw_real(0, 1);
   for (int i = 0; i < list->n; i++)
     for (int v = 0; v < list->k[i]->nval; v++) note_settings(&s, list->k[i]->val[v].expr);
   return s;
@@ -128,27 +119,26 @@ static Bounds find_bounds(Arena *a, const Kernel *k) {
   return b;
 }
 
-static double draw(const Bounds *b, int buf, uint64_t *r) {
+static double draw(const Bounds *b, int buf) {
   DType t = b->k->buf[buf].dtype;
   int64_t n = b->below[buf], from = 0;
-  if (dtype_is_float(t)) return b->least + (1 - b->least) * uniform(r);
+  if (dtype_is_float(t)) return draw_real(b->least, 1);
   if (!n) n = t == DT_BOOL ? 2 : 11;
   if (b->high[buf]) from = n / 2;
   if (b->low[buf]) n = (n + 1) / 2;
   int64_t many = n > from ? n - from : 1;
-  return (double)(from + (int64_t)(next(r) % (uint64_t)many));
+  return (double)(from + draw_below((uint32_t)many));
 }
 
-void **data_buffers(Arena *a, const Kernel *k, uint64_t seed, double least) {
+void **data_buffers(Arena *a, const Kernel *k, double least) {
   void **bufs = ARENA_ARRAY(a, k->nbuf, void *);
   Bounds bounds = find_bounds(a, k);
-  uint64_t r = seed;
   bounds.least = least;
   for (int i = 0; i < k->nbuf; i++) {
     const KBuf *b = &k->buf[i];
     int64_t n = elements(b);
     bufs[i] = arena_array(a, (size_t)n, (size_t)dtype_size(b->dtype));
-    for (int64_t j = 0; j < n; j++) store(b->dtype, bufs[i], j, draw(&bounds, i, &r));
+    for (int64_t j = 0; j < n; j++) store(b->dtype, bufs[i], j, draw(&bounds, i));
   }
   return bufs;
 }

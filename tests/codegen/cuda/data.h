@@ -12,13 +12,13 @@ typedef struct DataStep {
   int nsetting;
   const char *setting[TESS_MAX_SETTINGS];
 } DataStep;
-DataStep data_step(const KernList *list, uint64_t seed);
+DataStep data_step(const KernList *list);
 /* The same as the interpreter sees it. */
 KStepEnv data_env(const DataStep *step);
 
 /* One array a buffer, arena-owned: floats from `least` to 1, whole numbers within what the kernel's indexed
  * reads promise. */
-void **data_buffers(Arena *a, const Kernel *k, uint64_t seed, double least);
+void **data_buffers(Arena *a, const Kernel *k, double least);
 /* A copy of all of them. */
 void **data_copy(Arena *a, const Kernel *k, void *const *bufs);
 /* Multiplications, additions and the like that the kernel asks for, without inlining. */

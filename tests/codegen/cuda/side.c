@@ -39,9 +39,10 @@ void *side_build(const char *folder, const char *name, const char *text) {
   if (write_file(path, text)) return NULL;
   snprintf(path, sizeof path, "%s/%s.cc", folder, name);
   if (write_wrapper(path, name, text)) return NULL;
-  snprintf(command, sizeof command,
-           "%s -std=c++17 -O2 -w -fPIC -shared -fno-strict-aliasing -Wl,-Bsymbolic -I %s/codegen/cuda -o %s %s",
-           HOST_CXX, TESTS_DIR, library, path);
+  snprintf(
+      command, sizeof command,
+      "%s -std=c++17 -O2 -w -fPIC -shared -fno-strict-aliasing -Wl,-Bsymbolic -I %s/codegen/cuda -o %s %s",
+      HOST_CXX, TESTS_DIR, library, path);
   if (system(command)) return NULL;
   void *side = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   if (!side) fprintf(stderr, "%s\n", dlerror());
