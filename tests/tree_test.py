@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""tree_test.py FOLDER: rules that the tree's files keep, whether it is a checkout or an export of one.
+
+No source file has over 600 lines or includes a .c file; a folder has at most 20 sources of its own (24 below
+tests/); no two sources have the same base name; every file that a document or a comment names exists.
+"""
+import collections, os, re, subprocess, sys
+
+MOST_LINES, MOST_SOURCES, MOST_SOURCES_OF_TESTS = 600, 20, 24
+SOURCE = (".c", ".h", ".cc")
+NOT_OURS = re.compile(r"^(\.[^/]*|build[^/]*)/|/__pycache__/")
+
+# What must not remain: "rule: file or folder".
+ALLOWED = {
+    "sources: frontend/eval",
+    "sources: ir/kernel",
+    "sources: runtime/verbs",
+    "name: compare.c",
+    "name: compare.h",
+    "name: place.c",
+}
+
+# A path, or the bare name of a source. A word in capitals stands for any name: tests/e2e/NAME.sh.
+NAMED = re.compile(r"(?<![\w./*{}$<>~-])((?:[\w.-]+/)+[\w.-]+\.(?:c|h|cc|def|js|css|html|tess|fuse|sh|py|md|cmake|kern|graph)"
+                   r"|\w+\.(?:c|h|cc|def))(?![\w/*{(-])")
+COMMENT = {**dict.fromkeys(SOURCE, re.compile(r"/\*.*?\*/|//[^\n]*", re.S)),
+           **dict.fromkeys((".sh", ".py", ".cmake", ".txt", ""), re.compile(r"#[^\n]*")),
+           ".md": re.compile(r".+", re.S)}
+
+
+def tree_files():
+    """The files of the checkout; of an export, all that no build left."""
+    git = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    files = git.stdout.splitlines() if git.returncode == 0 and os.path.exists(".git") else [
+        os.path.relpath(os.path.join(d, f)) for d, _, names in os.walk(".") for f in names]
+    return sorted(f for f in files if not NOT_OURS.search(f) and os.path.isfile(f))
+
+
+def text_of(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def check_sources(sources):
+    for f in sources:
+        text = text_of(f)
+        if text.count("\n") > MOST_LINES:
+            yield f"lines: {f}", f"{text.count(chr(10))} lines, at most {MOST_LINES}"
+        if re.search(r'^\s*#\s*include\s*["<][^">]*\.c[">]', text, re.M):
+            yield f"include: {f}", "includes a .c file"
+
+
+def check_folders(sources):
+    for folder, n in collections.Counter(map(os.path.dirname, sources)).items():
+        most = MOST_SOURCES_OF_TESTS if folder.split("/")[0] == "tests" else MOST_SOURCES
+        if n > most:
+            yield f"sources: {folder}", f"{n} sources, at most {most}"
+
+
+def check_names(sources):
+    where = collections.defaultdict(list)
+    for f in sources:
+        where[os.path.basename(f)].append(f)
+    for name, all in where.items():
+        if len(all) > 1:
+            yield f"name: {name}", "the same base name: " + ", ".join(all)
+
+
+def check_mentions(files):
+    """Each named file: from the root, from the file that names it, or from models/ (a library's import)."""
+    known, bases = set(files), set(map(os.path.basename, files))
+    for f in files:
+        comment = COMMENT.get(os.path.splitext(f)[1])
+        if not comment or f.endswith("tree_test.py"):
+            continue
+        for part in comment.findall(text_of(f)):
+            for name in NAMED.findall(part):
+                seen = [name, os.path.normpath(os.path.join(os.path.dirname(f), name)), "models/" + name]
+                placeholder = name.startswith("..") or re.search(r"\b[A-Z]{2,}(?![\w]*\.md)", name)
+                if not placeholder and not known & set(seen) and ("/" in name or name not in bases):
+                    yield f"mention: {name}", f"{f} names it, and it does not exist"
+
+
+def main():
+    os.chdir(sys.argv[1])
+    files = tree_files()
+    sources = [f for f in files if f.endswith(SOURCE)]
+    found = [*check_sources(sources), *check_folders(sources), *check_names(sources), *check_mentions(files)]
+    for rule, what in found:
+        print(f"{rule}: {what}" + (" (allowed for now)" if rule in ALLOWED else ""))
+    for rule in sorted(ALLOWED - {rule for rule, _ in found}):
+        print(f"{rule}: holds; take it from ALLOWED")
+    if len(sources) < 100:
+        print(f"only {len(sources)} sources in {sys.argv[1]}")
+    return len(sources) < 100 or any(rule not in ALLOWED for rule, _ in found)
+
+
+sys.exit(main())
