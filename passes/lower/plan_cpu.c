@@ -1,5 +1,5 @@
 /* CPU plans: which skeleton, and the axes' roles. Which axis vector lanes run along is the emitter's choice,
- * by what the accesses cost (codegen/cpu/loops/cpu_axes.c). */
+ * by what the accesses cost (codegen/cpu/loops/cpu_rows_plan.c). */
 #include <string.h>
 
 #include "passes/lower/kbuild.h"
