@@ -1,5 +1,6 @@
 /* The program as text, and the checks on it as a whole. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "passes/lower/lower.h"
 
@@ -88,24 +89,84 @@ char *place_print(const Lower *l) {
   return to_text(l->arena, print_places, l);
 }
 
-static bool overlap(const PBuf *a, const PBuf *b) {
-  if (a == b || (!a->persistent && !b->persistent && a->entry != b->entry)) return false;
-  bool together = a->persistent || b->persistent || (a->first <= b->last && b->first <= a->last);
-  return together && a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
-}
-
 static bool planned(const Prog *p) {
   return p->arena_bytes > 0;
 }
 
-static bool memory_fits(const Prog *p) {
-  for (int i = 0; i < p->nbuf; i++) {
-    const PBuf *a = p->buf[i];
-    if (!a->persistent && a->first < 0) continue;
-    if (a->offset < 0 || a->offset + a->bytes > p->arena_bytes) return false;
-    for (int j = 0; j < i; j++)
-      if ((p->buf[j]->persistent || p->buf[j]->first >= 0) && overlap(a, p->buf[j])) return false;
+static bool is_used(const PBuf *b) {
+  return b->persistent || b->first >= 0;
+}
+
+/* Memory that is in use, by rising addresses: no two spans overlap. */
+typedef struct Span {
+  int64_t offset, end;
+} Span;
+
+/* The first span that does not lie before the offset. */
+static int span_at(const Span *s, int n, int64_t offset) {
+  int lo = 0;
+  while (lo < n) {
+    int mid = (lo + n) / 2;
+    if (s[mid].offset < offset)
+      lo = mid + 1;
+    else
+      n = mid;
   }
+  return lo;
+}
+
+/* False when some of it is in use. */
+static bool take(Span *s, int *n, const PBuf *b) {
+  int64_t end = b->offset + b->bytes;
+  int i = span_at(s, *n, b->offset);
+  if ((i > 0 && s[i - 1].end > b->offset) || (i < *n && s[i].offset < end)) return false;
+  memmove(s + i + 1, s + i, sizeof *s * (size_t)(*n - i));
+  s[i] = (Span){b->offset, end};
+  ++*n;
+  return true;
+}
+
+static void give(Span *s, int *n, const PBuf *b) {
+  int i = span_at(s, *n, b->offset);
+  memmove(s + i, s + i + 1, sizeof *s * (size_t)(--*n - i));
+}
+
+static int by_first(const void *x, const void *y) {
+  return (*(PBuf *const *)x)->first - (*(PBuf *const *)y)->first;
+}
+
+static int by_last(const void *x, const void *y) {
+  return (*(PBuf *const *)x)->last - (*(PBuf *const *)y)->last;
+}
+
+/* Goes through the entry's launches with the memory that is in use; in the end only states are left. */
+static bool entry_fits(const Prog *p, int entry, Span *used, int *nused) {
+  PBuf **begin = ARENA_ARRAY(p->arena, p->nbuf + 1, PBuf *), **end;
+  int n = 0, gone = 0;
+  for (int i = 0; i < p->nbuf; i++)
+    if (!p->buf[i]->persistent && p->buf[i]->entry == entry && is_used(p->buf[i])) begin[n++] = p->buf[i];
+  end = arena_copy(p->arena, begin, sizeof *begin * (size_t)(n + 1));
+  qsort(begin, (size_t)n, sizeof *begin, by_first);
+  qsort(end, (size_t)n, sizeof *end, by_last);
+  for (int i = 0; i < n; i++) {
+    while (end[gone]->last < begin[i]->first) give(used, nused, end[gone++]);
+    if (!take(used, nused, begin[i])) return false;
+  }
+  while (gone < n) give(used, nused, end[gone++]);
+  return true;
+}
+
+static bool memory_fits(const Prog *p) {
+  Span *used = ARENA_ARRAY(p->arena, p->nbuf + 1, Span);
+  int n = 0;
+  for (int i = 0; i < p->nbuf; i++) {
+    const PBuf *b = p->buf[i];
+    if (!is_used(b)) continue;
+    if (b->offset < 0 || b->offset + b->bytes > p->arena_bytes) return false;
+    if (b->persistent && !take(used, &n, b)) return false;
+  }
+  for (int e = 0; e < EN_COUNT; e++)
+    if (!entry_fits(p, e, used, &n)) return false;
   return true;
 }
 

@@ -7,6 +7,24 @@ typedef struct Old {
   Group *writer;
 } Old;
 
+/* A group that reads a state's old value; the next of the same memory, in the groups' order. */
+typedef struct Reader Reader;
+struct Reader {
+  const State *state;
+  Group *group;
+  Reader *next;
+};
+
+/* Who reads the old values, by id of the state that owns the memory. */
+typedef struct Readers {
+  Reader **first, **last;
+  Group *group; /* being looked at */
+} Readers;
+
+static int owner_id(const State *s) {
+  return s->group ? s->group->id : s->id;
+}
+
 static bool is_old(const Node *read, const Old *o) {
   return read->op == O_STATE && states_overlap(read->at.state, o->state);
 }
@@ -48,33 +66,59 @@ static bool own_reads_fit(Lower *l, Old *o) {
          each(l, g->core, g->ncore, core_visit, o);
 }
 
-/* Readers of the old value must not need the new one. */
-static bool readers_fit(Lower *l, Old *o) {
-  for (int i = 0; i < l->ngroup; i++) {
-    Group *g = l->group[i];
-    if (g->merged || g == o->writer || !reads_old(l, g, o)) continue;
-    if (group_before(l, o->writer, g)) return false;
-  }
+static bool note_reader(Lower *l, const Node *read, bool aligned, void *ctx) {
+  Readers *r = ctx;
+  (void)aligned;
+  if (read->op != O_STATE) return true;
+  int owner = owner_id(read->at.state);
+  Reader **last = &r->last[owner], *this;
+  if (*last && (*last)->group == r->group && (*last)->state == read->at.state) return true;
+  this = ARENA_NEW(l->arena, Reader);
+  *this = (Reader){.state = read->at.state, .group = r->group};
+  *(*last ? &(*last)->next : &r->first[owner]) = this;
+  *last = this;
   return true;
 }
 
-static void order_readers(Lower *l, Old *o) {
+static Readers find_readers(Lower *l) {
+  Readers r = {.first = ARENA_ARRAY(l->arena, l->graph->nstate + 1, Reader *),
+               .last = ARENA_ARRAY(l->arena, l->graph->nstate + 1, Reader *)};
   for (int i = 0; i < l->ngroup; i++) {
-    Group *g = l->group[i];
-    if (!g->merged && g != o->writer && reads_old(l, g, o)) group_add_dep(l, o->writer, g);
+    Group *g = r.group = l->group[i];
+    for (int k = 0; !g->merged && k < g->nroot; k++) lower_reads(l, g->root[k], note_reader, &r);
+    for (int k = 0; !g->merged && k < g->nheld; k++) lower_reads(l, g->held[k], note_reader, &r);
+    for (int k = 0; !g->merged && k < g->ncore; k++) lower_reads(l, g->core[k], note_reader, &r);
   }
+  return r;
+}
+
+static bool reads_before(const Reader *r, const Old *o) {
+  return r->group != o->writer && states_overlap(r->state, o->state);
+}
+
+/* Readers of the old value must not need the new one. */
+static bool readers_fit(Lower *l, const Readers *r, const Old *o) {
+  for (const Reader *x = r->first[owner_id(o->state)]; x; x = x->next)
+    if (reads_before(x, o) && group_before(l, o->writer, x->group)) return false;
+  return true;
+}
+
+static void order_readers(Lower *l, const Readers *r, const Old *o) {
+  for (const Reader *x = r->first[owner_id(o->state)]; x; x = x->next)
+    if (reads_before(x, o)) group_add_dep(l, o->writer, x->group);
 }
 
 /* The result is in row-major order of its own dimensions, which the state's memory needs. */
-static void in_place(Lower *l, const Assign *a) {
+static void in_place(Lower *l, const Readers *r, const Assign *a) {
   Site *s = site_of(l, a->value);
   Old o = {.state = a->state, .writer = group_of(s)};
   if (s->where != W_BUFFER || s->assign || s->supply) return;
-  if (!own_reads_fit(l, &o) || !readers_fit(l, &o)) return;
-  order_readers(l, &o);
+  if (!own_reads_fit(l, &o) || !readers_fit(l, r, &o)) return;
+  order_readers(l, r, &o);
   s->assign = a;
 }
 
 void lower_assign(Lower *l) {
-  for (int i = 0; i < l->entry->nassign; i++) in_place(l, &l->entry->assign[i]);
+  Readers r = find_readers(l);
+  for (int i = 0; i < l->entry->nassign; i++) in_place(l, &r, &l->entry->assign[i]);
 }

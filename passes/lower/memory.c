@@ -4,15 +4,12 @@
 #include "passes/lower/lower.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { ALIGN = 64 };
 
 static int64_t padded(int64_t bytes) {
   return (bytes + ALIGN - 1) / ALIGN * ALIGN;
-}
-
-static bool meet(const PBuf *a, const PBuf *b) {
-  return a->first <= b->last && b->first <= a->last;
 }
 
 static int by_size(const void *x, const void *y) {
@@ -21,34 +18,46 @@ static int by_size(const void *x, const void *y) {
   return a->id - b->id;
 }
 
-static int by_offset(const void *x, const void *y) {
-  const PBuf *a = *(PBuf *const *)x, *b = *(PBuf *const *)y;
-  if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
-  return a->id - b->id;
-}
+/* A placed buffer, as small as the search for gaps can have it: that looks at each of them for each. */
+typedef struct Placed {
+  int64_t offset, end;
+  int first, last; /* of its life */
+} Placed;
 
 /* The lowest offset from `base` where b fits between the placed buffers (sorted by offset) that it meets;
  * among gaps the smallest that holds it. */
-static int64_t find(const PBuf *b, PBuf *const *placed, int n, int64_t base) {
-  int64_t end = base, best = -1, best_gap = 0, need = padded(b->bytes);
+static int64_t find(const PBuf *b, const Placed *placed, int n, int64_t base) {
+  int64_t end = base, best = -1, best_gap = INT64_MAX, need = padded(b->bytes);
   for (int i = 0; i < n; i++) {
-    if (!meet(b, placed[i])) continue;
-    int64_t gap = placed[i]->offset - end;
-    if (gap >= need && (best < 0 || gap < best_gap)) best = end, best_gap = gap;
-    int64_t after = placed[i]->offset + padded(placed[i]->bytes);
-    if (after > end) end = after;
+    if (b->first > placed[i].last || placed[i].first > b->last) continue;
+    int64_t gap = placed[i].offset - end;
+    if (gap >= need && gap < best_gap) best = end, best_gap = gap;
+    if (placed[i].end > end) end = placed[i].end;
   }
   return best >= 0 ? best : end;
 }
 
-static void insert(PBuf **placed, int n, PBuf *b) {
-  int i = n;
-  for (; i > 0 && by_offset(&b, &placed[i - 1]) < 0; i--) placed[i] = placed[i - 1];
-  placed[i] = b;
+/* The first place of a buffer that does not lie before the offset. */
+static int place_of(const Placed *placed, int n, int64_t offset) {
+  int lo = 0;
+  while (lo < n) {
+    int mid = (lo + n) / 2;
+    if (placed[mid].offset < offset)
+      lo = mid + 1;
+    else
+      n = mid;
+  }
+  return lo;
+}
+
+static void insert(Placed *placed, int n, const PBuf *b) {
+  int i = place_of(placed, n, b->offset);
+  memmove(placed + i + 1, placed + i, sizeof *placed * (size_t)(n - i));
+  placed[i] = (Placed){b->offset, b->offset + padded(b->bytes), b->first, b->last};
 }
 
 static int64_t plan_entry(PBuf **buf, int n, int64_t base) {
-  PBuf **placed = calloc((size_t)n + 1, sizeof *placed);
+  Placed *placed = calloc((size_t)n + 1, sizeof *placed);
   if (!placed) ice("out of memory in the memory plan");
   int64_t top = base;
   qsort(buf, (size_t)n, sizeof *buf, by_size);
