@@ -38,7 +38,7 @@ double *graph_doubles(int64_t n) {
   return p;
 }
 
-void graph_strides(const Shape *s, int64_t *stride) {
+static void strides_of(const Shape *s, int64_t *stride) {
   int64_t step = 1;
   for (int i = s->rank - 1; i >= 0; i--) {
     stride[i] = step;
@@ -46,8 +46,8 @@ void graph_strides(const Shape *s, int64_t *stride) {
   }
 }
 
-void graph_copy_block(int rank, const int64_t *dim, double *to, const int64_t *to_stride, const double *from,
-                      const int64_t *from_stride) {
+static void copy_block(int rank, const int64_t *dim, double *to, const int64_t *to_stride, const double *from,
+                       const int64_t *from_stride) {
   if (!rank) {
     *to = *from;
     return;
@@ -58,7 +58,7 @@ void graph_copy_block(int rank, const int64_t *dim, double *to, const int64_t *t
     if (rank == 1)
       *t = *f;
     else
-      graph_copy_block(rank - 1, dim + 1, t, to_stride + 1, f, from_stride + 1);
+      copy_block(rank - 1, dim + 1, t, to_stride + 1, f, from_stride + 1);
   }
 }
 
@@ -80,7 +80,7 @@ EVAL(CONST) {
 EVAL(IOTA) {
   (void)c, (void)in;
   int64_t stride[MAX_RANK], count = shape_count(&n->shape);
-  graph_strides(&n->shape, stride);
+  strides_of(&n->shape, stride);
   for (int64_t i = 0; i < count; i++) out[i] = (double)(i / stride[n->at.axis] % n->shape.dim[n->at.axis]);
   return true;
 }
@@ -159,8 +159,114 @@ EVAL(CAST) {
   return true;
 }
 
+/* Contractions: operands are packed as [batch, m, k] and [batch, k, n], so that the inner loop runs along n;
+ * each result is the sum over k from first to last, in the order of the labels' numbers, in f32 unless f64.
+ * These are the labels of one kind, ascending, and how many elements they span. */
+typedef struct Labels {
+  int n;
+  int label[MAX_LABELS];
+  int64_t count;
+} Labels;
+
+typedef struct Contraction {
+  int64_t extent[MAX_LABELS];
+  int64_t stride[3][MAX_LABELS]; /* of each label in left, right and result */
+  bool has[3][MAX_LABELS];
+  Labels batch, m, n, k;
+} Contraction;
+
+static void read_tensor(Contraction *p, const Node *n, int who, const Shape *s) {
+  int64_t stride[MAX_RANK];
+  strides_of(s, stride);
+  for (int i = 0; i < s->rank; i++) {
+    int label = n->at.label[who][i];
+    p->extent[label] = s->dim[i];
+    p->stride[who][label] = stride[i];
+    p->has[who][label] = true;
+  }
+}
+
+static void add_label(Labels *to, int label, int64_t extent) {
+  to->label[to->n++] = label;
+  to->count *= extent;
+}
+
+static Contraction contraction_of(const Node *n) {
+  Contraction p = {.batch.count = 1, .m.count = 1, .n.count = 1, .k.count = 1};
+  read_tensor(&p, n, 0, &n->in[0]->shape);
+  read_tensor(&p, n, 1, &n->in[1]->shape);
+  read_tensor(&p, n, 2, &n->shape);
+  for (int i = 0; i < MAX_LABELS; i++) {
+    bool left = p.has[0][i], right = p.has[1][i];
+    if (!left && !right) continue;
+    add_label(!p.has[2][i] ? &p.k : left && right ? &p.batch : left ? &p.m : &p.n, i, p.extent[i]);
+  }
+  return p;
+}
+
+enum { MOST_DIMS = 2 * MAX_RANK };
+
+/* Copies tensor `who` to (pack) or from an array ordered by the three groups. */
+static void move_tensor(const Contraction *p, int who, const Labels *const order[3], double *packed,
+                        double *tensor, bool pack) {
+  int64_t dim[MOST_DIMS], stride[MOST_DIMS], row_major[MOST_DIMS], step = 1;
+  int rank = 0;
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < order[i]->n; j++) {
+      dim[rank] = p->extent[order[i]->label[j]];
+      stride[rank++] = p->stride[who][order[i]->label[j]];
+    }
+  for (int i = rank - 1; i >= 0; i--) {
+    row_major[i] = step;
+    step *= dim[i];
+  }
+  if (pack)
+    copy_block(rank, dim, packed, row_major, tensor, stride);
+  else
+    copy_block(rank, dim, tensor, stride, packed, row_major);
+}
+
+static void multiply_f64(const double *a, const double *b, double *c, int64_t m, int64_t k, int64_t n) {
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t l = 0; l < k; l++) {
+      const double x = a[i * k + l], *y = b + l * n;
+      double *z = c + i * n;
+      for (int64_t j = 0; j < n; j++) z[j] += x * y[j];
+    }
+}
+
+/* Products and sums rounded to f32 each. */
+static void multiply_f32(const double *a, const double *b, double *c, int64_t m, int64_t k, int64_t n) {
+  for (int64_t i = 0; i < m; i++)
+    for (int64_t l = 0; l < k; l++) {
+      const float x = (float)a[i * k + l];
+      const double *y = b + l * n;
+      double *z = c + i * n;
+      for (int64_t j = 0; j < n; j++) {
+        const float product = x * (float)y[j];
+        z[j] = (double)((float)z[j] + product);
+      }
+    }
+}
+
+static void contract(const Node *n, const double *a, const double *b, double *out, bool f64) {
+  Contraction p = contraction_of(n);
+  int64_t batch = p.batch.count, m = p.m.count, k = p.k.count, cols = p.n.count;
+  double *left = graph_doubles(batch * m * k), *right = graph_doubles(batch * k * cols);
+  double *result = graph_doubles(batch * m * cols);
+  move_tensor(&p, 0, (const Labels *[]){&p.batch, &p.m, &p.k}, left, (double *)a, true);
+  move_tensor(&p, 1, (const Labels *[]){&p.batch, &p.k, &p.n}, right, (double *)b, true);
+  for (int64_t i = 0; i < batch; i++)
+    (f64 ? multiply_f64 : multiply_f32)(left + i * m * k, right + i * k * cols, result + i * m * cols, m, k,
+                                        cols);
+  move_tensor(&p, 2, (const Labels *[]){&p.batch, &p.m, &p.n}, result, out, false);
+  free(left);
+  free(right);
+  free(result);
+}
+
 EVAL(CONTRACT) {
-  graph_eval_contract(n, in[0], in[1], out, c->f64);
+  contract(n, in[0], in[1], out, c->f64);
   convert_all(c, n, out);
   return true;
 }
@@ -184,16 +290,16 @@ EVAL(REDUCE) {
           count = shape_count(s);
   Shape packed = {.rank = s->rank};
   int at = 0;
-  graph_strides(s, from);
+  strides_of(s, from);
   for (uint32_t goes = 0; goes < 2; goes++)
     for (int i = 0; i < s->rank; i++) {
       if ((n->at.axes >> i & 1u) != goes) continue;
       packed.dim[at] = s->dim[i];
       packed_from[at++] = from[i];
     }
-  graph_strides(&packed, packed_to);
+  strides_of(&packed, packed_to);
   double *rows = graph_doubles(count);
-  graph_copy_block(s->rank, packed.dim, rows, packed_to, in[0], packed_from);
+  copy_block(s->rank, packed.dim, rows, packed_to, in[0], packed_from);
   int64_t left = shape_count(&n->shape), row = count / left;
   for (int64_t i = 0; i < left; i++) out[i] = reduce_row(n->at.reduce, rows + i * row, row, c->f64);
   free(rows);
@@ -204,14 +310,14 @@ EVAL(REDUCE) {
 /* out := the block of `in` that begins at `from` and has these strides there. */
 static void read_block(const Node *n, const double *from, const int64_t *stride, double *out) {
   int64_t to[MAX_RANK] = {0};
-  graph_strides(&n->shape, to);
-  graph_copy_block(n->shape.rank, n->shape.dim, out, to, from, stride);
+  strides_of(&n->shape, to);
+  copy_block(n->shape.rank, n->shape.dim, out, to, from, stride);
 }
 
 EVAL(BROADCAST) {
   (void)c;
   int64_t from[MAX_RANK] = {0}, stride[MAX_RANK] = {0};
-  graph_strides(&n->in[0]->shape, from);
+  strides_of(&n->in[0]->shape, from);
   for (int i = 0; i < n->in[0]->shape.rank; i++) stride[n->at.map[i]] = from[i];
   read_block(n, in[0], stride, out);
   return true;
@@ -226,7 +332,7 @@ EVAL(RESHAPE) {
 EVAL(PERMUTE) {
   (void)c;
   int64_t from[MAX_RANK] = {0}, stride[MAX_RANK] = {0};
-  graph_strides(&n->in[0]->shape, from);
+  strides_of(&n->in[0]->shape, from);
   for (int i = 0; i < n->shape.rank; i++) stride[i] = from[n->at.map[i]];
   read_block(n, in[0], stride, out);
   return true;
@@ -236,7 +342,7 @@ EVAL(SLICE) {
   (void)c;
   int64_t from[MAX_RANK] = {0};
   const double *start = in[0];
-  graph_strides(&n->in[0]->shape, from);
+  strides_of(&n->in[0]->shape, from);
   for (int i = 0; i < n->shape.rank; i++) start += n->at.lo[i] * from[i];
   read_block(n, start, from, out);
   return true;
@@ -247,24 +353,24 @@ EVAL(PAD) {
   int64_t to[MAX_RANK] = {0}, from[MAX_RANK] = {0};
   const Shape *s = &n->in[0]->shape;
   fill(n, 0, out);
-  graph_strides(&n->shape, to);
-  graph_strides(s, from);
+  strides_of(&n->shape, to);
+  strides_of(s, from);
   for (int i = 0; i < s->rank; i++) {
     out += n->at.lo[i] * to[i];
     to[i] *= n->at.between[i] + 1;
   }
-  graph_copy_block(s->rank, s->dim, out, to, in[0], from);
+  copy_block(s->rank, s->dim, out, to, in[0], from);
   return true;
 }
 
 EVAL(CONCAT) {
   (void)c;
   int64_t to[MAX_RANK] = {0}, from[MAX_RANK] = {0};
-  graph_strides(&n->shape, to);
+  strides_of(&n->shape, to);
   for (int k = 0; k < n->nin; k++) {
     const Shape *s = &n->in[k]->shape;
-    graph_strides(s, from);
-    graph_copy_block(s->rank, s->dim, out, to, in[k], from);
+    strides_of(s, from);
+    copy_block(s->rank, s->dim, out, to, in[k], from);
     out += s->dim[n->at.axis] * to[n->at.axis];
   }
   return true;
@@ -274,7 +380,7 @@ EVAL(WINDOW) {
   (void)c;
   int64_t from[MAX_RANK] = {0}, stride[MAX_RANK] = {0};
   int axis = n->at.axis;
-  graph_strides(&n->in[0]->shape, from);
+  strides_of(&n->in[0]->shape, from);
   for (int i = 0; i < n->shape.rank; i++) stride[i] = from[i > axis ? i - 1 : i];
   stride[axis] *= n->at.stride;
   read_block(n, in[0], stride, out);

@@ -16,15 +16,6 @@ typedef struct EvalCtx {
  * the caller's. */
 bool graph_eval(const EvalCtx *c, const Node *n, const double *const *in, double *out);
 
-/* A CONTRACT (ir/graph/graph_eval_contract.c): sums over the contracted labels in the order of their numbers,
- * in f32 unless f64. */
-void graph_eval_contract(const Node *n, const double *a, const double *b, double *out, bool f64);
-
-/* Copies a block of `rank` dimensions between arrays with strides, counted in elements. */
-void graph_copy_block(int rank, const int64_t *dim, double *to, const int64_t *to_stride, const double *from,
-                      const int64_t *from_stride);
-/* Row-major strides of a shape. */
-void graph_strides(const Shape *s, int64_t *stride);
 /* Memory for n doubles, to be given to free(). */
 double *graph_doubles(int64_t n);
 

@@ -1,11 +1,11 @@
-/* Kernel IR: building a kernel and its plans. Names are for people: they are made identifiers and unique, so
- * that any kernel prints as text that parses. */
+/* Kernel IR: building a kernel and its expressions. Names are for people: they are made identifiers and
+ * unique, so that any kernel prints as text that parses. */
 #include "ir/kernel/kern.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "ir/kernel/kern_name.h"
+#include "ir/kernel/kern_impl.h"
 
 Kernel *kern_new(Arena *a, const char *name, Loc loc) {
   Kernel *k = ARENA_NEW(a, Kernel);
@@ -156,100 +156,116 @@ void kern_store(Kernel *k, int val, int buf, const Ix *const *idx) {
   k->store[k->nstore++] = (KStore){val, buf, kern_copy_indices(k->arena, idx, k->buf[buf].rank)};
 }
 
-KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s) {
-  if (k->nplan == KERN_MAX_PLANS) ice("kernel %s: more than %d plans", k->name, KERN_MAX_PLANS);
-  if (!k->plan) k->plan = ARENA_ARRAY(k->arena, KERN_MAX_PLANS, KPlan);
-  KPlan *p = &k->plan[k->nplan++];
-  *p = (KPlan){.target = arena_strdup(k->arena, target), .skeleton = s, .loc = k->loc};
-  p->place = ARENA_ARRAY(k->arena, k->nval, KPlace);
-  return p;
+static KExpr *expr_new(Arena *a, KExprKind kind, DType t) {
+  KExpr *e = ARENA_NEW(a, KExpr);
+  e->kind = kind;
+  e->dtype = t;
+  return e;
 }
 
-void kplan_role(KPlan *p, KRole r, int naxes, const int *axis) {
-  if (naxes < 0 || naxes > KERN_MAX_DOMAIN) ice("role %s of %d axes", kern_role_name(r), naxes);
-  if (p->role[r].naxes) ice("role %s is given twice", kern_role_name(r));
-  p->role[r].naxes = naxes;
-  for (int i = 0; i < naxes; i++) p->role[r].axis[i] = axis[i];
+const KExpr *kexpr_const(Arena *a, DType t, double v) {
+  KExpr *e = expr_new(a, KE_CONST, t);
+  e->value = v;
+  return e;
 }
 
-void kplan_num(KPlan *p, KNum n, int64_t value) {
-  if (value < 1) ice("number %s is %lld", kern_num_name(n), (long long)value);
-  if (p->num[n]) ice("number %s is given twice", kern_num_name(n));
-  p->num[n] = value;
+const KExpr *kexpr_index(Arena *a, DType t, const Ix *ix) {
+  KExpr *e = expr_new(a, KE_INDEX, t);
+  e->ix = ix;
+  return e;
 }
 
-int64_t kplan_get(const KPlan *p, KNum n, int64_t otherwise) {
-  return p->num[n] ? p->num[n] : otherwise;
+const KExpr *kexpr_read(Kernel *k, int buf, const Ix *const *idx) {
+  if (buf < 0 || buf >= k->nbuf) ice("kernel %s: no buffer %d to read", k->name, buf);
+  KExpr *e = expr_new(k->arena, KE_READ, k->buf[buf].dtype);
+  e->ref = buf;
+  e->nidx = k->buf[buf].rank;
+  e->idx = kern_copy_indices(k->arena, idx, e->nidx);
+  return e;
 }
 
-bool krole_has(const KRoleAxes *r, int axis) {
-  for (int i = 0; i < r->naxes; i++)
-    if (r->axis[i] == axis) return true;
-  return false;
+const KExpr *kexpr_value(Kernel *k, int val, const Ix *const *idx) {
+  if (val < 0 || val >= k->nval) ice("kernel %s: no value %d to use", k->name, val);
+  KExpr *e = expr_new(k->arena, KE_VALUE, k->val[val].dtype);
+  e->ref = val;
+  e->nidx = k->val[val].naxes;
+  e->idx = kern_copy_indices(k->arena, idx, e->nidx);
+  return e;
 }
 
-bool kval_is_over(const KVal *v, const KRoleAxes *r) {
+const KExpr *kexpr_elt(Arena *a, EltOp op, const KExpr *x, const KExpr *y, const KExpr *z) {
+  const KExpr *arg[3] = {x, y, z};
+  DType t[3] = {DT_COUNT, DT_COUNT, DT_COUNT};
+  for (int i = 0; i < 3; i++) {
+    if ((i < elt_rows[op].arity) != (arg[i] != NULL))
+      ice("%s takes %d operands", elt_rows[op].text, elt_rows[op].arity);
+    if (arg[i]) t[i] = arg[i]->dtype;
+  }
+  DType result = elt_result(op, t);
+  if (result == DT_COUNT)
+    ice("%s does not go with %s and %s", elt_rows[op].text, dtype_name(t[0]),
+        y ? dtype_name(t[1]) : "nothing");
+  KExpr *e = expr_new(a, KE_ELT, result);
+  e->elt = op;
+  for (int i = 0; i < 3; i++) e->arg[i] = arg[i];
+  return e;
+}
+
+const KExpr *kexpr_cast(Arena *a, DType t, const KExpr *x) {
+  if (x->dtype == t) return x;
+  KExpr *e = expr_new(a, KE_CAST, t);
+  e->arg[0] = x;
+  return e;
+}
+
+const KExpr *kexpr_step(Arena *a, const char *field) {
+  KExpr *e = expr_new(a, KE_STEP, DT_F32);
+  e->name = arena_strdup(a, field);
+  return e;
+}
+
+const KExpr *kexpr_random(Kernel *k, int stream, const Ix *element) {
+  if (stream < 0 || stream >= k->nstream) ice("kernel %s: no stream %d to draw from", k->name, stream);
+  KExpr *e = expr_new(k->arena, KE_RANDOM, DT_F32);
+  e->ref = stream;
+  e->ix = element;
+  return e;
+}
+
+const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n) {
+  KExpr *r = arena_copy(a, e, sizeof *e);
+  if (e->ix) r->ix = ix_subst(a, e->ix, to, n);
+  if (e->idx) {
+    const Ix **idx = ARENA_ARRAY(a, e->nidx, const Ix *);
+    for (int i = 0; i < e->nidx; i++) idx[i] = ix_subst(a, e->idx[i], to, n);
+    r->idx = idx;
+  }
+  for (int i = 0; i < 3; i++)
+    if (e->arg[i]) r->arg[i] = kexpr_subst(a, e->arg[i], to, n);
+  return r;
+}
+
+const Ix *const *kval_own_axes(Arena *a, const Kernel *k, const KVal *v) {
+  const Ix **idx = ARENA_ARRAY(a, v->naxes + 1, const Ix *);
+  for (int i = 0; i < v->naxes; i++) idx[i] = ix_axis(a, v->axis[i], k->axis[v->axis[i]].extent);
+  return idx;
+}
+
+bool kexpr_at_own_axes(const Kernel *k, const KExpr *use) {
+  const KVal *v = &k->val[use->ref];
+  const Ix *const *own = kval_own_axes(k->arena, k, v);
   for (int i = 0; i < v->naxes; i++)
-    if (krole_has(r, v->axis[i])) return true;
-  return false;
+    if (!ix_same(own[i], use->idx[i])) return false;
+  return true;
 }
 
-bool kval_reduces(const KVal *v, const KRoleAxes *r) {
-  for (int i = 0; i < v->nred; i++)
-    if (!krole_has(r, v->red[i].axis)) return false;
-  return v->nred > 0;
+static bool same_bound(const Ix *x, const Ix *y) {
+  return x == y || (x && y && ix_same(x, y));
 }
 
-int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r) {
-  int64_t n = 1;
-  for (int i = 0; i < r->naxes; i++) n *= k->axis[r->axis[i]].extent;
-  return n;
-}
-
-const char *kern_role_name(KRole r) {
-  static const char *const names[ROLE_COUNT] = {
-#define X(e, text) [ROLE_##e] = text,
-      KERN_ROLES(X)
-#undef X
-  };
-  return names[r];
-}
-
-KRole kern_role_named(const char *name) {
-  for (int r = 0; r < ROLE_COUNT; r++)
-    if (!strcmp(kern_role_name((KRole)r), name)) return (KRole)r;
-  return ROLE_NONE;
-}
-
-const char *kern_num_name(KNum n) {
-  static const char *const names[NUM_COUNT] = {
-#define X(e, text) [NUM_##e] = text,
-      KERN_NUMS(X)
-#undef X
-  };
-  return names[n];
-}
-
-const char *kern_skeleton_name(KSkeleton s) {
-  static const char *const names[SK_COUNT] = {
-#define X(e, text) [SK_##e] = text,
-      KERN_SKELETONS(X)
-#undef X
-  };
-  return names[s];
-}
-
-const char *kern_place_name(KPlace p) {
-  static const char *const names[KP_COUNT] = {
-#define X(e, text) [KP_##e] = text,
-      KERN_PLACES(X)
-#undef X
-  };
-  return names[p];
-}
-
-const KPlan *kern_plan_for(const Kernel *k, const char *target) {
-  for (int i = 0; i < k->nplan; i++)
-    if (!strcmp(k->plan[i].target, target)) return &k->plan[i];
-  return NULL;
+bool kred_same(int n, const KRed *x, const KRed *y) {
+  for (int i = 0; i < n; i++)
+    if (x[i].axis != y[i].axis || !same_bound(x[i].lo, y[i].lo) || !same_bound(x[i].hi, y[i].hi))
+      return false;
+  return true;
 }

@@ -214,9 +214,9 @@ struct Kernel {
   int cap_buf, cap_stream, cap_val, cap_store, cap_plan;
 };
 
-/* Builders (ir/kernel/kern.c, ir/kernel/kexpr.c). They check at once and ice() on misuse, since only the
- * compiler calls them; user text goes through kern_parse, which reports instead. Returned numbers index the
- * kernel's arrays. Names are made identifiers and unique. Plans come after all values. */
+/* Builders (ir/kernel/kern.c; of plans, ir/kernel/kern_plan.c). They check at once and ice() on misuse, since
+ * only the compiler calls them; user text goes through kern_parse, which reports instead. Returned numbers
+ * index the kernel's arrays. Names are made identifiers and unique. Plans come after all values. */
 Kernel *kern_new(Arena *a, const char *name, Loc loc);
 int kern_axis(Kernel *k, const char *name, int64_t extent);
 /* strides NULL: row-major. */
@@ -225,6 +225,8 @@ int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, cons
 int kern_stream(Kernel *k, const char *name, uint64_t value);
 int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, KReduce r, int nred,
              const KRed *red, const KExpr *expr);
+/* What a reduction to type t accumulates in unless the kernel says otherwise: sums of floats in f32. */
+DType kern_acc(KReduce r, DType t);
 void kern_store(Kernel *k, int val, int buf, const Ix *const *idx);
 KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s);
 /* Gives the role its axes, at most once. */
@@ -243,6 +245,8 @@ int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r);
 const char *kern_role_name(KRole r);
 KRole kern_role_named(const char *name);
 const char *kern_num_name(KNum n);
+const char *kern_skeleton_name(KSkeleton s);
+const char *kern_place_name(KPlace p);
 const KPlan *kern_plan_for(const Kernel *k, const char *target);
 
 const KExpr *kexpr_const(Arena *a, DType t, double v);
@@ -261,9 +265,9 @@ bool kred_same(int n, const KRed *x, const KRed *y);
 /* The expression with axis i replaced by to[i]. */
 const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n);
 
-/* Text (ir/kernel/kern_print.c, ir/kern_parse*.c): printing then parsing gives an equal kernel, byte for byte
- * when printed again. A file holds any number of computes and plans. kern_parse reports errors with places
- * and returns NULL when there were any. */
+/* Text (ir/kernel/kern_print.c, ir/kernel/kern_parse*.c): printing then parsing gives an equal kernel, byte
+ * for byte when printed again. A file holds any number of computes and plans. kern_parse reports errors with
+ * places and returns NULL when there were any. */
 char *kern_print(Arena *a, const Kernel *k);
 typedef struct KernList {
   int n;

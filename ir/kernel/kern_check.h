@@ -25,10 +25,6 @@ const char *kcheck_text(KCheck *c, const Ix *x);
 /* Bit i: axis i. */
 uint32_t kcheck_axes_of(const Kernel *k, const Ix *x);
 
-/* ir/kernel/kern_verify_expr.c: K6 to K10, K13 for one value. */
-void kcheck_expr(KCheck *c, const KVal *v, int number);
-/* The rules of indexed reads inside x (K13). */
-void kcheck_reads(KCheck *c, const Ix *x);
 /* ir/kernel/kern_verify_store.c: K14 to K18. */
 void kcheck_stores(KCheck *c);
 /* ir/kernel/kern_plan.c: K20 to K25. */

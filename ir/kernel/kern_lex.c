@@ -1,10 +1,12 @@
-/* Tokens of the kernel IR's text. */
-#include "ir/kernel/kern_lex.h"
-
+/* Tokens of the kernel IR's text, and what the parser reads of them with errors reported. */
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHOWN = 40 };
+#include "base/nearest.h"
+#include "ir/kernel/kern_parse.h"
+
+enum { MOST_SHOWN = 40, MOST_DEPTH = 60, MOST_PARTS = 3000, MOST_LISTED = 8, MOST_SEARCHES = 20 };
 
 KLex klex_open(const Source *src) {
   return (KLex){.src = src, .line = 1};
@@ -117,4 +119,114 @@ char *ktok_show(Arena *a, const KTok *t) {
   for (char *p = s; *p; p++)
     if (!isprint((unsigned char)*p)) *p = '?';
   return s;
+}
+
+void kparse_error(KParser *p, Loc loc, const char *fmt, ...) {
+  if (p->panic) return;
+  p->panic = true;
+  p->errors++;
+  va_list ap;
+  va_start(ap, fmt);
+  diag_error(loc, "%s", arena_vprintf(p->arena, fmt, ap));
+  va_end(ap);
+}
+
+void kparse_expected(KParser *p, const char *what) {
+  kparse_error(p, p->tok.loc, "found %s, expected %s", ktok_show(p->arena, &p->tok), what);
+}
+
+void kparse_next(KParser *p) {
+  p->tok = klex_next(&p->lex);
+}
+
+bool kparse_accept(KParser *p, const char *text) {
+  if (!ktok_is(&p->tok, text)) return false;
+  kparse_next(p);
+  return true;
+}
+
+bool kparse_expect(KParser *p, const char *text) {
+  if (kparse_accept(p, text)) return true;
+  kparse_expected(p, arena_printf(p->arena, "'%s'", text));
+  return false;
+}
+
+const char *kparse_name(KParser *p, const char *what) {
+  if (p->tok.kind != KT_NAME) {
+    kparse_expected(p, what);
+    return NULL;
+  }
+  const char *name = arena_strndup(p->arena, p->tok.at, (size_t)p->tok.len);
+  kparse_next(p);
+  return name;
+}
+
+int64_t kparse_int(KParser *p, int64_t lo, int64_t hi, const char *what) {
+  Loc loc = p->tok.loc;
+  bool minus = lo < 0 && kparse_accept(p, "-");
+  if (p->tok.kind != KT_INT || p->tok.len > 18) {
+    kparse_expected(p, arena_printf(p->arena, "%s, an integer", what));
+    return lo;
+  }
+  int64_t v = strtoll(arena_strndup(p->arena, p->tok.at, (size_t)p->tok.len), NULL, 0);
+  if (minus) v = -v;
+  if (v >= lo && v <= hi) {
+    kparse_next(p);
+    return v;
+  }
+  kparse_error(p, loc, "found %lld, expected %s in %lld .. %lld", (long long)v, what, (long long)lo,
+               (long long)hi);
+  return lo;
+}
+
+bool kparse_part(KParser *p) {
+  if (p->parts++ < MOST_PARTS) return true;
+  kparse_error(p, p->tok.loc, "the expression has more than %d parts", MOST_PARTS);
+  return false;
+}
+
+bool kparse_enter(KParser *p) {
+  if (p->depth++ < MOST_DEPTH) return true;
+  kparse_error(p, p->tok.loc, "the expression is nested more than %d deep", MOST_DEPTH);
+  return false;
+}
+
+void kparse_leave(KParser *p) {
+  p->depth--;
+}
+
+/* "a, b, c" when they are few, else "". */
+static const char *expectation(Arena *a, const char *const *names, int n) {
+  const char *list = "";
+  if (n == 0 || n > MOST_LISTED) return list;
+  for (int i = 0; i < n; i++) list = arena_printf(a, "%s%s%s", list, i ? ", " : "; expected ", names[i]);
+  return list;
+}
+
+void kparse_unknown(KParser *p, Loc loc, const char *what, const char *name, const char *const *names,
+                    int n) {
+  bool look = strlen(name) > 1 && p->errors < MOST_SEARCHES;
+  const char *near = look ? nearest_name(name, names, n) : NULL;
+  if (near)
+    kparse_error(p, loc, "no %s is named '%s'; did you mean '%s'?", what, name, near);
+  else
+    kparse_error(p, loc, "no %s is named '%s'%s", what, name, expectation(p->arena, names, n));
+}
+
+const char *const *kparse_tensors(KParser *p, int *n) {
+  const char **names = ARENA_ARRAY(p->arena, p->k->nbuf + p->k->nval, const char *);
+  *n = 0;
+  for (int i = 0; i < p->k->nbuf; i++) names[(*n)++] = p->k->buf[i].name;
+  for (int i = 0; i < p->k->nval; i++) names[(*n)++] = p->k->val[i].name;
+  return names;
+}
+
+int kparse_axis(KParser *p) {
+  Loc loc = p->tok.loc;
+  const char *names[KERN_MAX_AXES], *name = kparse_name(p, "an axis");
+  if (!name) return -1;
+  int axis = kern_find_axis(p->k, name);
+  for (int i = 0; i < p->k->naxes; i++) names[i] = p->k->axis[i].name;
+  if (axis < 0) kparse_unknown(p, loc, "axis", name, names, p->k->naxes);
+  return axis;
 }

@@ -1,5 +1,5 @@
-/* Parsing kernels: the outer grammar, declarations and values. After an error the parser goes on with the
- * next line, so that one run reports several.
+/* Parsing kernels: the outer grammar, declarations, values and plans. After an error the parser goes on
+ * with the next line, so that one run reports several.
  *
  *   file    = { "compute" compute | "plan" plan }
  *   compute = NAME [place] "{" { item [";"] } "}"
@@ -10,127 +10,17 @@
  *           | NAME axes "=" [reduce] expr ["@" place]
  *           | "store" NAME axes "->" NAME "[" [ ix { "," ix } ] "]"
  *   reduce  = ("sum" | "max") "(" AXIS [":" [ix] ".." [ix]] { "," ... } ")" ["acc" TYPE]
+ *   plan    = KERNEL TARGET SKELETON "{" { clause [";"] } "}"
+ *   clause  = "role" ROLE ":" AXIS { "," AXIS } | "num" NUMBER INT | "place" VALUE PLACE
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/nearest.h"
-#include "ir/kernel/kern_name.h"
-#include "ir/kernel/kern_parser.h"
+#include "ir/kernel/kern_parse.h"
 
-enum { MOST_DEPTH = 60, MOST_PARTS = 3000, MOST_ORIGINS = 64, MOST_LISTED = 8, MOST_SEARCHES = 20 };
+enum { MOST_ORIGINS = 64 };
 static const int64_t most_extent = (int64_t)1 << 40, most_stride = (int64_t)1 << 48;
-
-void kparse_error(KParser *p, Loc loc, const char *fmt, ...) {
-  if (p->panic) return;
-  p->panic = true;
-  p->errors++;
-  va_list ap;
-  va_start(ap, fmt);
-  diag_error(loc, "%s", arena_vprintf(p->arena, fmt, ap));
-  va_end(ap);
-}
-
-void kparse_expected(KParser *p, const char *what) {
-  kparse_error(p, p->tok.loc, "found %s, expected %s", ktok_show(p->arena, &p->tok), what);
-}
-
-void kparse_next(KParser *p) {
-  p->tok = klex_next(&p->lex);
-}
-
-bool kparse_accept(KParser *p, const char *text) {
-  if (!ktok_is(&p->tok, text)) return false;
-  kparse_next(p);
-  return true;
-}
-
-bool kparse_expect(KParser *p, const char *text) {
-  if (kparse_accept(p, text)) return true;
-  kparse_expected(p, arena_printf(p->arena, "'%s'", text));
-  return false;
-}
-
-const char *kparse_name(KParser *p, const char *what) {
-  if (p->tok.kind != KT_NAME) {
-    kparse_expected(p, what);
-    return NULL;
-  }
-  const char *name = arena_strndup(p->arena, p->tok.at, (size_t)p->tok.len);
-  kparse_next(p);
-  return name;
-}
-
-int64_t kparse_int(KParser *p, int64_t lo, int64_t hi, const char *what) {
-  Loc loc = p->tok.loc;
-  bool minus = lo < 0 && kparse_accept(p, "-");
-  if (p->tok.kind != KT_INT || p->tok.len > 18) {
-    kparse_expected(p, arena_printf(p->arena, "%s, an integer", what));
-    return lo;
-  }
-  int64_t v = strtoll(arena_strndup(p->arena, p->tok.at, (size_t)p->tok.len), NULL, 0);
-  if (minus) v = -v;
-  if (v >= lo && v <= hi) {
-    kparse_next(p);
-    return v;
-  }
-  kparse_error(p, loc, "found %lld, expected %s in %lld .. %lld", (long long)v, what, (long long)lo,
-               (long long)hi);
-  return lo;
-}
-
-bool kparse_part(KParser *p) {
-  if (p->parts++ < MOST_PARTS) return true;
-  kparse_error(p, p->tok.loc, "the expression has more than %d parts", MOST_PARTS);
-  return false;
-}
-
-bool kparse_enter(KParser *p) {
-  if (p->depth++ < MOST_DEPTH) return true;
-  kparse_error(p, p->tok.loc, "the expression is nested more than %d deep", MOST_DEPTH);
-  return false;
-}
-
-void kparse_leave(KParser *p) {
-  p->depth--;
-}
-
-/* "a, b, c" when they are few, else "". */
-static const char *expectation(Arena *a, const char *const *names, int n) {
-  const char *list = "";
-  if (n == 0 || n > MOST_LISTED) return list;
-  for (int i = 0; i < n; i++) list = arena_printf(a, "%s%s%s", list, i ? ", " : "; expected ", names[i]);
-  return list;
-}
-
-void kparse_unknown(KParser *p, Loc loc, const char *what, const char *name, const char *const *names,
-                    int n) {
-  bool look = strlen(name) > 1 && p->errors < MOST_SEARCHES;
-  const char *near = look ? nearest_name(name, names, n) : NULL;
-  if (near)
-    kparse_error(p, loc, "no %s is named '%s'; did you mean '%s'?", what, name, near);
-  else
-    kparse_error(p, loc, "no %s is named '%s'%s", what, name, expectation(p->arena, names, n));
-}
-
-const char *const *kparse_tensors(KParser *p, int *n) {
-  const char **names = ARENA_ARRAY(p->arena, p->k->nbuf + p->k->nval, const char *);
-  *n = 0;
-  for (int i = 0; i < p->k->nbuf; i++) names[(*n)++] = p->k->buf[i].name;
-  for (int i = 0; i < p->k->nval; i++) names[(*n)++] = p->k->val[i].name;
-  return names;
-}
-
-int kparse_axis(KParser *p) {
-  Loc loc = p->tok.loc;
-  const char *names[KERN_MAX_AXES], *name = kparse_name(p, "an axis");
-  if (!name) return -1;
-  int axis = kern_find_axis(p->k, name);
-  for (int i = 0; i < p->k->naxes; i++) names[i] = p->k->axis[i].name;
-  if (axis < 0) kparse_unknown(p, loc, "axis", name, names, p->k->naxes);
-  return axis;
-}
 
 static bool is_declared(const Kernel *k, const char *name, bool axis) {
   if (axis) return kern_find_axis(k, name) >= 0;
@@ -402,6 +292,110 @@ static void parse_items(KParser *p) {
   }
 }
 
+static const int64_t most_num = (int64_t)1 << 40;
+
+/* Which of the names comes next, or -1. */
+static int parse_one_of(KParser *p, const char *what, const char *const *names, int n) {
+  Loc loc = p->tok.loc;
+  const char *name = kparse_name(p, arena_printf(p->arena, "a %s", what));
+  for (int i = 0; name && i < n; i++)
+    if (!strcmp(name, names[i])) return i;
+  if (name) kparse_unknown(p, loc, what, name, names, n);
+  return -1;
+}
+
+static KRole parse_role_name(KParser *p) {
+  const char *names[ROLE_COUNT];
+  for (int i = 0; i < ROLE_COUNT; i++) names[i] = kern_role_name((KRole)i);
+  return (KRole)parse_one_of(p, "role", names, ROLE_COUNT);
+}
+
+static void parse_role(KParser *p, KPlan *plan) {
+  int axis[KERN_MAX_DOMAIN], n = 0;
+  Loc loc = p->tok.loc;
+  KRole r = parse_role_name(p);
+  if (r == ROLE_NONE || !kparse_expect(p, ":")) return;
+  do {
+    if (n == KERN_MAX_DOMAIN) kparse_error(p, p->tok.loc, "more than %d axes", KERN_MAX_DOMAIN);
+    if (p->panic || (axis[n++] = kparse_axis(p)) < 0) return;
+  } while (kparse_accept(p, ","));
+  if (plan->role[r].naxes)
+    kparse_error(p, loc, "role '%s' is given twice", kern_role_name(r));
+  else
+    kplan_role(plan, r, n, axis);
+}
+
+static void parse_num(KParser *p, KPlan *plan) {
+  const char *names[NUM_COUNT];
+  Loc loc = p->tok.loc;
+  for (int i = 0; i < NUM_COUNT; i++) names[i] = kern_num_name((KNum)i);
+  int n = parse_one_of(p, "number", names, NUM_COUNT);
+  int64_t v = n < 0 ? 0 : kparse_int(p, 1, most_num, "a number");
+  if (n >= 0 && plan->num[n]) kparse_error(p, loc, "number '%s' is given twice", names[n]);
+  if (!p->panic) kplan_num(plan, (KNum)n, v);
+}
+
+static void parse_place_of(KParser *p, KPlan *plan) {
+  const char *names[KP_COUNT];
+  int n;
+  Loc loc = p->tok.loc;
+  const char *name = kparse_name(p, "a value");
+  if (!name) return;
+  int val = kern_find_val(p->k, name);
+  const char *const *tensors = kparse_tensors(p, &n);
+  if (val < 0) kparse_unknown(p, loc, "value", name, tensors + p->k->nbuf, p->k->nval);
+  for (int i = 0; i < KP_COUNT; i++) names[i] = kern_place_name((KPlace)i);
+  int place = p->panic ? -1 : parse_one_of(p, "place", names, KP_COUNT);
+  if (place >= 0) plan->place[val] = (KPlace)place;
+}
+
+static void parse_clauses(KParser *p, KPlan *plan) {
+  while (!p->panic && !ktok_is(&p->tok, "}")) {
+    if (kparse_accept(p, "role"))
+      parse_role(p, plan);
+    else if (kparse_accept(p, "num"))
+      parse_num(p, plan);
+    else if (kparse_accept(p, "place"))
+      parse_place_of(p, plan);
+    else if (!kparse_accept(p, ";"))
+      kparse_expected(p, "role, num, place or '}'");
+  }
+}
+
+static Kernel *kernel_named(const KernList *list, const char *name) {
+  for (int i = 0; i < list->n; i++)
+    if (!strcmp(list->k[i]->name, name)) return list->k[i];
+  return NULL;
+}
+
+static KSkeleton parse_skeleton(KParser *p) {
+  const char *names[SK_COUNT];
+  for (int i = 0; i < SK_COUNT; i++) names[i] = kern_skeleton_name((KSkeleton)i);
+  int s = parse_one_of(p, "skeleton", names, SK_COUNT);
+  return s < 0 ? SK_COUNT : (KSkeleton)s;
+}
+
+static void parse_plan(KParser *p, const KernList *list) {
+  Loc loc = p->tok.loc;
+  const char **names = ARENA_ARRAY(p->arena, list->n, const char *);
+  for (int i = 0; i < list->n; i++) names[i] = list->k[i]->name;
+  const char *name = kparse_name(p, "a kernel's name");
+  if (!name) return;
+  p->k = kernel_named(list, name);
+  if (!p->k) kparse_unknown(p, loc, "kernel", name, names, list->n);
+  const char *target = p->panic ? NULL : kparse_name(p, "a target");
+  KSkeleton s = target ? parse_skeleton(p) : SK_COUNT;
+  if (p->panic || !kparse_expect(p, "{")) return;
+  if (p->k->nplan == KERN_MAX_PLANS) {
+    kparse_error(p, loc, "kernel '%s' has more than %d plans", name, KERN_MAX_PLANS);
+    return;
+  }
+  KPlan *plan = kern_plan(p->k, target, s);
+  plan->loc = loc;
+  parse_clauses(p, plan);
+  if (!p->panic) kparse_expect(p, "}");
+}
+
 static bool known(const KernList *list, const char *name) {
   for (int i = 0; i < list->n; i++)
     if (!strcmp(list->k[i]->name, name)) return true;
@@ -436,7 +430,7 @@ KernList *kern_parse(Arena *a, const Source *src) {
     if (kparse_accept(&p, "compute"))
       parse_compute(&p, list, &cap);
     else if (kparse_accept(&p, "plan"))
-      kparse_plan(&p, list);
+      parse_plan(&p, list);
     else
       kparse_expected(&p, "compute or plan");
     p.panic = false;

@@ -1,9 +1,108 @@
-/* Which roles, numbers and places each skeleton takes on which target: the tables that plans are checked
- * against (rules K20 to K25). An emitter's author adds a row here for each number it reads. */
+/* Plans: building them, and which roles, numbers and places each skeleton takes on which target, the tables
+ * that they are checked against (rules K20 to K25). An emitter's author adds a row here for each number it
+ * reads. */
 #include <string.h>
 
 #include "ir/kernel/kern_check.h"
-#include "ir/kernel/kern_name.h"
+#include "ir/kernel/kern_impl.h"
+
+KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s) {
+  if (k->nplan == KERN_MAX_PLANS) ice("kernel %s: more than %d plans", k->name, KERN_MAX_PLANS);
+  if (!k->plan) k->plan = ARENA_ARRAY(k->arena, KERN_MAX_PLANS, KPlan);
+  KPlan *p = &k->plan[k->nplan++];
+  *p = (KPlan){.target = arena_strdup(k->arena, target), .skeleton = s, .loc = k->loc};
+  p->place = ARENA_ARRAY(k->arena, k->nval, KPlace);
+  return p;
+}
+
+void kplan_role(KPlan *p, KRole r, int naxes, const int *axis) {
+  if (naxes < 0 || naxes > KERN_MAX_DOMAIN) ice("role %s of %d axes", kern_role_name(r), naxes);
+  if (p->role[r].naxes) ice("role %s is given twice", kern_role_name(r));
+  p->role[r].naxes = naxes;
+  for (int i = 0; i < naxes; i++) p->role[r].axis[i] = axis[i];
+}
+
+void kplan_num(KPlan *p, KNum n, int64_t value) {
+  if (value < 1) ice("number %s is %lld", kern_num_name(n), (long long)value);
+  if (p->num[n]) ice("number %s is given twice", kern_num_name(n));
+  p->num[n] = value;
+}
+
+int64_t kplan_get(const KPlan *p, KNum n, int64_t otherwise) {
+  return p->num[n] ? p->num[n] : otherwise;
+}
+
+bool krole_has(const KRoleAxes *r, int axis) {
+  for (int i = 0; i < r->naxes; i++)
+    if (r->axis[i] == axis) return true;
+  return false;
+}
+
+bool kval_is_over(const KVal *v, const KRoleAxes *r) {
+  for (int i = 0; i < v->naxes; i++)
+    if (krole_has(r, v->axis[i])) return true;
+  return false;
+}
+
+bool kval_reduces(const KVal *v, const KRoleAxes *r) {
+  for (int i = 0; i < v->nred; i++)
+    if (!krole_has(r, v->red[i].axis)) return false;
+  return v->nred > 0;
+}
+
+int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r) {
+  int64_t n = 1;
+  for (int i = 0; i < r->naxes; i++) n *= k->axis[r->axis[i]].extent;
+  return n;
+}
+
+const char *kern_role_name(KRole r) {
+  static const char *const names[ROLE_COUNT] = {
+#define X(e, text) [ROLE_##e] = text,
+      KERN_ROLES(X)
+#undef X
+  };
+  return names[r];
+}
+
+KRole kern_role_named(const char *name) {
+  for (int r = 0; r < ROLE_COUNT; r++)
+    if (!strcmp(kern_role_name((KRole)r), name)) return (KRole)r;
+  return ROLE_NONE;
+}
+
+const char *kern_num_name(KNum n) {
+  static const char *const names[NUM_COUNT] = {
+#define X(e, text) [NUM_##e] = text,
+      KERN_NUMS(X)
+#undef X
+  };
+  return names[n];
+}
+
+const char *kern_skeleton_name(KSkeleton s) {
+  static const char *const names[SK_COUNT] = {
+#define X(e, text) [SK_##e] = text,
+      KERN_SKELETONS(X)
+#undef X
+  };
+  return names[s];
+}
+
+const char *kern_place_name(KPlace p) {
+  static const char *const names[KP_COUNT] = {
+#define X(e, text) [KP_##e] = text,
+      KERN_PLACES(X)
+#undef X
+  };
+  return names[p];
+}
+
+const KPlan *kern_plan_for(const Kernel *k, const char *target) {
+  for (int i = 0; i < k->nplan; i++)
+    if (!strcmp(k->plan[i].target, target)) return &k->plan[i];
+  return NULL;
+}
 
 enum { FLAT = 1 << SK_FLAT, ROWS = 1 << SK_ROWS, DOT = 1 << SK_DOT, CHAIN = 1 << SK_CHAIN };
 enum { CPU, SM80, TARGETS };

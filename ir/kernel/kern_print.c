@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ir/kernel/kern.h"
-#include "ir/kernel/kern_name.h"
+#include "ir/kernel/kern_impl.h"
 #include "ir/kernel/kern_walk.h"
 
 /* A text being written. With `bare`, names are numbered and places, origin and the streams' values left out,

@@ -1,4 +1,4 @@
-/* Visiting the index expressions and expressions of a kernel. */
+/* Visiting the index expressions, expressions and points of a kernel. */
 #ifndef IR_KERN_WALK_H
 #define IR_KERN_WALK_H
 

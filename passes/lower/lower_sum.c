@@ -1,5 +1,4 @@
 /* Reductions and scatters: sums or maxima over rows of terms, perhaps in partials and a combination. */
-#include "ir/kernel/kern_name.h"
 #include "passes/lower/kbuild.h"
 
 static const char *const outer[] = {"outer", NULL}, *const part[] = {"part", "outer", NULL};

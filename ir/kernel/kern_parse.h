@@ -1,10 +1,34 @@
-/* The state of a kernel parser and what its files share. Functions that fail have reported it and return NULL
- * or a neutral value; after an error nothing more is reported until the parser has found the next line. */
-#ifndef IR_KERN_PARSER_H
-#define IR_KERN_PARSER_H
+/* Tokens of the kernel IR's text, the state of its parser, and what the parser's files share. Functions that
+ * fail have reported it and return NULL or a neutral value; after an error nothing more is reported until the
+ * parser has found the next line. */
+#ifndef IR_KERN_PARSE_H
+#define IR_KERN_PARSE_H
 
-#include "ir/kernel/kern.h"
-#include "ir/kernel/kern_lex.h"
+#include "ir/kernel/kern_impl.h"
+
+typedef enum KTokKind { KT_END, KT_NAME, KT_INT, KT_FLOAT, KT_STRING, KT_SIGN, KT_BAD } KTokKind;
+
+typedef struct KTok {
+  KTokKind kind;
+  const char *at; /* in the source, `len` characters; a string's quotes included */
+  int len;
+  Loc loc;
+  bool first; /* first on its line */
+} KTok;
+
+/* A position in a source; copy it to look ahead. */
+typedef struct KLex {
+  const Source *src;
+  size_t pos, line_start;
+  int line;
+} KLex;
+
+KLex klex_open(const Source *src);
+/* The next token; KT_END for ever at the end. '#' starts a comment that ends with the line. */
+KTok klex_next(KLex *l);
+bool ktok_is(const KTok *t, const char *text);
+/* "'x'" or "the end of the text", cut to a readable length: for messages. */
+char *ktok_show(Arena *a, const KTok *t);
 
 typedef struct KParser {
   Arena *arena;
@@ -39,16 +63,12 @@ void kparse_unknown(KParser *p, Loc loc, const char *what, const char *name, con
 /* All names of buffers and values. */
 const char *const *kparse_tensors(KParser *p, int *n);
 
-/* ir/kernel/kern_parse_ix.c */
+/* ir/kernel/kern_parse_expr.c */
 const Ix *kparse_ix(KParser *p);
 /* "[ix, ix]": exactly n of them, for what is called `name`. */
 const Ix *const *kparse_indices(KParser *p, int n, const char *name);
 
-/* ir/kernel/kern_parse_expr.c */
 const KExpr *kparse_expr(KParser *p);
 DType kparse_dtype(KParser *p);
-
-/* ir/kernel/kern_parse_plan.c: what follows the word "plan"; `list` holds the kernels so far. */
-void kparse_plan(KParser *p, const KernList *list);
 
 #endif

@@ -1,6 +1,6 @@
-/* Names in a kernel's text, and small helpers that its builders, parser and verifier share. */
-#ifndef IR_KERN_NAME_H
-#define IR_KERN_NAME_H
+/* What the files of the kernel IR share and nobody else needs: names in its text. */
+#ifndef IR_KERN_IMPL_H
+#define IR_KERN_IMPL_H
 
 #include "ir/kernel/kern.h"
 
@@ -17,10 +17,6 @@ int kern_find_axis(const Kernel *k, const char *name);
 int kern_find_buf(const Kernel *k, const char *name);
 int kern_find_stream(const Kernel *k, const char *name);
 int kern_find_val(const Kernel *k, const char *name);
-/* What a reduction to type t accumulates in unless the kernel says otherwise: sums of floats in f32. */
-DType kern_acc(KReduce r, DType t);
-const char *kern_skeleton_name(KSkeleton s);
-const char *kern_place_name(KPlace p);
 const Ix *const *kern_copy_indices(Arena *a, const Ix *const *idx, int n);
 
 #endif
