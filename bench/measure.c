@@ -102,7 +102,7 @@ static void *filled(const KBuf *b, const Measure *m) {
   return v;
 }
 
-static void run(Arena *a, const Measure *m, const Kernel *k, TessKernel *fn, const CpuTarget *target) {
+static void run(Arena *a, const Measure *m, const Kernel *k, TessKernel *fn, const Processor *target) {
   const KPlan *p = kern_plan_for(k, "cpu");
   int64_t tasks = cpu_tasks(k, p), scratch = cpu_scratch(k, p, target);
   double share[MAX_REPEAT];
@@ -127,7 +127,7 @@ void measure(Arena *a, const Measure *m) {
   if (!list || list->n != 1 || !kern_verify(list->k[0])) fail("broken kernel text");
   const Kernel *k = list->k[0];
   if (m->threads > MAX_THREADS || m->repeat > MAX_REPEAT || k->nbuf > MAX_BUFS) fail("too much");
-  const CpuTarget *target = cpu_target("native");
+  const Processor *target = processor_named("native");
   if (!target) fail("no kernels for this processor");
   CpuModule *module = cpu_module_new(a, target, "bench");
   cpu_module_add(module, k, "kernel", false);

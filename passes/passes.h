@@ -5,12 +5,13 @@
 #include <stdio.h>
 
 #include "ir/prog.h"
+#include "ir/target.h"
 
 /* One entry being lowered: where its values live (passes/lower/lower.h). */
 typedef struct Lower Lower;
 
 typedef struct PassOptions {
-  const char *target;     /* "cpu", or a CUDA one: which plans the kernels get */
+  const Target *target;
   const char *dump_after; /* print the program after this pass, or NULL */
   const char *dump_diff;  /* print what this pass changed, or NULL */
   FILE *dump;             /* where to */

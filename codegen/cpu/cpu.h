@@ -2,32 +2,17 @@
 #ifndef CODEGEN_CPU_H
 #define CODEGEN_CPU_H
 
+#include "codegen/host/processor.h"
 #include "ir/kernel/kern.h"
+#include "ir/target.h"
 
-/* What the emitter and the planner need to know of a CPU. */
-typedef struct CpuTarget {
-  const char *name;     /* "znver4": a row of codegen/cpu/cpu_target.c, or "native" resolved to one */
-  const char *llvm_cpu; /* target-cpu */
-  const char *tune;     /* tune-cpu */
-  const char *features; /* LLVM's, "+avx512f,.." */
-  const char *needs;    /* features as in /proc/cpuinfo, checked by the artifact before it runs */
-  int lanes;            /* f32 in a vector register */
-  int vregs;
-  int64_t l1, l2; /* bytes a core */
-  bool bf16_dot;  /* vdpbf16ps */
-} CpuTarget;
-
-/* The row named `name` ("native": the machine this runs on), or NULL. */
-const CpuTarget *cpu_target(const char *name);
-/* Whether this machine has all that the row needs. */
-bool cpu_runs_here(const CpuTarget *t);
-/* The rows' names, NULL-ended, for messages. */
-const char *const *cpu_target_names(Arena *a);
+/* The target of the processor named so, "znver4" or "native"; NULL: there is none. */
+const Target *cpu_target(const char *name);
 
 /* How many tasks a launch of the kernel has, and how many bytes of scratch a thread needs: functions of the
  * plan and shape alone. */
 int64_t cpu_tasks(const Kernel *k, const KPlan *p);
-int64_t cpu_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t);
+int64_t cpu_scratch(const Kernel *k, const KPlan *p, const Processor *t);
 
 /* The argument array of TessKernel: a word a buffer, then one a stream; stream NULL: what the kernel's text
  * says. */
@@ -35,7 +20,7 @@ void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_
 
 /* A module that kernels are added to. */
 typedef struct CpuModule CpuModule;
-CpuModule *cpu_module_new(Arena *a, const CpuTarget *t, const char *name);
+CpuModule *cpu_module_new(Arena *a, const Processor *t, const char *name);
 void cpu_module_free(CpuModule *m);
 /* The settings' names in the order of TessStep.setting, for KE_STEP; kept by reference until the module goes.
  */

@@ -26,7 +26,7 @@ typedef struct CpuMemo CpuMemo;
 struct CpuFn {
   const Kernel *k;
   const KPlan *plan;
-  const CpuTarget *target;
+  const Processor *cpu;
   Arena *arena;
   LLVMContextRef cx;
   LLVMModuleRef mod;
@@ -186,8 +186,8 @@ int64_t cpu_flat_tasks(Arena *a, const Kernel *k, const KPlan *p);
 int64_t cpu_rows_tasks(Arena *a, const Kernel *k, const KPlan *p);
 int64_t cpu_dot_tasks(Arena *a, const Kernel *k, const KPlan *p);
 int64_t cpu_chain_tasks(Arena *a, const Kernel *k, const KPlan *p);
-int64_t cpu_rows_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
-int64_t cpu_dot_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
-int64_t cpu_chain_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
+int64_t cpu_rows_scratch(Arena *a, const Kernel *k, const KPlan *p, const Processor *t);
+int64_t cpu_dot_scratch(Arena *a, const Kernel *k, const KPlan *p, const Processor *t);
+int64_t cpu_chain_scratch(Arena *a, const Kernel *k, const KPlan *p, const Processor *t);
 
 #endif

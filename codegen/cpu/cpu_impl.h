@@ -9,7 +9,7 @@
 
 struct CpuModule {
   Arena *arena;
-  const CpuTarget *target;
+  const Processor *cpu;
   LLVMContextRef cx;
   LLVMModuleRef mod;
   LLVMTargetMachineRef machine;

@@ -3,7 +3,7 @@
 
 #include "codegen/cpu/cpu_impl.h"
 
-static int64_t no_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t) {
+static int64_t no_scratch(Arena *a, const Kernel *k, const KPlan *p, const Processor *t) {
   (void)a, (void)k, (void)p, (void)t;
   return 0;
 }
@@ -11,7 +11,7 @@ static int64_t no_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTa
 static const struct {
   void (*emit)(CpuFn *f);
   int64_t (*tasks)(Arena *a, const Kernel *k, const KPlan *p);
-  int64_t (*scratch)(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
+  int64_t (*scratch)(Arena *a, const Kernel *k, const KPlan *p, const Processor *t);
 } skeletons[SK_COUNT] = {[SK_FLAT] = {cpu_flat, cpu_flat_tasks, no_scratch},
                          [SK_ROWS] = {cpu_rows, cpu_rows_tasks, cpu_rows_scratch},
                          [SK_DOT] = {cpu_dot, cpu_dot_tasks, cpu_dot_scratch},
@@ -24,7 +24,7 @@ int64_t cpu_tasks(const Kernel *k, const KPlan *p) {
   return n;
 }
 
-int64_t cpu_scratch(const Kernel *k, const KPlan *p, const CpuTarget *t) {
+int64_t cpu_scratch(const Kernel *k, const KPlan *p, const Processor *t) {
   Arena *a = arena_new();
   int64_t n = skeletons[p->skeleton].scratch(a, k, p, t);
   arena_free(a);
@@ -54,10 +54,10 @@ static void flag(CpuFn *f, int at, const char *name, uint64_t value) {
 
 /* Without the two widths LLVM may legalise 512-bit vectors to pairs of 256 bits. */
 static void set_attributes(CpuFn *f) {
-  const char *width = f->target->lanes == 16 ? "512" : "256";
-  attribute(f, "target-cpu", f->target->llvm_cpu);
-  attribute(f, "tune-cpu", f->target->tune);
-  if (*f->target->features) attribute(f, "target-features", f->target->features);
+  const char *width = f->cpu->lanes == 16 ? "512" : "256";
+  attribute(f, "target-cpu", f->cpu->llvm_cpu);
+  attribute(f, "tune-cpu", f->cpu->tune);
+  if (*f->cpu->features) attribute(f, "target-features", f->cpu->features);
   attribute(f, "prefer-vector-width", width);
   attribute(f, "min-legal-vector-width", width);
   attribute(f, "frame-pointer", "all");
@@ -124,7 +124,7 @@ static void open_body(CpuFn *f) {
 void cpu_module_add(CpuModule *m, const Kernel *k, const char *symbol, bool red_zones) {
   CpuFn f = {.k = k,
              .plan = kern_plan_for(k, "cpu"),
-             .target = m->target,
+             .cpu = m->cpu,
              .arena = m->arena,
              .cx = m->cx,
              .mod = m->mod,

@@ -13,7 +13,7 @@
 
 static const char triple[] = "x86_64-pc-linux-gnu";
 
-static LLVMTargetMachineRef make_machine(const CpuTarget *t) {
+static LLVMTargetMachineRef make_machine(const Processor *t) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
@@ -25,10 +25,10 @@ static LLVMTargetMachineRef make_machine(const CpuTarget *t) {
                                  LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
-CpuModule *cpu_module_new(Arena *a, const CpuTarget *t, const char *name) {
+CpuModule *cpu_module_new(Arena *a, const Processor *t, const char *name) {
   CpuModule *m = ARENA_NEW(a, CpuModule);
   m->arena = a;
-  m->target = t;
+  m->cpu = t;
   m->cx = LLVMContextCreate();
   m->mod = LLVMModuleCreateWithNameInContext(name, m->cx);
   m->machine = make_machine(t);

@@ -7,12 +7,6 @@
 #include "codegen/cuda/cuda_program.h"
 #include "codegen/host/host_table.h"
 
-const CpuTarget *cuda_host_cpu(void) {
-  static const CpuTarget base = {"x86-64",   "x86-64",    "generic",   "",          "",
-                                 .lanes = 4, .vregs = 16, .l1 = 32768, .l2 = 262144};
-  return &base;
-}
-
 bool cuda_archs(Arena *a, const char *list, const char *const **arch, int *n) {
   const char **names = ARENA_ARRAY(a, strlen(list) + 1, const char *);
   *n = 0;

@@ -5,6 +5,7 @@
 #include "codegen/cpu/cpu.h"
 #include "codegen/cuda/cuda.h"
 #include "ir/prog.h"
+#include "ir/target.h"
 
 typedef struct CudaProgram {
   const Source *text;       /* "kernels.cu" */
@@ -12,6 +13,9 @@ typedef struct CudaProgram {
   int nimage;
   CudaImage *image;
 } CudaProgram;
+
+/* The target of architectures, "sm_80,sm_90a"; NULL after reporting one that is none. */
+const Target *cuda_target(Arena *a, const char *archs);
 
 /* "sm_80,sm_90a" to names; false after reporting one that is no architecture, or none at all. */
 bool cuda_archs(Arena *a, const char *list, const char *const **arch, int *n);
@@ -24,8 +28,5 @@ bool cuda_program_compile(const Prog *p, CudaProgram *c, const char *const *arch
 /* Adds the images and abi/program_cuda.h's tables to the module: a global a kernel, under its name, which
  * host_emit then passes to tess_launch, and `tess_cuda`. */
 void cuda_program_embed(CpuModule *m, const Prog *p, const CudaProgram *c);
-
-/* The CPU that host code is made for: what every x86-64 machine has. */
-const CpuTarget *cuda_host_cpu(void);
 
 #endif

@@ -204,7 +204,7 @@ _Static_assert((int)EN_INIT == TESS_INIT && (int)EN_PREPARE == TESS_PREPARE && (
                    (int)EN_COUNT == TESS_ENTRIES,
                "the runtime names the entries in the graph's order");
 
-int64_t host_scratch(const Prog *p, const CpuTarget *t) {
+int64_t host_scratch(const Prog *p, const Processor *t) {
   int64_t most = 0;
   for (int i = 0; i < p->nkernel; i++) {
     const KPlan *plan = kern_plan_for(p->kernel[i], "cpu");

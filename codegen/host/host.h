@@ -20,7 +20,7 @@ typedef struct HostInfo {
 } HostInfo;
 
 /* Bytes of scratch that a thread needs: the most of any kernel, a multiple of 64. */
-int64_t host_scratch(const Prog *p, const CpuTarget *t);
+int64_t host_scratch(const Prog *p, const Processor *t);
 
 /* Sets the number of tasks of every launch, which the target's emitter alone knows. */
 void host_count_tasks(Prog *p);
@@ -38,7 +38,7 @@ typedef struct Define {
 
 /* Serialises the program's manifest into the arena and sets info->manifest; the other members of info and
  * the kernels' scratch on the target (NULL: none) go into it. */
-void host_manifest(const Prog *p, const CpuTarget *t, const Define *define, int ndefine, HostInfo *info);
+void host_manifest(const Prog *p, const Processor *t, const Define *define, int ndefine, HostInfo *info);
 
 /* The name of the ELF section that holds the manifest. */
 #define HOST_MANIFEST_SECTION ".tessera.manifest"

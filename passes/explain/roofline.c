@@ -1,7 +1,5 @@
 #include "passes/explain/roofline.h"
 
-#include <string.h>
-
 #include "ir/kernel/kern_walk.h"
 #include "passes/lower/lower.h"
 
@@ -11,42 +9,17 @@ const char *const roofline_bounds[RB_COUNT] = {
 #undef X
 };
 
-/* Of a CPU: a thread on a core of its own, and what all cores of a machine get from memory together. */
-typedef struct Machine {
-  const char *target, *machine;
-  double flop, operations, bytes, most_bytes, launch;
-} Machine;
-
-static const Machine machines[] = {
-    {"cpu:znver5", "Zen 5, as Zen 4 at its clock with 512-bit data paths", 230e9, 115e9, 16e9, 60e9, 1e-6},
-    {"cpu:znver4", "Zen 4: bench/peak, and 16 additions a cycle", 115e9, 57e9, 14e9, 50e9, 1e-6},
-    {"cpu:sapphirerapids", "data sheet at 2.8 GHz", 179e9, 90e9, 12e9, 80e9, 1e-6},
-    {"cpu:skylake-avx512", "data sheet at 2.6 GHz", 166e9, 83e9, 11e9, 60e9, 1e-6},
-    {"cpu:x86-64-v3", "two 256-bit units at 3 GHz", 96e9, 48e9, 10e9, 40e9, 1e-6},
-    {"cuda:sm_90", "H100 SXM, data sheet", 67e12, 33e12, 3.35e12, 3.35e12, 3e-6},
-    {"cuda:sm_80", "A100 SXM, data sheet", 19.5e12, 9.7e12, 2e12, 2e12, 3e-6},
-    {"cuda:", "A100 SXM, data sheet, for want of another", 19.5e12, 9.7e12, 2e12, 2e12, 3e-6},
-    {"cpu:", "two 256-bit units at 3 GHz, for want of another", 96e9, 48e9, 10e9, 40e9, 1e-6},
-};
-
-static const Machine *machine_of(const char *target) {
-  size_t last = sizeof machines / sizeof *machines - 1;
-  for (size_t i = 0; i < last; i++)
-    if (strncmp(target, machines[i].target, strlen(machines[i].target)) == 0) return &machines[i];
-  return &machines[last];
-}
-
-Roofline roofline_of(const char *target, int threads) {
-  const Machine *m = machine_of(target);
-  int n = strncmp(target, "cuda:", 5) == 0 ? 1 : threads;
-  double bytes = n * m->bytes < m->most_bytes ? n * m->bytes : m->most_bytes;
-  return (Roofline){.target = target,
-                    .machine = m->machine,
+Roofline roofline_of(const Target *t, int threads) {
+  const TargetSpeed *s = &t->speed;
+  int n = t->threaded ? threads : 1;
+  double bytes = n * s->bytes < s->most_bytes ? n * s->bytes : s->most_bytes;
+  return (Roofline){.target = t->name,
+                    .machine = s->machine,
                     .threads = n,
-                    .flop = n * m->flop,
-                    .operations = n * m->operations,
+                    .flop = n * s->flop,
+                    .operations = n * s->operations,
                     .bytes = bytes,
-                    .launch = m->launch};
+                    .launch = s->launch};
 }
 
 double roofline_seconds(const Roofline *r, double flop, double operations, double bytes, Bound *bound) {

@@ -4,7 +4,7 @@
 #ifndef PASSES_ROOFLINE_H
 #define PASSES_ROOFLINE_H
 
-#include "ir/kernel/kern.h"
+#include "ir/target.h"
 
 typedef struct Roofline {
   const char *target;  /* as in --target: "cpu:znver4", "cuda:sm_80" */
@@ -16,8 +16,8 @@ typedef struct Roofline {
   double launch;       /* seconds a launch */
 } Roofline;
 
-/* The row of that target ("cuda:sm_80,sm_90a" takes the first), for so many threads of a CPU. */
-Roofline roofline_of(const char *target, int threads);
+/* Of that target, on so many threads where it has any. */
+Roofline roofline_of(const Target *t, int threads);
 
 /* What bounds a launch. */
 #define ROOFLINE_BOUNDS(X) X(FLOP, "flop") X(OPERATIONS, "operations") X(BYTES, "bytes") X(LAUNCH, "launch")

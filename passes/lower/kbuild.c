@@ -43,6 +43,18 @@ static void start(KBuild *b, const char *kind) {
   kb_points(b);
 }
 
+/* Asks the target for its plan. */
+static void plan(KBuild *b) {
+  const Target *t = b->l->options->target;
+  KRoleAxes role[ROLE_COUNT] = {0};
+  for (int i = 0; i < b->nrole; i++) {
+    KRoleAxes *r = &role[kern_role_named(b->role[i].name)];
+    r->naxes = b->role[i].naxes;
+    memcpy(r->axis, b->role[i].axis, (size_t)r->naxes * sizeof *r->axis);
+  }
+  t->plan(t, b->k, role, b->group->chain, b->acc);
+}
+
 /* Writes the kernel again until no access asks for another cut. */
 void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *)) {
   for (int i = 0; i < MOST_RECUTS; i++) {
@@ -50,7 +62,7 @@ void kb_write(KBuild *b, const char *kind, void (*body)(KBuild *)) {
     body(b);
     if (!b->recut) break;
   }
-  kb_plan(b);
+  plan(b);
 }
 
 static const uint64_t *streams(Arena *a, const Kernel *k) {

@@ -151,7 +151,4 @@ bool kb_dry_group(KBuild *b);
 /* Stores node n (of the group) at the current point into its site's memory. */
 void kb_store_root(KBuild *b, const Node *n);
 
-/* passes/lower/plan_cpu.c: the kernel's plans for the target of the options. */
-void kb_plan(KBuild *b);
-
 #endif

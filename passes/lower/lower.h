@@ -73,6 +73,7 @@ typedef struct Site {
   bool kept;           /* of the forward pass, and a kernel of the backward pass reads it */
   int uses;            /* consumers that compute, counted through views */
   unsigned readers;    /* their kinds, bit k: some is of DKind k */
+  bool operand;        /* of a contraction, itself or written into one */
   double spread;       /* points at which consumers read it, over its own count */
   double ops, bytes;   /* an element of its inline expression: operations, bytes read */
   int size;            /* nodes of that expression */

@@ -9,13 +9,6 @@
 
 enum { BATCH, M, N, K, D };
 
-/* Fewer batches than this are too few tasks for the threads, since a task is whole batches. */
-enum { LEAST_BATCHES = 8 };
-/* What one batch's packed operands and resident rows may take: about the second cache of a core. */
-static const int64_t most_resident = 1 << 20;
-/* Rows of a block, at most: those of a register tile; bytes of an element in scratch. */
-enum { BLOCK_ROWS = 16, SCRATCH_BYTES = 4 };
-
 /* Which roles of the chain a group's own roles would be. */
 typedef struct Match {
   int64_t extent[CHAIN_ROLES]; /* the chain's, with the feature role that this part may have added */
@@ -57,10 +50,11 @@ static bool match_contract(const Chain *c, const Node *n, const int as[3], Match
   return true;
 }
 
-static bool match_sum(const Chain *c, const Node *n, Match *out) {
+static bool match_sum(const Target *t, const Chain *c, const Node *n, Match *out) {
   Sum s = kb_sum(n);
   memcpy(out->extent, c->extent, sizeof out->extent);
-  if (n->op != O_REDUCE || s.parts > 1 || s.terms != c->extent[N] || dtype_size(n->dtype) > SCRATCH_BYTES)
+  if (n->op != O_REDUCE || s.parts > 1 || s.terms != c->extent[N] ||
+      dtype_size(n->dtype) > t->chain.element_bytes)
     return false;
   if (s.results != c->extent[BATCH] * c->extent[M]) return false;
   out->role[0] = renamed("outer", BATCH, M, -1);
@@ -91,17 +85,17 @@ static bool takes(const Group *g) {
 
 /* The chain's scratch for a batch, in bytes: for each part a block of rows; for a contraction to or from x
  * features an operand or a result of n by x, and the other one of a block by x. */
-static int64_t resident(const Chain *c, const int64_t *extent) {
+static int64_t resident(const TargetChain *t, const Chain *c, const int64_t *extent) {
   int64_t elements = 0, m = extent[M], n = extent[N];
   for (int i = 0; i < c->npart; i++) {
     const Group *g = c->part[i].of;
-    elements += BLOCK_ROWS * n;
+    elements += t->block_rows * n;
     if (!contracts(g)) continue;
     int64_t own[4];
     kb_extents(g->core[0], own);
-    elements += own[1] * own[2] * own[3] / (m * n) * (n + BLOCK_ROWS);
+    elements += own[1] * own[2] * own[3] / (m * n) * (n + t->block_rows);
   }
-  return elements * SCRATCH_BYTES;
+  return elements * t->element_bytes;
 }
 
 static void append(Arena *a, const Node ***list, int *n, int *cap, const Node **more, int nmore) {
@@ -140,7 +134,8 @@ static void give_back(Group *chain, const Before *was) {
 }
 
 static DReason misfit(Lower *l, Group *chain) {
-  if (resident(chain->chain, chain->chain->extent) > most_resident) return DR_SCRATCH;
+  const TargetChain *t = &l->options->target->chain;
+  if (resident(t, chain->chain, chain->chain->extent) > t->most_resident) return DR_SCRATCH;
   Arena *a = arena_new();
   KBuild b = {.l = l, .group = chain, .arena = a, .dry = true};
   kb_roles(&b);
@@ -178,8 +173,8 @@ static DReason try_contract(Lower *l, Group *chain, Group *g, const int (*as)[3]
 static DReason try_group(Lower *l, Group *chain, Group *g) {
   Match m = {0};
   if (contracts(g)) return try_contract(l, chain, g, of_rows, 4);
-  bool matches =
-      g->ncore ? match_sum(chain->chain, g->core[0], &m) : match_flat(chain->chain, g->root[0], &m);
+  bool matches = g->ncore ? match_sum(l->options->target, chain->chain, g->core[0], &m)
+                          : match_flat(chain->chain, g->root[0], &m);
   return matches ? try(l, chain, g, &m) : DR_POINTS;
 }
 
@@ -244,11 +239,11 @@ static int contractions(const Chain *c) {
   return n;
 }
 
-static bool starts(const Group *g) {
+static bool starts(const Lower *l, const Group *g) {
   int64_t own[4];
   if (!takes(g) || !contracts(g)) return false;
   kb_extents(g->core[0], own);
-  return own[0] >= LEAST_BATCHES && own[1] > 1 && own[2] > 1 && own[3] > 1;
+  return own[0] >= l->options->target->chain.least_batches && own[1] > 1 && own[2] > 1 && own[3] > 1;
 }
 
 /* A chain is worth it once rows are contracted again; else its first group stays as it was. */
@@ -270,5 +265,5 @@ static void chain_from(Lower *l, Group *g) {
 
 void lower_chains(Lower *l) {
   for (int i = 0, n = l->ngroup; i < n; i++)
-    if (starts(l->group[i])) chain_from(l, l->group[i]);
+    if (starts(l, l->group[i])) chain_from(l, l->group[i]);
 }

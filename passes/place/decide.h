@@ -39,6 +39,7 @@ extern const char *const decide_kinds[DK_COUNT];
   X(AWAY, "F14", "it is read away from its own point")                                                       \
   X(ROWS, "F15", "it reduces rows, and the kernel does not have the same rows at hand")                      \
   X(CORES, "F16", "the kernel has as many reductions as one may have")                                       \
+  X(OPERAND, "F20", "the target computes no such value while it multiplies: an operand is in memory")        \
   X(SCRATCH, "F17", "the kernel's scratch does not fit the target")                                          \
   X(PASSES, "F19", "one is of the forward pass, the other of the backward pass")                             \
   X(BEGINS, "F18", "this operation begins a kernel of its own")                                              \

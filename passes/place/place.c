@@ -3,11 +3,6 @@
  * its epilogue. Costs are in bytes of memory traffic. */
 #include "passes/lower/lower.h"
 
-/* One operation on one element costs as much as moving this many bytes: measured on the flat kernels here, a
- * vector operation takes about a cycle for 16 elements and a core moves about 6 bytes a cycle from L2. */
-static const double op_bytes = 0.4;
-/* Starting a kernel costs as much as moving this many bytes. */
-static const double launch_bytes = 20000;
 enum { MOST_INLINE_NODES = 160 };
 
 double elt_work(EltOp op) {
@@ -59,6 +54,7 @@ static void inline_cost(Lower *l, const Node *n) {
 static DReason no_inline(const Lower *l, const Node *n) {
   const Site *s = site_of(l, n);
   if (s->forced) return DR_MEMORY;
+  if (s->operand && !l->options->target->in_operand(n)) return DR_OPERAND;
   return s->size > MOST_INLINE_NODES ? DR_LARGE : DR_NONE;
 }
 
@@ -71,15 +67,16 @@ static bool is_repeated(const Lower *l, const Node *n) {
 /* Whether n is better inline; why not is noted. */
 static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   const Site *s = site_of(l, n);
-  double e = count(n), size = dtype_size(n->dtype);
+  const TargetCost *t = &l->options->target->cost;
+  double e = count(n), size = dtype_size(n->dtype), ops = t->operation * s->ops;
   if (no_inline(l, n)) {
     decide_stored(l, n, no_inline(l, n), 0, 0);
     return false;
   }
-  double once = s->bytes + op_bytes * s->ops;
-  double inlined = e * s->uses * (s->bytes + op_bytes * s->ops * s->spread);
-  double stored = e * ((free_read ? op_bytes * s->ops : once) + size + s->uses * size);
-  if (!free_read) stored += launch_bytes;
+  double once = s->bytes + ops;
+  double inlined = e * s->uses * (s->bytes + ops * s->spread);
+  double stored = e * ((free_read ? ops : once) + size + s->uses * size);
+  if (!free_read) stored += t->launch;
   bool better = inlined <= stored || is_repeated(l, n);
   decide_stored(l, n, better ? DR_NONE : DR_COST, inlined, stored);
   return better;
@@ -192,10 +189,11 @@ static void place_other(Lower *l, const Node *n) {
   const Site *s = site_of(l, n);
   bool computed = decide_can_inline(decide_kind(n));
   if (computed && strategy_must_inline(l, n, no_inline(l, n))) return;
-  DReason why = s->forced                                ? DR_MEMORY
-                : computed && !strategy_may_inline(l, n) ? DR_OVERRIDE
-                : n->op == O_RANDOM && s->uses > 1       ? DR_COST
-                                                         : DR_NONE;
+  DReason why = s->forced                                   ? DR_MEMORY
+                : computed && no_inline(l, n) == DR_OPERAND ? DR_OPERAND
+                : computed && !strategy_may_inline(l, n)    ? DR_OVERRIDE
+                : n->op == O_RANDOM && s->uses > 1          ? DR_COST
+                                                            : DR_NONE;
   if (!why) return;
   decide_stored(l, n, why, 0, 0);
   group_new(l, NULL, n);

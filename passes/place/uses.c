@@ -107,11 +107,13 @@ static void push_uses(Lower *l, Node *n) {
   push_padded(l, n);
   const Site *s = site_of(l, n);
   bool through = node_is_view(n) && !s->forced;
+  bool written = through || (!s->forced && l->options->target->in_operand(n)); /* where it is an operand */
   for (int i = 0; i < n->nin; i++) {
     if (repeats_operand(n, i)) continue;
     Site *o = site_of(l, n->in[i]);
     o->uses += through ? s->uses : 1;
     o->readers |= through ? s->readers : 1u << decide_kind(n);
+    o->operand |= n->op == O_CONTRACT || (s->operand && written);
     double spread = through ? s->spread : 1;
     if (n->op == O_BROADCAST) spread *= (double)count(n) / (double)count(n->in[i]);
     if (spread > o->spread) o->spread = spread;

@@ -18,7 +18,7 @@ float cpu_case_float(void) {
 }
 
 CpuCase cpu_case_open(const char *text, const char *target, bool red_zones) {
-  CpuCase c = {.arena = arena_new(), .target = cpu_target(target)};
+  CpuCase c = {.arena = arena_new(), .target = processor_named(target)};
   KernList *list = kern_parse(c.arena, diag_source(c.arena, "case.kern", text, strlen(text)));
   ck_assert_msg(list && list->n == 1, "the kernel does not parse");
   c.k = list->k[0];
@@ -158,7 +158,7 @@ static void check_on(const char *text, const char *target, bool red_zones, doubl
 }
 
 void cpu_case_check(const char *text, double tolerance) {
-  const CpuTarget *native = cpu_target("native");
+  const Processor *native = processor_named("native");
   ck_assert_ptr_nonnull(native);
   check_on(text, native->name, false, tolerance);
   check_on(text, native->name, true, tolerance);

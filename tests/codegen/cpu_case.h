@@ -8,7 +8,7 @@
 typedef struct CpuCase {
   Arena *arena;
   const Kernel *k;
-  const CpuTarget *target;
+  const Processor *target;
   CpuModule *module;
   TessKernel *fn;
   int64_t tasks;

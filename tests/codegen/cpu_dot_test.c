@@ -245,7 +245,7 @@ static void discard(const Kernel *k, Memory *mem) {
 }
 
 /* Runs the kernel with its tasks shared out between `threads`, each with scratch full of NaNs. */
-static void run(TessKernel *fn, const Kernel *k, const CpuTarget *target, Memory *mem, int threads) {
+static void run(TessKernel *fn, const Kernel *k, const Processor *target, Memory *mem, int threads) {
   const KPlan *p = kern_plan_for(k, "cpu");
   int64_t tasks = cpu_tasks(k, p), bytes = (cpu_scratch(k, p, target) + 63) / 64 * 64 + 64;
   TessStep step = {0};
@@ -273,7 +273,7 @@ static void compare(const Kernel *k, const Memory *got, const Memory *want, uint
 }
 
 static void check_kernel(int number, const char *target_name, bool bf16) {
-  const CpuTarget *target = cpu_target(target_name);
+  const Processor *target = processor_named(target_name);
   if (!target) return;
   uint64_t seed = suite_seed() + (uint64_t)number;
   draw_from(seed);
@@ -347,7 +347,7 @@ START_TEST(does_not_spill) {
                             bf16 ? "bf16" : "f32", bf16 ? "bf16" : "f32");
   KernList *list = kern_parse(a, diag_source(a, "spills", text, strlen(text)));
   ck_assert_ptr_nonnull(list);
-  CpuModule *m = cpu_module_new(a, cpu_target(targets[_i / 2]), "test");
+  CpuModule *m = cpu_module_new(a, processor_named(targets[_i / 2]), "test");
   cpu_module_add(m, list->k[0], "kernel", false);
   ck_assert_int_eq(spills(cpu_module_asm(m), tiles[_i / 2]), 0);
   cpu_module_free(m);

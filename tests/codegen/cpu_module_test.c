@@ -22,7 +22,7 @@ static const char *const names[] = {"znver5", "znver4", "sapphirerapids", "skyla
 static CpuModule *build(Arena *a, const char *target) {
   KernList *list = kern_parse(a, diag_source(a, "case.kern", text, strlen(text)));
   ck_assert(list && list->n == 2);
-  CpuModule *m = cpu_module_new(a, cpu_target(target), "models/digpt.tess");
+  CpuModule *m = cpu_module_new(a, processor_named(target), "models/digpt.tess");
   for (int i = 0; i < 2; i++) cpu_module_add(m, list->k[i], list->k[i]->name, false);
   return m;
 }
@@ -68,7 +68,7 @@ START_TEST(vectors_are_whole) {
   Arena *a = arena_new();
   CpuModule *m = build(a, names[_i]);
   const char *code = cpu_module_asm(m);
-  ck_assert((strstr(code, "%zmm") != NULL) == (cpu_target(names[_i])->lanes == 16));
+  ck_assert((strstr(code, "%zmm") != NULL) == (processor_named(names[_i])->lanes == 16));
   ck_assert_ptr_nonnull(strstr(code, "%ymm"));
   cpu_module_free(m);
   arena_free(a);
@@ -112,9 +112,9 @@ START_TEST(unwritable_object_is_reported) {
 END_TEST
 
 START_TEST(targets) {
-  ck_assert_ptr_null(cpu_target("pentium"));
-  ck_assert_ptr_nonnull(cpu_target("native"));
-  ck_assert_ptr_eq(cpu_target("native"), cpu_target(cpu_target("native")->name));
+  ck_assert_ptr_null(processor_named("pentium"));
+  ck_assert_ptr_nonnull(processor_named("native"));
+  ck_assert_ptr_eq(processor_named("native"), processor_named(processor_named("native")->name));
 }
 END_TEST
 

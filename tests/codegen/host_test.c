@@ -155,7 +155,7 @@ static Prog *program(void) {
   return p;
 }
 
-static HostInfo info(const CpuTarget *t, const Prog *p, bool poison) {
+static HostInfo info(const Processor *t, const Prog *p, bool poison) {
   HostInfo i = {.description = "two.tess",
                 .source_hash = "abc",
                 .build = "tessera test",
@@ -169,7 +169,7 @@ static HostInfo info(const CpuTarget *t, const Prog *p, bool poison) {
 
 static void build_poisoned(const char *out, bool poison) {
   static const char *const settings[] = {"lr", "rate"};
-  const CpuTarget *t = cpu_target("native");
+  const Processor *t = processor_named("native");
   Prog *p = program();
   HostInfo i = info(t, p, poison);
   CpuModule *m = cpu_module_new(arena, t, "two.tess");

@@ -1,6 +1,7 @@
 /* The models as machine code with red zones around every buffer, beside the graph interpreter: first values,
  * all states after each entry, gradients, slots, and what evaluation reports, on random data. */
 
+#include "codegen/cpu/cpu.h"
 #include "frontend/frontend.h"
 #include "tests/passes/trial.h"
 #include "tests/suite.h"
@@ -125,7 +126,7 @@ static void read_kernel_back(Arena *a, const Kernel *k) {
 /* The texts of both IRs, before and after the passes. */
 START_TEST(models_read_back) {
   Arena *a = arena_new();
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   Graph *g = build(a, _i);
   read_graph_back(a, g);
   Prog *p = passes_run(a, g, &o);

@@ -12,12 +12,12 @@
 
 typedef struct Native {
   const Prog *prog;
-  const CpuTarget *target;
+  const Processor *target;
   CpuModule *module;
 } Native;
 
 static inline Native native_open(Arena *a, const Prog *p) {
-  Native n = {.prog = p, .target = cpu_target("native")};
+  Native n = {.prog = p, .target = processor_named("native")};
   const char **setting = ARENA_ARRAY(a, p->graph->nsetting + 1, const char *);
   for (int i = 0; i < p->graph->nsetting; i++) setting[i] = p->graph->setting[i].name;
   n.module = cpu_module_new(a, n.target, "native");

@@ -1,1 +1,1 @@
-tessera_fuzzer(strategy passes SEEDS models/fusion/*.fuse tests/fuzz/seed/*.fuse)
+tessera_fuzzer(strategy passes codegen SEEDS models/fusion/*.fuse tests/fuzz/seed/*.fuse)

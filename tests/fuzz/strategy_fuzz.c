@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "codegen/cpu/cpu.h"
 #include "passes/passes.h"
 #include "passes/place/strategy.h"
 
@@ -29,7 +30,7 @@ static Graph *small(Arena *a) {
 }
 
 static Prog *build(Arena *a, const Strategy *s, const Decisions **of) {
-  PassOptions o = {.target = "cpu", .strategy = s, .decisions = of};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = s, .decisions = of};
   return s ? passes_run(a, small(a), &o) : NULL;
 }
 

@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "codegen/cpu/cpu.h"
+#include "codegen/cuda/cuda_program.h"
 #include "passes/explain/roofline.h"
 #include "tests/suite.h"
 
@@ -56,17 +58,20 @@ END_TEST
 
 /* Cores add up until memory is full; a GPU is one. */
 START_TEST(every_target_has_a_roof) {
-  Roofline one = roofline_of("cpu:znver4", 1), two = roofline_of("cpu:znver4", 2),
-           many = roofline_of("cpu:znver4", 64);
+  Roofline one = roofline_of(cpu_target("znver4"), 1), two = roofline_of(cpu_target("znver4"), 2),
+           many = roofline_of(cpu_target("znver4"), 64);
   ck_assert(two.flop == 2 * one.flop && two.bytes == 2 * one.bytes && two.threads == 2);
   ck_assert(many.flop == 64 * one.flop && many.bytes < 64 * one.bytes && many.launch == one.launch);
-  Roofline h = roofline_of("cuda:sm_90a,sm_80", 64), a = roofline_of("cuda:sm_80", 64);
+  Arena *arena = arena_new();
+  Roofline h = roofline_of(cuda_target(arena, "sm_90a,sm_80"), 64),
+           a = roofline_of(cuda_target(arena, "sm_80"), 64);
   ck_assert(h.threads == 1 && h.flop > a.flop && a.flop > one.flop);
-  static const char *const others[] = {"cuda:sm_120", "cpu:pdp11", "cpu:x86-64-v3"};
+  const Target *others[] = {cuda_target(arena, "sm_120"), cpu_target("native"), cpu_target("x86-64-v3")};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
     Roofline r = roofline_of(others[i], 1);
     ck_assert(r.flop > 0 && r.operations > 0 && r.bytes > 0 && r.launch > 0 && r.machine);
   }
+  arena_free(arena);
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "codegen/cpu/cpu.h"
 #include "passes/passes.h"
 #include "tests/codegen/prog_native.h"
 #include "tests/passes/random_graph.h"
@@ -55,7 +56,7 @@ static int chains(const Prog *p) {
 static void check_graph(uint64_t seed, Draw *draw, Execute *execute) {
   Arena *a = arena_new();
   Graph *g = draw(a, seed);
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   GraphEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
   GraphRun *run = graph_run_new(g, false);
   ck_assert(graph_run_entry(run, EN_EVAL, &env));

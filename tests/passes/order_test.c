@@ -1,6 +1,7 @@
 /* Launch order: with two losses, what the first one's backward pass kept is gone before the second one's
  * forward pass begins, however the description interleaves them. */
 
+#include "codegen/cpu/cpu.h"
 #include "passes/grad/autodiff.h"
 #include "passes/passes.h"
 #include "tests/suite.h"
@@ -45,7 +46,7 @@ static Prog *build(Arena *a, int towers) {
   for (int i = 0; i < towers * LAYERS; i++)
     graph_assign(g, EN_MICRO, state(g, ST_GRAD, name[i / LAYERS], i % LAYERS), grad[i]);
   g->entry[EN_MICRO].present = true;
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   Prog *p = passes_run(a, g, &o);
   ck_assert_ptr_nonnull(p);
   return p;

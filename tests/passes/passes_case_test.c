@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "codegen/cpu/cpu.h"
 #include "passes/passes.h"
 #include "tests/codegen/prog_interp.h"
 #include "tests/suite.h"
@@ -126,7 +127,7 @@ static void check_supplied(const char *text, EntryKind entry, const char *suppli
   ck_assert(graph_verify(c.graph));
   GraphEnv genv = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
   KStepEnv kenv = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   c.run = graph_run_new(c.graph, false);
   fill_run(&c);
   if (supplied) supply_run(&c, supplied);
@@ -310,7 +311,7 @@ START_TEST(flag_of_a_refused_update_is_a_member) {
                              "entry init\n";
   Arena *a = arena_new();
   Graph *g = graph_parse(a, diag_source(a, "case", text, strlen(text)));
-  const Prog *p = passes_run(a, g, &(PassOptions){.target = "cpu"});
+  const Prog *p = passes_run(a, g, &(PassOptions){.target = cpu_target("x86-64-v3")});
   ck_assert_ptr_eq(p->finite, p->state[0].buf);
   ck_assert_int_eq(p->finite_at, 5);
   ck_assert_int_eq(p->state[0].at, 5);
@@ -343,7 +344,7 @@ static const char two_draws[] = "graph \"t\"\n"
 START_TEST(kernels_of_other_streams_are_one) {
   Arena *a = arena_new();
   Graph *g = graph_parse(a, diag_source(a, "case", two_draws, strlen(two_draws)));
-  const Prog *p = passes_run(a, g, &(PassOptions){.target = "cpu"});
+  const Prog *p = passes_run(a, g, &(PassOptions){.target = cpu_target("x86-64-v3")});
   const PEntry *e = &p->entry[EN_INIT];
   ck_assert_int_eq(p->nkernel, 1);
   ck_assert_int_eq(e->nlaunch, 2);

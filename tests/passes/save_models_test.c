@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codegen/cpu/cpu.h"
 #include "frontend/frontend.h"
 #include "passes/explain/facts.h"
 #include "passes/passes.h"
@@ -94,7 +95,7 @@ static bool same_gradients(void *ctx, const Prog *p, Lower *const *entry) {
 static void check_gradients(const char *model, const char *const *define) {
   Arena *a = arena_new();
   Runs r = {.arena = a};
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   ck_assert(passes_try(a, describe(a, model, define), &o, same_gradients, &r));
   printf("%s: %d programs of %lld gradients, %lld to %lld bytes\n", model, r.programs, (long long)r.n,
          (long long)r.first, (long long)r.least);
@@ -118,7 +119,7 @@ typedef struct Curve {
 
 static bool on_curve(void *ctx, const Prog *p, Lower *const *entry) {
   Curve *c = ctx;
-  Roofline roof = roofline_of("cpu:znver4", 2);
+  Roofline roof = roofline_of(cpu_target("znver4"), 2);
   int64_t states = 0;
   for (int i = 0; i < p->nbuf; i++) states += p->buf[i]->persistent ? p->buf[i]->bytes : 0;
   double seconds = facts_make(c->arena, p, entry, &roof)->step;
@@ -132,7 +133,7 @@ static bool on_curve(void *ctx, const Prog *p, Lower *const *entry) {
 START_TEST(half_the_memory_for_a_quarter_more_time) {
   Arena *a = arena_new();
   Curve c = {.arena = a};
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   ck_assert(passes_try(a, describe(a, "digpt", as_it_stands), &o, on_curve, &c));
   ck_assert_int_le(2 * c.least_within, c.usual);
   arena_free(a);
@@ -142,7 +143,7 @@ END_TEST
 /* The arena's bytes of the program that keeps to the limit; 0: there is none. */
 static int64_t within(int64_t bytes) {
   Arena *a = arena_new();
-  PassOptions o = {.target = "cpu", .most_bytes = bytes};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .most_bytes = bytes};
   const Prog *p = passes_run(a, describe(a, "digpt", small_digpt), &o);
   int64_t takes = p ? p->arena_bytes : 0;
   arena_free(a);

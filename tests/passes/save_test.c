@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "codegen/cpu/cpu.h"
 #include "passes/grad/autodiff.h"
 #include "passes/passes.h"
 #include "passes/place/strategy.h"
@@ -99,7 +100,7 @@ static Prog *compile(Arena *a, const Layer *l) {
   double *w = graph_run_state(run, l->weight->at.state);
   for (int64_t i = 0; i < D * WIDE; i++) w[i] = (double)weight(i);
   ck_assert(graph_run_entry(run, EN_MICRO, &env));
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   Prog *p = passes_run(a, l->g, &o);
   ck_assert_ptr_nonnull(p);
   check_gradient(l, p, graph_run_state(run, l->grad));
@@ -172,7 +173,7 @@ START_TEST(it_stays_apart) {
   Graph *g = graph_parse(a, diag_source(a, "again", text, strlen(text)));
   ck_assert_ptr_nonnull(g);
   ck_assert_str_eq(graph_print(a, g), text);
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   ck_assert_ptr_nonnull(passes_run(a, g, &o));
   ck_assert_int_eq(count_again(g, O_CONTRACT, 0), 1);
   ck_assert_int_eq(count_again(g, O_ELT, E_EXP), 1);
@@ -186,7 +187,7 @@ static int again_under(const char *rows, Op op) {
   Layer l = layer(a, false);
   const Strategy *s = strategy_parse(a, diag_source(a, "rows", rows, strlen(rows)));
   ck_assert_ptr_nonnull(s);
-  PassOptions o = {.target = "cpu", .strategy = s};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = s};
   ck_assert_ptr_nonnull(passes_run(a, l.g, &o));
   int n = count_again(l.g, op, 0);
   arena_free(a);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/cpu/cpu.h"
 #include "frontend/frontend.h"
 #include "passes/passes.h"
 #include "passes/place/strategy.h"
@@ -49,7 +50,7 @@ START_TEST(depth_adds_no_kernels) {
   Arena *a = arena_new();
   const Strategy *s = strategy_of(a, _i);
   const Decisions *shallow_of[EN_COUNT] = {0}, *deep_of[EN_COUNT] = {0};
-  PassOptions o = {.target = "cpu", .strategy = s, .decisions = shallow_of};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = s, .decisions = shallow_of};
   const Prog *shallow = passes_run(a, describe(a, "digpt", digpt, "depth=12", "taps=3,6,9,12"), &o);
   o.decisions = deep_of;
   const Prog *deep = passes_run(a, describe(a, "digpt", digpt, "depth=24", "taps=3,6,9,24"), &o);
@@ -79,7 +80,7 @@ START_TEST(edits_elsewhere_leave_names) {
       "teacher_dim=6", "decoder_heads=4", "decoder_depth=1", "teacher_grid=6", "warmup=0.2"};
   Arena *a = arena_new();
   const Decisions *one_of[EN_COUNT] = {0}, *other_of[EN_COUNT] = {0};
-  PassOptions o = {.target = "cpu", .decisions = one_of};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .decisions = one_of};
   ck_assert_ptr_nonnull(passes_run(a, describe(a, "digpt", digpt, "depth=4", "taps=2,4"), &o));
   o.decisions = other_of;
   ck_assert_ptr_nonnull(passes_run(a, describe(a, "digpt", other, "depth=4", "taps=2,4"), &o));
@@ -102,7 +103,7 @@ static const struct {
 } models[] = {{"digpt", digpt, "depth=4", "taps=2,4"}, {"vit_classify", vit, "depth=3", NULL}};
 
 static Prog *run(Arena *a, int which, const Strategy *s, const Decisions **of) {
-  PassOptions o = {.target = "cpu", .strategy = s, .decisions = of};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = s, .decisions = of};
   return passes_run(
       a, describe(a, models[which].model, models[which].define, models[which].depth, models[which].taps), &o);
 }

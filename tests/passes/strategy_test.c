@@ -1,5 +1,6 @@
 /* Strategy files: what they mean, what is refused by which rule, and that whatever placement they ask for the
  * kernels mean what the graph does. */
+#include "codegen/cpu/cpu.h"
 #include "passes/place/strategy.h"
 
 #include <math.h>
@@ -37,7 +38,7 @@ static const Strategy *shipped_strategy(Arena *a, int which) {
 
 /* The program of the seed's graph; NULL when the strategy is refused. */
 static Prog *build(Arena *a, uint64_t seed, const Strategy *s, const Decisions **of) {
-  PassOptions o = {.target = "cpu", .strategy = s, .decisions = of};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = s, .decisions = of};
   return passes_run(a, random_graph(a, seed), &o);
 }
 
@@ -232,7 +233,7 @@ START_TEST(illegal_files_are_refused_by_rule) {
   diag_to(f);
   const char *text = illegal[_i].rows;
   const Strategy *s = strategy_parse(a, diag_source(a, "t.fuse", text, strlen(text)));
-  PassOptions o = {.target = "cpu", .strategy = s};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = s};
   const Prog *p = s ? passes_run(a, small(a), &o) : NULL;
   diag_to(stderr);
   fclose(f);
@@ -252,7 +253,7 @@ static const DRow *row_named(const Decisions *d, const char *name) {
 
 static const Decisions *decide(Arena *a, const char *text) {
   const Decisions *of[EN_COUNT] = {0};
-  PassOptions o = {.target = "cpu", .strategy = parse(a, text), .decisions = of};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = parse(a, text), .decisions = of};
   ck_assert_ptr_nonnull(o.strategy);
   ck_assert_ptr_nonnull(passes_run(a, small(a), &o));
   return of[EN_EVAL];
@@ -326,7 +327,7 @@ static Graph *costly(Arena *a) {
 START_TEST(costs_are_compared) {
   Arena *a = arena_new();
   const Decisions *of[EN_COUNT] = {0};
-  PassOptions o = {.target = "cpu", .decisions = of};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .decisions = of};
   ck_assert_ptr_nonnull(passes_run(a, costly(a), &o));
   const DRow *f = row_named(of[EN_EVAL], "erf#2");
   ck_assert_int_eq(f->inlining, DR_COST);

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "codegen/cpu/cpu.h"
 #include "passes/passes.h"
 #include "tests/codegen/prog_native.h"
 
@@ -26,7 +27,7 @@ typedef struct Trial {
 /* Two equal graphs, of which one is lowered. Everything lives in the arena, which trial_close frees. */
 static inline Trial trial_open(Arena *a, const Graph *reference, Graph *lowered) {
   Trial t = {.arena = a, .bound = 2e-5};
-  PassOptions o = {.target = "cpu"};
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
   t.run = graph_run_new(reference, true);
   t.prog = passes_run(a, lowered, &o);
   ck_assert_ptr_nonnull(t.prog);

@@ -117,7 +117,7 @@ static void announce(const Build *b) {
   int launches = 0;
   for (int e = 0; e < EN_COUNT; e++) launches += p->entry[e].nlaunch;
   printf("%s: %s of %s for %s; %d nodes, %d kernels, %d launches\n", b->o->out, p->graph->name_of_block,
-         b->front.source[0].relative, b->target, p->graph->nnode, p->nkernel, launches);
+         b->front.source[0].relative, b->target->name, p->graph->nnode, p->nkernel, launches);
   printf("%s: memory %.1f MiB, and %.2f MiB more for each thread; at least %.1f MiB are live at once\n",
          b->o->out, (double)p->arena_bytes / (1 << 20), (double)build_scratch(b) / (1 << 20),
          (double)p->live_bytes / (1 << 20));

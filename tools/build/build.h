@@ -49,8 +49,8 @@ typedef struct Build {
   const BuildOptions *o;
   Graph *graph;
   FrontInfo front;
-  const CpuTarget *cpu; /* of a CUDA program: that of its host code */
-  const char *target;   /* in full: "cpu:znver4", "cuda:sm_80,sm_90a" */
+  const Processor *cpu; /* of a CUDA program: that of its host code */
+  const Target *target;
   int narch;
   const char *const *arch; /* of CUDA */
   CudaProgram cuda;
@@ -63,7 +63,7 @@ typedef struct Build {
 EmitKind build_emit_kind(const char *name);
 /* The processor of "cpu:NAME"; NULL after reporting the names that there are, and what else the caller takes:
  * " or cuda:sm_80". */
-const CpuTarget *build_cpu(Arena *a, const char *text, const char *others);
+const Processor *build_cpu(Arena *a, const char *text, const char *others);
 
 /* The stages, in this order; each false after reporting errors. */
 bool build_target(Build *b);

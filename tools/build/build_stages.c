@@ -18,17 +18,17 @@
 #include "tools/cli/shipped.h"
 
 static bool find_cuda_target(Build *b, const char *archs) {
-  b->cpu = cuda_host_cpu();
-  b->target = b->o->target;
+  b->cpu = &processor_any;
+  b->target = cuda_target(b->arena, archs);
   if (b->o->poison) diag_error((Loc){0}, "--debug-poison is for programs that run on a CPU");
-  return cuda_archs(b->arena, archs, &b->arch, &b->narch) && !b->o->poison;
+  return b->target && cuda_archs(b->arena, archs, &b->arch, &b->narch) && !b->o->poison;
 }
 
-const CpuTarget *build_cpu(Arena *a, const char *text, const char *others) {
-  const CpuTarget *t = strncmp(text, "cpu:", 4) == 0 ? cpu_target(text + 4) : NULL;
+const Processor *build_cpu(Arena *a, const char *text, const char *others) {
+  const Processor *t = strncmp(text, "cpu:", 4) == 0 ? processor_named(text + 4) : NULL;
   if (t) return t;
   const char *list = "native";
-  for (const char *const *name = cpu_target_names(a); *name; name++)
+  for (const char *const *name = processor_names(a); *name; name++)
     list = arena_printf(a, "%s, %s", list, *name);
   diag_error((Loc){0}, "unknown target \"%s\"; expected cpu:NAME (%s)%s", text, list, others);
   return NULL;
@@ -43,7 +43,7 @@ bool build_target(Build *b) {
   }
   b->cpu = build_cpu(b->arena, t, " or cuda:sm_80,sm_90a and the like");
   if (!b->cpu) return false;
-  b->target = arena_printf(b->arena, "cpu:%s", b->cpu->name);
+  b->target = cpu_target(b->cpu->name);
   return true;
 }
 
@@ -129,7 +129,7 @@ static int64_t takes(void *build, const Prog *p) {
 
 /* False after reporting errors. */
 static bool pass_options(Build *b, PassOptions *out) {
-  *out = (PassOptions){.target = "cpu",
+  *out = (PassOptions){.target = b->target,
                        .dump_after = b->o->dump_after,
                        .dump_diff = b->o->dump_diff,
                        .dump = stdout,
@@ -213,15 +213,15 @@ static const char *refused_licences(const Build *b) {
 
 /* Kernels to machine code, with the entries and tables around them. */
 static bool generate(Build *b, const char *object) {
-  const CpuTarget *t = b->cpu;
-  HostInfo info = {
-      .description = b->front.source[0].relative,
-      .source_hash = build_hash(b),
-      .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", %s%s", b->target, refused_licences(b)),
-      .cpu_needs = t->needs,
-      .scratch_bytes = build_scratch(b),
-      .max_threads = b->narch ? 1 : b->o->threads,
-      .poison = b->o->poison};
+  const Processor *t = b->cpu;
+  HostInfo info = {.description = b->front.source[0].relative,
+                   .source_hash = build_hash(b),
+                   .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", %s%s", b->target->name,
+                                         refused_licences(b)),
+                   .cpu_needs = t->needs,
+                   .scratch_bytes = build_scratch(b),
+                   .max_threads = b->narch ? 1 : b->o->threads,
+                   .poison = b->o->poison};
   host_manifest(b->prog, b->narch ? NULL : t, defines(b), b->front.nparam, &info);
   b->module = cpu_module_new(b->arena, t, info.description);
   bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&

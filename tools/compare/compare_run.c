@@ -41,7 +41,7 @@ bool compare_describe(Comparison *c) {
   Arena *a = arena_new();
   Build b = {.arena = a, .o = &c->o->build};
   bool ok = build_target(&b) && build_describe(&b);
-  if (ok) c->target = arena_strdup(c->arena, b.target);
+  if (ok) c->target = arena_strdup(c->arena, b.target->name);
   arena_free(a);
   return ok;
 }

@@ -16,7 +16,7 @@ static void put_program(JsonTree *j, const Explain *x) {
   tree_open(j, "program", '{');
   tree_text(j, "block", b->graph->name_of_block);
   tree_text(j, "description", b->front.source[0].relative);
-  tree_text(j, "target", b->target);
+  tree_text(j, "target", b->target->name);
   tree_text(j, "source_hash", build_hash(b));
   tree_text(j, "fusion", b->o->fusion);
   tree_int(j, "batch", b->graph->batch);

@@ -129,8 +129,8 @@ bool profile_fits(const Profile *p, const Build *b, const Facts *f) {
         at,
         "a profile of another program: its source hash is %s, this description's with these parameters %s",
         p->source_hash, build_hash(b));
-  else if (!same_target(p, b->target))
-    diag_error(at, "a profile of another program: it is of %s, this is for %s", p->build, b->target);
+  else if (!same_target(p, b->target->name))
+    diag_error(at, "a profile of another program: it is of %s, this is for %s", p->build, b->target->name);
   else {
     bool fits = true;
     for (int i = 0; i < EN_COUNT; i++)

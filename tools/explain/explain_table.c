@@ -113,7 +113,7 @@ static void show_head(const Explain *x, FILE *out) {
   int launches = 0;
   for (int e = 0; e < EN_COUNT; e++) launches += (f->entry[e].times > 0) * p->entry[e].nlaunch;
   fprintf(out, "%s of %s for %s, batch %lld: %d kernels, %d launches a step, %.1f MiB of memory\n",
-          p->graph->name_of_block, x->build->front.source[0].relative, x->build->target,
+          p->graph->name_of_block, x->build->front.source[0].relative, x->build->target->name,
           (long long)p->graph->batch, p->nkernel, launches, (double)p->arena_bytes / mib);
   fprintf(out, "predicted %.4g s a step", f->step);
   if (f->measured >= 0) fprintf(out, ", measured %.4g s", f->measured);

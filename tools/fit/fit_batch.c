@@ -81,7 +81,7 @@ static bool plan(const Options *o, Mode mode, int64_t batch, bool predict, Point
   if (ok) {
     int64_t beside = out->bytes - out->arena;
     out->scratch = t.b.narch ? 0 : beside / build.threads;
-    snprintf(out->target, sizeof out->target, "%s", t.b.target);
+    snprintf(out->target, sizeof out->target, "%s", t.b.target->name);
   } else {
     diag_note((Loc){0}, "this was tried with -D batch=%lld", (long long)batch);
   }

@@ -21,7 +21,7 @@ static const double peak_seconds = 0.2;
 
 typedef struct Options {
   const char *path, *target;
-  const CpuTarget *cpu;
+  const Processor *cpu;
   const char *only; /* the one kernel that is wanted, or NULL */
   bool check;
   double seconds;              /* to time each kernel for */
@@ -308,7 +308,7 @@ static bool run_kernel(Arena *a, const Kernel *k, const Options *o) {
 
 static bool find_target(Arena *a, Options *o) {
   o->cpu = build_cpu(a, o->target, "");
-  if (!o->cpu || cpu_runs_here(o->cpu)) return o->cpu;
+  if (!o->cpu || processor_runs_here(o->cpu)) return o->cpu;
   diag_error((Loc){0}, "this machine cannot run code for cpu:%s, which needs %s", o->cpu->name,
              o->cpu->needs);
   return false;

@@ -75,7 +75,7 @@ typedef struct Chain {
 } Chain;
 
 /* What each value is, and where it lives for that processor (cpu_chain_plan.c). */
-ChainShape *chain_plan(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t);
+ChainShape *chain_plan(Arena *a, const Kernel *k, const KPlan *p, const Processor *t);
 /* The slot in which `reader` finds value v at its own point: the whole block, or for a reduction one under
  * the same bounds; -1: none. */
 int chain_slot_of(const ChainShape *s, int val, int reader);

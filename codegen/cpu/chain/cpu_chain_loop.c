@@ -164,7 +164,7 @@ static void one_batch(Chain *a, LLVMValueRef batch) {
 }
 
 void cpu_chain(CpuFn *f) {
-  const ChainShape *s = chain_plan(f->arena, f->k, f->plan, f->target);
+  const ChainShape *s = chain_plan(f->arena, f->k, f->plan, f->cpu);
   Chain a = {.f = f, .s = s, .reader = -1};
   int64_t tasks = cpu_chain_tasks(f->arena, f->k, f->plan);
   f->sub = s->to, f->nsub = f->k->naxes;

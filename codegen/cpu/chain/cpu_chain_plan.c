@@ -307,7 +307,7 @@ static void lay_out_dot(ChainShape *s, int val, int64_t *at) {
   d->g.b_at = area(at, d->g.npanels * d->g.b_panel);
 }
 
-static void lay_out(ChainShape *s, const CpuTarget *t) {
+static void lay_out(ChainShape *s, const Processor *t) {
   const Kernel *k = s->k;
   int64_t at = 0;
   s->lanes = t->lanes;
@@ -331,7 +331,7 @@ static void lay_out(ChainShape *s, const CpuTarget *t) {
   s->bytes = at;
 }
 
-ChainShape *chain_plan(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t) {
+ChainShape *chain_plan(Arena *a, const Kernel *k, const KPlan *p, const Processor *t) {
   ChainShape *s = read_roles(a, k, p);
   lay_out(s, t);
   return s;
@@ -341,6 +341,6 @@ int64_t cpu_chain_tasks(Arena *a, const Kernel *k, const KPlan *p) {
   return i64_min(read_roles(a, k, p)->nbatch, GROUPS);
 }
 
-int64_t cpu_chain_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t) {
+int64_t cpu_chain_scratch(Arena *a, const Kernel *k, const KPlan *p, const Processor *t) {
   return chain_plan(a, k, p, t)->bytes;
 }

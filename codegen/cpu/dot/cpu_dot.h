@@ -78,7 +78,7 @@ bool dot_is_written_here(const Kernel *k, const KExpr *e);
  * kernel, `to` and axis_k are used. */
 bool dot_runs_along_k(const DotShape *s, const KExpr *e, int rows);
 /* How it is cut for that processor. */
-DotBlocks dot_blocks(const DotShape *s, const CpuTarget *t);
+DotBlocks dot_blocks(const DotShape *s, const Processor *t);
 
 /* Packs (cpu_dot_pack.c) panels mp0 .. mp1 of A, np0 .. np1 of B, over the current block of k. */
 void dot_pack_a(Dot *d);

@@ -285,7 +285,7 @@ static void one_task(Dot *d, LLVMValueRef task, LLVMValueRef held) {
 
 void cpu_dot(CpuFn *f) {
   const DotShape *s = dot_shape(f->arena, f->k, f->plan);
-  const DotBlocks g = dot_blocks(s, f->target);
+  const DotBlocks g = dot_blocks(s, f->cpu);
   LLVMTypeRef f32 = LLVMFloatTypeInContext(f->cx), i32 = LLVMInt32TypeInContext(f->cx);
   Dot d = {.f = f, .s = s, .g = &g, .unit = g.pairs ? i32 : f32};
   f->sub = s->to, f->nsub = f->k->naxes;

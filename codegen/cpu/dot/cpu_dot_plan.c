@@ -193,7 +193,7 @@ static void cut_tasks(DotBlocks *g, const DotShape *s) {
 
 /* Rows and vectors of a tile: accumulators, a row of B and one broadcast fill the registers; few rows leave
  * room for more vectors. */
-static void cut_tiles(DotBlocks *g, const DotShape *s, const CpuTarget *t) {
+static void cut_tiles(DotBlocks *g, const DotShape *s, const Processor *t) {
   int64_t most_rows = i64_min(DOT_MAX_ROWS, t->lanes);
   int64_t w = s->m <= 6 && t->vregs >= 32 ? 4 : t->lanes == 4 ? 4 : 2;
   w = i64_clamp(kplan_get(s->plan, NUM_NR, w * t->lanes) / t->lanes, 1, DOT_MAX_VECS);
@@ -240,7 +240,7 @@ static void lay_out(DotBlocks *g, const DotShape *s) {
   g->bytes = g->sum_at + 2 * s->nsum * g->max_mp * g->lanes * 4; /* and what they lose */
 }
 
-DotBlocks dot_blocks(const DotShape *s, const CpuTarget *t) {
+DotBlocks dot_blocks(const DotShape *s, const Processor *t) {
   DotBlocks g = {.lanes = t->lanes, .pairs = s->bf16 && t->bf16_dot};
   cut_tasks(&g, s);
   cut_tiles(&g, s, t);
@@ -255,6 +255,6 @@ int64_t cpu_dot_tasks(Arena *a, const Kernel *k, const KPlan *p) {
   return g.groups * g.bm * g.bn;
 }
 
-int64_t cpu_dot_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t) {
+int64_t cpu_dot_scratch(Arena *a, const Kernel *k, const KPlan *p, const Processor *t) {
   return dot_blocks(dot_shape(a, k, p), t).bytes;
 }

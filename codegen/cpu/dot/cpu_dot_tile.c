@@ -61,7 +61,7 @@ static LLVMValueRef load(Tile *t, LLVMTypeRef type, LLVMValueRef ptr) {
 
 static LLVMValueRef splat(Tile *t, LLVMValueRef x) {
   LLVMTypeRef i32 = LLVMInt32TypeInContext(t->f->cx);
-  unsigned lanes = (unsigned)t->f->target->lanes;
+  unsigned lanes = (unsigned)t->f->cpu->lanes;
   LLVMValueRef none = LLVMGetPoison(LLVMVectorType(LLVMTypeOf(x), lanes));
   LLVMValueRef one = LLVMBuildInsertElement(t->b, none, x, LLVMConstInt(i32, 0, false), "");
   return LLVMBuildShuffleVector(t->b, one, none, LLVMConstNull(LLVMVectorType(i32, lanes)), "");
@@ -78,7 +78,7 @@ static LLVMValueRef multiply_add(Tile *t, LLVMValueRef acc, LLVMValueRef a, LLVM
   LLVMTypeRef type = LLVMIntrinsicGetType(f->cx, id, &over, pairs ? 0 : 1);
   LLVMValueRef fma[] = {a, b, acc}, dot[] = {acc, a, b};
   if (!pairs) return LLVMBuildCall2(t->b, type, fn, fma, 3, "");
-  LLVMTypeRef halves = LLVMVectorType(LLVMBFloatTypeInContext(f->cx), 2 * (unsigned)f->target->lanes);
+  LLVMTypeRef halves = LLVMVectorType(LLVMBFloatTypeInContext(f->cx), 2 * (unsigned)f->cpu->lanes);
   dot[1] = LLVMBuildBitCast(t->b, a, halves, "");
   dot[2] = LLVMBuildBitCast(t->b, b, halves, "");
   return LLVMBuildCall2(t->b, type, fn, dot, 3, "");
@@ -87,7 +87,7 @@ static LLVMValueRef multiply_add(Tile *t, LLVMValueRef acc, LLVMValueRef a, LLVM
 /* One unit of k: the accumulators after it. */
 static void step(Tile *t, LLVMValueRef k, LLVMValueRef *acc) {
   const DotTile *g = t->t;
-  int64_t lanes = t->f->target->lanes;
+  int64_t lanes = t->f->cpu->lanes;
   LLVMValueRef a = LLVMGetParam(t->fn, 1), b = LLVMGetParam(t->fn, 2), row[DOT_MAX_VECS];
   for (int j = 0; j < g->vecs; j++) row[j] = load(t, t->units, at(t, t->unit, b, k, g->b_k, j * lanes));
   for (int i = 0; i < g->rows; i++) {
@@ -98,7 +98,7 @@ static void step(Tile *t, LLVMValueRef k, LLVMValueRef *acc) {
 
 static LLVMValueRef place(Tile *t, int64_t i) {
   LLVMTypeRef f32 = LLVMFloatTypeInContext(t->f->cx);
-  int64_t offset = i / t->t->vecs * t->t->c_row + i % t->t->vecs * t->f->target->lanes;
+  int64_t offset = i / t->t->vecs * t->t->c_row + i % t->t->vecs * t->f->cpu->lanes;
   return at(t, f32, LLVMGetParam(t->fn, 0), cpu_i64(t->f, 0), 0, offset);
 }
 
@@ -135,7 +135,7 @@ static void build(Tile *t) {
 
 LLVMValueRef dot_tile(CpuFn *f, const DotTile *t) {
   size_t len;
-  int lanes = f->target->lanes;
+  int lanes = f->cpu->lanes;
   const char *name = arena_printf(f->arena, "%s.tile%dx%d", LLVMGetValueName2(f->fn, &len), (int)t->rows,
                                   (int)t->vecs * lanes);
   const char *key =

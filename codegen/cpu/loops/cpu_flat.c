@@ -83,7 +83,7 @@ static void map_all(CpuFn *f, const int *all) {
 
 /* Vectors from lo to hi, the last one masked where the extent needs it. */
 static void map_chunk(CpuFn *f, const Flat *s, LLVMValueRef lo, LLVMValueRef hi, const int *all) {
-  int lanes = f->lanes = f->lane_align = f->target->lanes;
+  int lanes = f->lanes = f->lane_align = f->cpu->lanes;
   f->lane_axis = s->lane;
   LLVMValueRef whole = LLVMBuildAnd(f->b, LLVMBuildSub(f->b, hi, lo, ""), cpu_i64(f, -(int64_t)lanes), "");
   LLVMValueRef full = LLVMBuildAdd(f->b, lo, whole, "full");

@@ -238,12 +238,12 @@ static void tail(CpuFn *f, Rows *r, const RowPass *q, LLVMValueRef lo, LLVMValue
 static int slots_of(const CpuFn *f, const Rows *r, const RowPass *q) {
   if (r->s.by_column) return r->width;
   if (!q->axes.n || q->inner < 0) return 1;
-  return q->axes.extent[q->axes.n - 1] >= (int64_t)BLOCKS * f->target->lanes ? BLOCKS : 1;
+  return q->axes.extent[q->axes.n - 1] >= (int64_t)BLOCKS * f->cpu->lanes ? BLOCKS : 1;
 }
 
 static int lanes_of(const CpuFn *f, const Rows *r, const RowPass *q) {
   if (r->s.by_column) return f->lanes;
-  return q->axes.n && q->axes.extent[q->axes.n - 1] > 1 ? f->target->lanes : 1;
+  return q->axes.n && q->axes.extent[q->axes.n - 1] > 1 ? f->cpu->lanes : 1;
 }
 
 /* The innermost loop by row: vectors along it. */
@@ -252,7 +252,7 @@ static void lane_loop(CpuFn *f, Rows *r, const RowPass *q) {
   const KRed *red = red_of(q, last);
   LLVMValueRef lo = bound(f, red ? red->lo : NULL, 0);
   LLVMValueRef hi = bound(f, red ? red->hi : NULL, q->axes.extent[last]);
-  f->lanes = f->target->lanes;
+  f->lanes = f->cpu->lanes;
   f->lane_axis = q->axes.axis[last];
   f->lane_align = red && red->lo ? 1 : f->lanes;
   LLVMValueRef at = blocks(f, r, q, lo, hi, slots);
@@ -319,7 +319,7 @@ static bool bounds_by_lane(const CpuFn *f, const Rows *r) {
 
 static void by_column(CpuFn *f, Rows *r, LLVMValueRef chunk) {
   LLVMValueRef from = LLVMBuildMul(f->b, chunk, cpu_i64(f, CPU_COLUMNS), "");
-  f->lanes = f->lane_align = f->target->lanes;
+  f->lanes = f->lane_align = f->cpu->lanes;
   f->lane_axis = r->s.lane;
   if (r->s.columns < CPU_COLUMNS || bounds_by_lane(f, r)) {
     ragged_columns(f, r, from);

@@ -255,7 +255,7 @@ int64_t cpu_rows_tasks(Arena *a, const Kernel *k, const KPlan *p) {
   return cpu_row_shape(a, k, p).tasks;
 }
 
-int64_t cpu_rows_scratch(Arena *a, const Kernel *k, const KPlan *p, const CpuTarget *t) {
+int64_t cpu_rows_scratch(Arena *a, const Kernel *k, const KPlan *p, const Processor *t) {
   (void)t;
   return cpu_row_shape(a, k, p).bytes;
 }

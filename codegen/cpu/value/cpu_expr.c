@@ -155,26 +155,26 @@ LLVMValueRef cpu_define(CpuFn *f, int val) {
 }
 
 /* The point that an entry holds for. */
-typedef struct State {
+typedef struct MemoPoint {
   int lanes, lane_axis;
   LLVMValueRef mask, guard;
   LLVMValueRef axis[CPU_MAX_AXES];
-} State;
+} MemoPoint;
 
-typedef struct Entry {
+typedef struct MemoEntry {
   const void *what; /* an expression; NULL: value val at idx */
   int val, nidx;
   const Ix *const *idx;
   int state;
   LLVMValueRef v;
-} Entry;
+} MemoEntry;
 
 struct CpuMemo {
   Arena *arena;
   LLVMBasicBlockRef region, tail; /* straight-line code runs from region to tail */
   int nstate, cap_state, nentry, cap_entry;
-  State *state;
-  Entry *entry;
+  MemoPoint *state;
+  MemoEntry *entry;
 };
 
 CpuMemo *cpu_memo_new(Arena *a) {
@@ -201,7 +201,7 @@ static void enter_region(CpuFn *f) {
   m->nstate = m->nentry = 0;
 }
 
-static bool holds(const CpuFn *f, const State *s) {
+static bool holds(const CpuFn *f, const MemoPoint *s) {
   return s->lanes == f->lanes && s->lane_axis == f->lane_axis && s->mask == f->mask &&
          (!s->guard || s->guard == f->guard) && !memcmp(s->axis, f->axis, sizeof s->axis);
 }
@@ -211,13 +211,13 @@ static int state_of(CpuFn *f) {
   for (int i = m->nstate; i-- > 0;)
     if (m->state[i].guard == f->guard && holds(f, &m->state[i])) return i;
   ARENA_GROW(m->arena, m->state, m->nstate, m->cap_state);
-  State *s = &m->state[m->nstate];
+  MemoPoint *s = &m->state[m->nstate];
   s->lanes = f->lanes, s->lane_axis = f->lane_axis, s->mask = f->mask, s->guard = f->guard;
   memcpy(s->axis, f->axis, sizeof s->axis);
   return m->nstate++;
 }
 
-static bool same(const Entry *e, const void *what, int val, const Ix *const *idx, int nidx) {
+static bool same(const MemoEntry *e, const void *what, int val, const Ix *const *idx, int nidx) {
   if (e->what != what || e->val != val || e->nidx != nidx) return false;
   for (int i = 0; i < nidx; i++)
     if (!ix_same(e->idx[i], idx[i])) return false;
@@ -238,5 +238,5 @@ void cpu_memo_add(CpuFn *f, const void *what, int val, const Ix *const *idx, int
   CpuMemo *m = f->memo;
   int state = state_of(f);
   ARENA_GROW(m->arena, m->entry, m->nentry, m->cap_entry);
-  m->entry[m->nentry++] = (Entry){what, val, nidx, idx, state, v};
+  m->entry[m->nentry++] = (MemoEntry){what, val, nidx, idx, state, v};
 }

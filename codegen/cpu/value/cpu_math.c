@@ -59,7 +59,7 @@ static V power_of_two(CpuFn *f, V n) {
  * there is no instruction for it, in two steps: the first is exact. */
 static V scaled(CpuFn *f, V x, V n, V low) {
   LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx), i16 = LLVMInt16TypeInContext(f->cx);
-  if (f->target->lanes == 16 && cpu_width(x) == 16) {
+  if (f->cpu->lanes == 16 && cpu_width(x) == 16) {
     V arg[] = {x, n, x, LLVMConstAllOnes(i16), LLVMConstInt(i32, 4, false)}; /* 4: the current rounding */
     return cpu_call(f, "llvm.x86.avx512.mask.scalef.ps.512", NULL, arg, 5);
   }
@@ -225,7 +225,7 @@ static LLVMValueRef table(CpuFn *f) {
 }
 
 static LLVMValueRef look_up(CpuFn *f, int power, LLVMValueRef index) {
-  if (f->target->lanes == 16 && cpu_width(index) == 16) {
+  if (f->cpu->lanes == 16 && cpu_width(index) == 16) {
     LLVMValueRef arg[] = {constant_row(f, power, 0, 16), index, constant_row(f, power, 16, 16)};
     return cpu_call(f, "llvm.x86.avx512.vpermi2var.ps.512", NULL, arg, 3);
   }
