@@ -1,5 +1,8 @@
 /* The program's entry: checks that archive, tables and processor fit, then runs the verb. */
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <string.h>
 
 #include "runtime/rt_base.h"
 #include "runtime/rt_cpu.h"
@@ -39,12 +42,21 @@ static int run_verb(RtOptions *o) {
   }
 }
 
+/* Results are printed: they must have arrived. */
+static bool printed(void) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return true;
+  rt_error("the output is not complete%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+  return false;
+}
+
 int main(int argc, char **argv) {
   if (tess_program.abi != TESS_ABI) {
     rt_error("the program's tables are of version %" PRIu32 ", the runtime's of %d", tess_program.abi,
              TESS_ABI);
     return 1;
   }
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing, not the program's end */
   RtOptions o;
   int status = 1;
   if (rt_options_parse(&o, argc, argv)) {
@@ -55,5 +67,5 @@ int main(int argc, char **argv) {
       status = run_verb(&o);
   }
   rt_options_free(&o);
-  return status;
+  return status == 0 && !printed() ? 1 : status;
 }

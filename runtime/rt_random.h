@@ -2,17 +2,10 @@
 #ifndef RUNTIME_RT_RANDOM_H
 #define RUNTIME_RT_RANDOM_H
 
-#include <stdint.h>
-
-/* splitmix64's finaliser (Steele, Lea and Flood 2014). */
-static inline uint64_t rt_mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
+#include "base/random.h"
 
 static inline uint64_t rt_random(uint64_t key, uint64_t counter) {
-  return rt_mix(rt_mix(key + 0x9e3779b97f4a7c15u) + counter * 0x9e3779b97f4a7c15u);
+  return random_mix64(random_mix64(key + 0x9e3779b97f4a7c15u) + counter * 0x9e3779b97f4a7c15u);
 }
 
 /* 0 .. n-1, n below 2^32; off by at most 2^-32 from uniform. */

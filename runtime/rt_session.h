@@ -1,6 +1,8 @@
-/* One run of the program: its arena, threads and step block. */
+/* One run of the program: its arena, threads and step block, and what all of it takes. */
 #ifndef RUNTIME_RT_SESSION_H
 #define RUNTIME_RT_SESSION_H
+
+#include <stdio.h>
 
 #include "runtime/rt_device.h"
 #include "runtime/rt_pool.h"
@@ -53,5 +55,22 @@ bool rt_value_is_scalar(const TessValue *v);
 
 /* Bytes of scratch from one thread to the next. */
 size_t rt_scratch_stride(void);
+
+/* Everything that a run has resident, known before it starts. */
+typedef struct RtMemory {
+  uint64_t arena;   /* the plan's */
+  uint64_t scratch; /* of all threads */
+  uint64_t data;    /* images, labels and their order */
+  uint64_t program; /* code and constants, the C library's included */
+  uint64_t stacks;  /* of the threads */
+  uint64_t buffers; /* of files, tables and the C library */
+  uint64_t total;
+} RtMemory;
+
+RtMemory rt_memory_plan(int threads, uint64_t data);
+/* "memory 345.1 MiB: arena ..." and a line end. */
+void rt_memory_print(const RtMemory *m, int threads, FILE *out);
+/* The most that was resident so far (VmHWM), bytes; 0 when the system doesn't say. */
+uint64_t rt_memory_peak(void);
 
 #endif

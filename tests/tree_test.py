@@ -14,7 +14,6 @@ NOT_OURS = re.compile(r"^(\.[^/]*|build[^/]*)/|/__pycache__/")
 ALLOWED = {
     "sources: frontend/eval",
     "sources: ir/kernel",
-    "sources: runtime/verbs",
     "name: compare.c",
     "name: compare.h",
     "name: place.c",

@@ -10,7 +10,7 @@
 #include "runtime/rt_session.h"
 #include "runtime/state/rt_type.h"
 
-enum { STATIC_SHARED = 48 * 1024, MAX_PARAMS = 512 };
+enum { STATIC_SHARED = 48 * 1024 };
 
 static struct {
   CuDriver cu;
@@ -20,6 +20,7 @@ static struct {
   CuContext *context;
   CuModule *module;
   CuFunction **function; /* by TessCudaKernel.index */
+  void **param;          /* where a launch's parameters stand: as many as any kernel takes */
   CuStream *stream;
   CuPtr arena, step;
 } gpu;
@@ -75,14 +76,23 @@ static bool find_kernel(const TessCudaKernel *k) {
          cu_ok(cu, cu->function_set(*f, CU_FUNC_DYNAMIC_SHARED, (int)k->shared), k->name);
 }
 
+static size_t param_count(const TessCudaKernel *k) {
+  return (size_t)k->nbuf + 1 + k->nstream;
+}
+
 static bool load_kernels(void) {
   const TessCudaImage *image = choose_image();
   if (!image) return false;
   if (!cu_ok(&gpu.cu, gpu.cu.module_load(&gpu.module, image->bytes), "loading the program's kernels"))
     return false;
+  size_t most = 0;
   gpu.function = RT_NEW(tess_cuda.nkernel, CuFunction *);
-  for (uint32_t i = 0; i < tess_cuda.nkernel; i++)
-    if (!find_kernel(tess_cuda.kernel[i])) return false;
+  for (uint32_t i = 0; i < tess_cuda.nkernel; i++) {
+    const TessCudaKernel *k = tess_cuda.kernel[i];
+    if (!find_kernel(k)) return false;
+    if (param_count(k) > most) most = param_count(k);
+  }
+  gpu.param = RT_NEW(most, void *);
   return true;
 }
 
@@ -116,11 +126,13 @@ void rt_device_close(RtSession *s) {
   if (gpu.module) cu->module_unload(gpu.module);
   if (gpu.context) cu->context_release(gpu.device);
   free(gpu.function);
+  free(gpu.param);
   gpu.step = gpu.arena = 0;
   gpu.stream = NULL;
   gpu.module = NULL;
   gpu.context = NULL;
   gpu.function = NULL;
+  gpu.param = NULL;
 }
 
 static void wait(void) {
@@ -152,12 +164,12 @@ void rt_send(const RtSession *s, const TessTensor *t) {
 }
 
 static void start(const TessCudaKernel *k, void *const *arg) {
-  void *args[MAX_PARAMS];
-  for (uint32_t i = 0; i < k->nbuf; i++) args[i] = (void *)(uintptr_t)&arg[i];
-  args[k->nbuf] = &gpu.step;
-  for (uint32_t i = k->nbuf; i < k->nbuf + k->nstream; i++) args[i + 1] = (void *)(uintptr_t)&arg[i];
+  void **to = gpu.param;
+  for (uint32_t i = 0; i < k->nbuf; i++) *to++ = (void *)(uintptr_t)&arg[i];
+  *to++ = &gpu.step;
+  for (uint32_t i = k->nbuf; i < k->nbuf + k->nstream; i++) *to++ = (void *)(uintptr_t)&arg[i];
   must(gpu.cu.launch(gpu.function[k->index], (unsigned)k->grid, 1, 1, k->block, 1, 1, k->shared, gpu.stream,
-                     args, NULL),
+                     gpu.param, NULL),
        k->name);
 }
 

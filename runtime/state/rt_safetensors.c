@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/safetensors.h"
 #include "runtime/rt_base.h"
 
@@ -217,4 +218,64 @@ bool rt_file_shape(const RtFile *f, const RtTensor *t, const TessTensor *want) {
     rt_error("%s: tensor \"%s\": found shape %s, expected %s", f->path, t->name,
              rt_shape_text(t->rank, t->dim, found), rt_shape_text(want->rank, want->dim, expected));
   return same;
+}
+
+static uint64_t out_bytes(const RtOut *t) {
+  return t->t.count * rt_type_size(t->t.dtype);
+}
+
+static void put_tensor(FILE *h, const RtOut *t, uint64_t begin) {
+  char shape[256];
+  json_put_string(h, t->name);
+  fprintf(h, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
+          rt_type_name(t->t.dtype), rt_shape_text(t->t.rank, t->t.dim, shape), begin, begin + out_bytes(t));
+}
+
+static void put_metadata(FILE *h, const RtPair *meta, int n) {
+  fputs("\"__metadata__\":{", h);
+  for (int i = 0; i < n; i++) {
+    if (i) fputc(',', h);
+    json_put_string(h, meta[i].key);
+    fputc(':', h);
+    json_put_string(h, meta[i].value);
+  }
+  fputc('}', h);
+}
+
+/* The length and the header, padded so that the data starts at a multiple of 8; to be freed. NULL when memory
+ * does not hold it. */
+static char *make_header(const RtOut *t, int n, const RtPair *meta, int nmeta, size_t *len) {
+  char *text = NULL;
+  FILE *h = open_memstream(&text, len);
+  if (!h) return NULL;
+  fwrite("\0\0\0\0\0\0\0\0{", 1, SAFETENSORS_LENGTH + 1, h);
+  put_metadata(h, meta, nmeta);
+  uint64_t at = 0;
+  for (int i = 0; i < n; i++) {
+    fputc(',', h);
+    put_tensor(h, &t[i], at);
+    at += out_bytes(&t[i]);
+  }
+  fputc('}', h);
+  while (ftell(h) % 8 > 0) fputc(' ', h);
+  bool whole = !ferror(h);
+  if (fclose(h) != 0 || !whole) {
+    free(text);
+    return NULL;
+  }
+  for (int i = 0; i < SAFETENSORS_LENGTH; i++) text[i] = (char)((*len - SAFETENSORS_LENGTH) >> (8 * i));
+  return text;
+}
+
+bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta) {
+  RtPiece *piece = RT_NEW(n + 1, RtPiece);
+  size_t len = 0;
+  char *header = make_header(t, n, meta, nmeta, &len);
+  piece[0] = (RtPiece){header, len};
+  for (int i = 0; i < n; i++) piece[i + 1] = (RtPiece){t[i].data, out_bytes(&t[i])};
+  if (!header) rt_error("%s: no memory for its header; %s is as it was", path, path);
+  bool ok = header && rt_write_whole(path, piece, n + 1);
+  free(header);
+  free(piece);
+  return ok;
 }

@@ -56,9 +56,7 @@ typedef struct RtOut {
   const void *data;
 } RtOut;
 
-/* Writes FILE.tmp, flushes it to the disk and renames it to FILE, so that FILE is the old one or the whole
- * new one. A FILE.tmp left by a killed run is replaced; after a failure it is removed. False with an error.
- */
+/* Writes a file as rt_write_whole does. False with an error. */
 bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta);
 
 #endif

@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/peak.h"
 #include "runtime/rt_base.h"
-#include "runtime/rt_memory.h"
 #include "runtime/rt_random.h"
 #include "runtime/state/rt_type.h"
 #include "runtime/verbs/rt_profile.h"

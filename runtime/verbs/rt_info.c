@@ -3,7 +3,6 @@
 
 #include "base/json.h"
 #include "runtime/rt_base.h"
-#include "runtime/rt_memory.h"
 #include "runtime/state/rt_safetensors.h"
 #include "runtime/verbs/rt_profile.h"
 #include "runtime/verbs/rt_verb.h"
@@ -88,6 +87,12 @@ static void put(const char *key, const char *text) {
   json_put_string(stdout, text);
 }
 
+/* Behind another member. */
+static void put_next(const char *key, const char *text) {
+  putchar(',');
+  put(key, text);
+}
+
 static void put_tensor(const TessTensor *t) {
   char shape[256];
   printf(",\"dtype\":\"%s\",\"shape\":%s}", rt_type_name(t->dtype), rt_shape_text(t->rank, t->dim, shape));
@@ -99,12 +104,9 @@ static void json_states(void) {
     const TessState *s = &tess_program.state[i];
     fputs(i ? ",{" : "{", stdout);
     put("name", s->name);
-    putchar(',');
-    put("kind", kind_of(s));
-    putchar(',');
-    put("slot", s->slot);
-    putchar(',');
-    put("module", s->module);
+    put_next("kind", kind_of(s));
+    put_next("slot", s->slot);
+    put_next("module", s->module);
     put_tensor(&s->t);
   }
   putchar(']');
@@ -117,12 +119,9 @@ static void json_values(void) {
     const TessValue *v = &tess_program.value[i];
     fputs(i ? ",{" : "{", stdout);
     put("name", v->name);
-    putchar(',');
-    put("entry", v->entry < TESS_ENTRIES ? rt_entry_name[v->entry] : "?");
-    putchar(',');
-    put("flags", flags_text(v, flags));
-    putchar(',');
-    put("data", v->data);
+    put_next("entry", v->entry < TESS_ENTRIES ? rt_entry_name[v->entry] : "?");
+    put_next("flags", flags_text(v, flags));
+    put_next("data", v->data);
     put_tensor(&v->t);
   }
   putchar(']');
@@ -145,8 +144,7 @@ static void json_kernels(void) {
   for (int i = 0; i < p->n; i++) {
     fputs(i ? ",{" : "{", stdout);
     put("name", p->row[i].kernel);
-    putchar(',');
-    put("source", p->row[i].source);
+    put_next("source", p->row[i].source);
     putchar('}');
   }
   putchar(']');
@@ -156,14 +154,10 @@ static void json_kernels(void) {
 static void print_json(const RtOptions *o) {
   putchar('{');
   put("program", tess_program.name);
-  putchar(',');
-  put("description", tess_program.description);
-  putchar(',');
-  put("source_hash", tess_program.source_hash);
-  putchar(',');
-  put("build", tess_program.build);
-  putchar(',');
-  put("cpu_needs", tess_program.cpu_needs);
+  put_next("description", tess_program.description);
+  put_next("source_hash", tess_program.source_hash);
+  put_next("build", tess_program.build);
+  put_next("cpu_needs", tess_program.cpu_needs);
   printf(",\"batch\":%" PRIu64 ",\"accumulate\":%" PRIu64 ",\"max_threads\":%" PRIu32, tess_program.batch,
          tess_program.accumulate, tess_program.max_threads);
   printf(",\"arena_bytes\":%" PRIu64 ",\"live_bytes\":%" PRIu64 ",\"scratch_bytes\":%" PRIu64

@@ -1,8 +1,10 @@
 #include "runtime/verbs/rt_profile.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "runtime/rt_base.h"
 
 static void add(void *ctx, TessRun *run, uint32_t id, double seconds) {
@@ -50,6 +52,71 @@ void rt_profile_free(RtProfile *p) {
   free(p);
 }
 
+enum { MOST_SHOWN = 4 };
+
+typedef struct Origin {
+  char *text; /* "blocks.*.mlp.fc1.contract" */
+  int launches;
+} Origin;
+
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/* Numbers at the beginnings of a path's parts become stars. */
+static char *starred(const char *origin) {
+  char *text = rt_format("%s", origin), *to = text;
+  for (const char *p = origin; *p; p++) {
+    bool index = is_digit(*p) && (p == origin || p[-1] == '.');
+    while (index && is_digit(p[1])) p++;
+    *to++ = index ? '*' : *p;
+  }
+  *to = 0;
+  return text;
+}
+
+/* Adds a launch to the origins; how many there are then. */
+static int add_origin(Origin *o, int n, const char *origin) {
+  char *text = starred(origin);
+  for (int i = 0; i < n; i++)
+    if (!strcmp(o[i].text, text)) {
+      o[i].launches++;
+      free(text);
+      return n;
+    }
+  o[n] = (Origin){.text = text, .launches = 1};
+  return n + 1;
+}
+
+static int most_first(const void *a, const void *b) {
+  const Origin *x = a, *y = b;
+  return x->launches != y->launches ? y->launches - x->launches : strcmp(x->text, y->text);
+}
+
+static int gather_origins(const RtProfile *p, int row, Origin *o) {
+  int n = 0;
+  for (int e = 0; e < TESS_ENTRIES; e++)
+    for (uint32_t i = 0; i < tess_program.entry[e].nlaunch; i++)
+      if (p->row_of[e][i] == row && p->launch[e][i].runs)
+        n = add_origin(o, n, tess_program.entry[e].launch[i].origin);
+  return n;
+}
+
+/* What the launches of a row compute that have run, largest count first, indices starred:
+ * "blocks.*.attn.qkv.y x12, head.y x1". */
+static void print_origins(const RtProfile *p, int row, FILE *out) {
+  uint32_t all = 0;
+  for (int e = 0; e < TESS_ENTRIES; e++) all += tess_program.entry[e].nlaunch;
+  Origin *o = RT_NEW(all, Origin);
+  int n = gather_origins(p, row, o);
+  qsort(o, (size_t)n, sizeof *o, most_first);
+  for (int i = 0; i < n && i < MOST_SHOWN; i++)
+    fprintf(out, "%s%s x%d", i ? ", " : "", o[i].text, o[i].launches);
+  if (n > MOST_SHOWN) fprintf(out, " and %d more", n - MOST_SHOWN);
+  for (int i = 0; i < n; i++) free(o[i].text);
+  free(o);
+}
+
 static int longest_first(const void *a, const void *b) {
   const RtProfileRow *x = *(const RtProfileRow *const *)a, *y = *(const RtProfileRow *const *)b;
   if (x->seconds != y->seconds) return x->seconds > y->seconds ? -1 : 1;
@@ -73,8 +140,63 @@ void rt_profile_print(const RtProfile *p, uint64_t steps, FILE *out) {
     fprintf(out, "%6.2f%% %9.3f %9.1f %9.1f %8.1f  %s (%s): ", 100 * r->seconds / (all > 0 ? all : 1),
             1e3 * r->seconds / n, (double)r->launches / n, r->flop / s * 1e-9, r->bytes / s * 1e-9, r->kernel,
             r->source);
-    rt_profile_origins(p, (int)(r - p->row), out);
+    print_origins(p, (int)(r - p->row), out);
     fputc('\n', out);
   }
   free(row);
+}
+
+static void put_text(FILE *f, const char *key, const char *text) {
+  fprintf(f, ",\"%s\":", key);
+  json_put_string(f, text);
+}
+
+static void put_launch(FILE *f, const TessLaunch *l, const RtProfileLaunch *p) {
+  fputs("\n  {\"kernel\":", f);
+  json_put_string(f, l->kernel);
+  fprintf(f, ",\"runs\":%" PRIu64 ",\"ns\":%.0f}", p->runs, p->seconds * 1e9);
+}
+
+static void put_entry(FILE *f, const RtProfile *p, int e, bool first) {
+  const TessEntry *entry = &tess_program.entry[e];
+  fprintf(f, "%s\n {\"name\":\"%s\",\"launches\":[", first ? "" : ",", rt_entry_name[e]);
+  for (uint32_t i = 0; i < entry->nlaunch; i++) {
+    if (i) fputc(',', f);
+    put_launch(f, &entry->launch[i], &p->launch[e][i]);
+  }
+  fputs("]}", f);
+}
+
+static bool ran(const RtProfile *p, int e) {
+  for (uint32_t i = 0; i < tess_program.entry[e].nlaunch; i++)
+    if (p->launch[e][i].runs) return true;
+  return false;
+}
+
+static void put_all(FILE *f, const RtProfile *p, int threads, uint64_t steps) {
+  bool first = true;
+  fputs("{\"tessera_profile\":1", f);
+  put_text(f, "program", tess_program.name);
+  put_text(f, "source_hash", tess_program.source_hash);
+  put_text(f, "build", tess_program.build);
+  fprintf(f, ",\"threads\":%d,\"steps\":%" PRIu64 ",\"entries\":[", threads, steps);
+  for (int e = 0; e < TESS_ENTRIES; e++)
+    if (ran(p, e)) {
+      put_entry(f, p, e, first);
+      first = false;
+    }
+  fputs("]}\n", f);
+}
+
+bool rt_profile_write(const RtProfile *p, int threads, uint64_t steps, const char *path) {
+  char *json = NULL;
+  size_t len = 0;
+  FILE *f = open_memstream(&json, &len);
+  if (f) put_all(f, p, threads, steps);
+  bool whole = f && !ferror(f);
+  whole = f && fclose(f) == 0 && whole;
+  if (!whole) rt_error("%s: no memory for the profile", path);
+  bool ok = whole && rt_write_whole(path, &(RtPiece){json, len}, 1);
+  free(json);
+  return ok;
 }

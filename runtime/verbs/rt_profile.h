@@ -1,4 +1,4 @@
-/* Time by kernel. */
+/* Time by kernel, as a table and as a file. */
 #ifndef RUNTIME_RT_PROFILE_H
 #define RUNTIME_RT_PROFILE_H
 
@@ -30,11 +30,7 @@ RtProfile *rt_profile_new(void);
 void rt_profile_free(RtProfile *p);
 /* A table, the longest first, of times a step. */
 void rt_profile_print(const RtProfile *p, uint64_t steps, FILE *out);
-/* What the launches of a row compute that have run, largest count first: "blocks.*.attn.qkv.y x12, head.y
- * x1". */
-void rt_profile_origins(const RtProfile *p, int row, FILE *out);
-/* Every launch's time as JSON (docs/explain.md), under a temporary name first. False with an error reported.
- */
+/* Every launch's time as JSON (docs/explain.md), as rt_write_whole does. False with an error reported. */
 bool rt_profile_write(const RtProfile *p, int threads, uint64_t steps, const char *path);
 
 #endif

@@ -8,10 +8,9 @@
 
 #include "runtime/data/rt_data.h"
 #include "runtime/rt_base.h"
-#include "runtime/rt_memory.h"
 #include "runtime/state/rt_checkpoint.h"
 #include "runtime/verbs/rt_culprit.h"
-#include "runtime/verbs/rt_progress.h"
+#include "runtime/verbs/rt_report.h"
 #include "runtime/verbs/rt_verb.h"
 
 typedef struct Train {
@@ -33,14 +32,13 @@ static void on_signal(int sig) {
 
 /* The first signal ends the run after the update in hand, a second one at once; a reader of the output that
  * is gone (`| tee` gets the terminal's Ctrl-C too) ends it in the same way, so that the state is still
- * written. A file-size limit is an error of writing, not of the program. */
+ * written. */
 static void catch_signals(void) {
   struct sigaction end = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
   sigaction(SIGTERM, &end, NULL);
   sigaction(SIGINT, &end, NULL);
   end.sa_flags = SA_RESTART;
   sigaction(SIGPIPE, &end, NULL);
-  signal(SIGXFSZ, SIG_IGN);
 }
 
 static bool open_data(Train *t) {
@@ -144,15 +142,14 @@ static bool run(Train *t) {
   if (!rt_progress_open(&t->progress, log, RT_U64(t->o, print), t->at.step, t->at.total, t->epoch_steps))
     return false;
   catch_signals();
-  bool ok = run_updates(t);
   double rate;
-  ok = rt_progress_close(&t->progress, t->at.step, &rate) && ok;
-  if (!ok) return false;
+  bool updated = run_updates(t), logged = rt_progress_close(&t->progress, t->at.step, &rate);
+  if (!updated) return false;
   write_checkpoint(t);
   printf("%s at update %" PRIu64 "/%" PRIu64 ", %.0f images/s, peak memory %.1f MiB\n",
          asked_to_end ? "ended by a signal" : "done", t->at.step, t->at.total, rate,
          (double)rt_memory_peak() / 1048576);
-  return !t->broken;
+  return logged && !t->broken;
 }
 
 static bool prepare(Train *t) {

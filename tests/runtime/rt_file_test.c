@@ -1,9 +1,13 @@
 /* Safetensors: files written byte by byte here are read; files that lie are refused with what was found;
  * what is written is compared with bytes given here; failures of writing leave the old file. */
+#define _GNU_SOURCE /* fopencookie, RTLD_NEXT */
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_safetensors.h"
@@ -11,6 +15,40 @@
 #include "tests/suite.h"
 
 static char said[4096];
+
+/* What fails next: calls of the C library that are taken here, before it. */
+static enum { NOTHING, MEMORY, DISK, FOLDER } failing;
+
+int fsync(int fd) {
+  static int (*real)(int);
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "fsync");
+  struct stat st;
+  bool folder = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+  if (failing != (folder ? FOLDER : DISK)) return real(fd);
+  errno = EIO;
+  return -1;
+}
+
+/* Fails once, as memory that is short does, and goes on. */
+static ssize_t fails_once(void *cookie, const char *text, size_t n) {
+  (void)text;
+  bool *failed = cookie, first = !*failed;
+  *failed = true;
+  return first ? 0 : (ssize_t)n;
+}
+
+FILE *open_memstream(char **text, size_t *len) {
+  static FILE *(*real)(char **, size_t *);
+  static bool failed;
+  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "open_memstream");
+  if (failing != MEMORY) return real(text, len);
+  failed = false;
+  *text = NULL;
+  *len = 0;
+  FILE *f = fopencookie(&failed, "w", (cookie_io_functions_t){.write = fails_once});
+  if (f) setvbuf(f, NULL, _IONBF, 0);
+  return f;
+}
 
 /* Opens a file made of a header and zeros; what was said lands in `said`. */
 static RtFile *open_with(const char *header, size_t data) {
@@ -173,6 +211,33 @@ START_TEST(keeps_the_old_file) {
 }
 END_TEST
 
+/* Memory for the header, the disk under the new file, or its folder fails: an error each. Only the last comes
+ * when the file is the new one. */
+START_TEST(tells_failures_of_writing) {
+  static const char *const why[] = {
+      [MEMORY] = "kept: no memory for its header; ",
+      [DISK] = "kept.tmp: Input/output error; ",
+      [FOLDER] = "kept: it was written, but its folder cannot be brought to the disk: Input/output error"};
+  float a[4] = {1, 2, 3, 4};
+  RtOut out = {"a", {.dtype = TESS_F32, .rank = 1, .dim = {4}, .count = 4}, a};
+  char path[600], got[64];
+  snprintf(path, sizeof path, "%s/kept", run_dir);
+  for (failing = MEMORY; failing <= FOLDER; failing++) {
+    run_write("kept", "the old one", 11);
+    memset(said, 0, sizeof said);
+    FILE *to = fmemopen(said, sizeof said - 1, "w");
+    rt_messages_to(to);
+    ck_assert(!rt_file_write(path, &out, 1, NULL, 0));
+    rt_messages_to(stderr);
+    fclose(to);
+    ck_assert_msg(strstr(said, why[failing]) != NULL, "said %s, expected %s", said, why[failing]);
+    ck_assert(!run_exists("kept.tmp"));
+    ck_assert_int_eq(run_read("kept", got, sizeof got) == 11, failing != FOLDER);
+  }
+  failing = NOTHING;
+}
+END_TEST
+
 /* Conversion while reading, in pieces that cross the buffer. */
 START_TEST(converts) {
   enum { N = 10000 };
@@ -200,5 +265,6 @@ SUITE("rt_file") {
   tcase_add_test(t, survives_damage);
   tcase_add_test(t, writes);
   tcase_add_test(t, keeps_the_old_file);
+  tcase_add_test(t, tells_failures_of_writing);
   tcase_add_test(t, converts);
 }

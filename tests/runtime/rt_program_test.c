@@ -157,6 +157,29 @@ START_TEST(lives_with_a_full_disk) {
   ck_assert(run_same("c", "good") && !run_exists("c.tmp"));
   FAILS(TRAIN "--steps 1 --checkpoint nowhere/c");
   SAYS("cannot write to folder nowhere");
+  OK("{ (ulimit -f 0; " TOY " bench --steps 1 --profile-out p 2>&1); echo status $?; } | cat");
+  PRINTS("error: p: cannot write p.tmp: File too large; p is as it was");
+  PRINTS("status 1");
+  ck_assert(!run_exists("p") && !run_exists("p.tmp"));
+}
+END_TEST
+
+/* What is printed is a result: one that did not arrive is an error. Training that cannot be followed goes on.
+ */
+START_TEST(misses_no_output) {
+  OK(TRAIN "--steps 20 --checkpoint whole");
+  FAILS(TRAIN "--steps 20 --checkpoint c >/dev/full");
+  SAYS("error: the output is not complete: No space left on device");
+  ck_assert(run_same("c", "whole"));
+  FAILS(TRAIN "--steps 20 --checkpoint logged --log /dev/full");
+  SAYS("error: /dev/full: the log is not complete: No space left on device");
+  ck_assert(run_same("logged", "whole"));
+  static const char *const verb[] = {"--help", "info", "info --json", "bench --steps 1",
+                                     "eval --data . --init c"};
+  for (size_t i = 0; i < sizeof verb / sizeof *verb; i++) {
+    FAILS(TOY " %s >/dev/full", verb[i]);
+    SAYS("error: the output is not complete");
+  }
 }
 END_TEST
 
@@ -380,6 +403,7 @@ SUITE("rt_program") {
   tcase_add_test(t, ends_by_a_signal);
   tcase_add_test(t, ends_without_a_reader);
   tcase_add_test(t, lives_with_a_full_disk);
+  tcase_add_test(t, misses_no_output);
   tcase_add_test(t, names_the_culprit);
   tcase_add_test(t, refused_update_changes_nothing);
   tcase_add_test(t, loads_by_name);
