@@ -1,7 +1,7 @@
 /* Memory by lifetime: everything of one phase comes from one arena and goes with it.
  * Allocation never returns NULL; running out of memory ends the compiler with a message. */
-#ifndef IR_ARENA_H
-#define IR_ARENA_H
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
 
 #include <stdarg.h>
 #include <stddef.h>

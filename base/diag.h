@@ -1,8 +1,8 @@
 /* The two ways to fail. `diag_error` is for the user: a place in a text, what was found and what was
  * expected, with the line and a caret; the caller goes on, so that one run reports several. `ice` is
  * for us: a broken invariant of the compiler. It does not return. */
-#ifndef IR_DIAG_H
-#define IR_DIAG_H
+#ifndef BASE_DIAG_H
+#define BASE_DIAG_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Arithmetic of extents, offsets and strides. */
-#ifndef IR_I64_H
-#define IR_I64_H
+#ifndef BASE_I64_H
+#define BASE_I64_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
  * multiply-adds, and plain copies far larger than the caches. Every share of peak in this project is of these
  * figures, measured next to the sample, since the machines we run on change speed. Needs libc alone, so that
  * programs may link it too. */
-#ifndef BENCH_PEAK_H
-#define BENCH_PEAK_H
+#ifndef BASE_PEAK_H
+#define BASE_PEAK_H
 
 #include <time.h>
 

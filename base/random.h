@@ -1,7 +1,7 @@
 /* The counter-based random bits that every target emits: a function of seed, stream, step, micro-step and
  * element index alone, so that threads, lanes and node numbers can't reach them. */
-#ifndef IR_RANDOM_H
-#define IR_RANDOM_H
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SHA-256 (FIPS 180-4), for the source hash of a program. */
-#ifndef CODEGEN_SHA256_H
-#define CODEGEN_SHA256_H
+#ifndef BASE_SHA256_H
+#define BASE_SHA256_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* What differs between two texts, line by line. */
-#ifndef IR_DIFF_H
-#define IR_DIFF_H
+#ifndef BASE_TEXT_DIFF_H
+#define BASE_TEXT_DIFF_H
 
 #include "base/arena.h"
 

@@ -43,3 +43,10 @@ replays rotary -D lr=1e-3 -D batch=9 -D img=30 -D patch=6 -D chans=3 -D dim=16 -
 compile "$models/rotary.tess" -D @file.safetensors -D heads=1 -o program
 ends 1 ./program replay file.safetensors
 says err "is off by"
+
+# What bench/build_time builds.
+for small in "gru.tess -D steps=3" "tanh.tess -D length=9"; do
+  read -ra words <<<"$small"
+  compile "$source_dir/bench/${words[0]}" "${words[@]:1}" -o program
+  ok ./program bench --steps 1
+done

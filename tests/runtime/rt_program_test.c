@@ -123,6 +123,13 @@ START_TEST(survives_kills) {
 }
 END_TEST
 
+/* What a run that was ended has left is a checkpoint of its way. */
+static void check_it_went(const char *name) {
+  RtFile *f = open_file(name);
+  ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
+  rt_file_close(f);
+}
+
 START_TEST(ends_by_a_signal) {
   OK(TRAIN "--steps 3000 --checkpoint whole");
   for (int i = 0; i < 2; i++) {
@@ -131,9 +138,7 @@ START_TEST(ends_by_a_signal) {
             i ? "INT" : "TERM");
     ck_assert_int_eq(status, i ? 130 : 143);
     PRINTS("ended by a signal at update ");
-    RtFile *f = open_file("c");
-    ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
-    rt_file_close(f);
+    check_it_went("c");
   }
 }
 END_TEST
@@ -142,9 +147,7 @@ END_TEST
 START_TEST(ends_without_a_reader) {
   OK("{ " TRAIN "--steps 100000000 --print 1 --checkpoint c; echo $? >status; } | head -n 5");
   OK("test $(cat status) = 141");
-  RtFile *f = open_file("c");
-  ck_assert(atoi(rt_file_meta(f, "tessera.step")) > 0);
-  rt_file_close(f);
+  check_it_went("c");
 }
 END_TEST
 
