@@ -29,9 +29,25 @@ static void build(const char *description, const char *options) {
   OK(SIDE);
 }
 
-static void small_vit(void) {
-  OK(SMALL_VIT " --target cuda:sm_80,sm_90a --emit=cuda stage");
+#define BOTH " --target cuda:sm_80,sm_90a --emit=cuda stage"
+
+/* The small model as such a program, built once for all tests. */
+static char shared_dir[sizeof run_dir];
+
+static void build_shared(void) {
+  run_fresh();
+  OK(SMALL_VIT BOTH);
   OK(SIDE);
+  memcpy(shared_dir, run_dir, sizeof run_dir);
+}
+
+static void remove_shared(void) {
+  memcpy(run_dir, shared_dir, sizeof run_dir);
+  run_clean();
+}
+
+static void small_vit(void) {
+  OK("cp -r %s/. .", shared_dir);
 }
 
 /* Twelve test images of noise, as IDX files. */
@@ -121,7 +137,7 @@ START_TEST(weights_start_as_on_the_cpu) {
 END_TEST
 
 START_TEST(missing_driver_is_named) {
-  OK(SMALL_VIT " --target cuda:sm_80");
+  small_vit();
   ENDS(1, "LD_LIBRARY_PATH= ./p bench --steps 1");
   SAYS("this program needs an NVIDIA GPU and its driver: libcuda.so.1");
   OK("./p info");
@@ -129,8 +145,7 @@ START_TEST(missing_driver_is_named) {
 END_TEST
 
 START_TEST(other_devices_are_refused) {
-  OK(SMALL_VIT " --target cuda:sm_80,sm_90a --emit=cuda stage");
-  OK(SIDE);
+  small_vit();
   ENDS(1, "STANDIN_CAPABILITY=7.5 " RUN "./p bench --steps 1");
   SAYS("stand-in GPU has compute capability 7.5; this program was built for sm_80, sm_90a");
 }
@@ -180,8 +195,8 @@ START_TEST(missing_nvrtc_is_named) {
 END_TEST
 
 START_TEST(two_builds_give_the_same_bytes) {
-  OK("mkdir one two && cd one && " SMALL_VIT " --target cuda:sm_80,sm_90a");
-  OK("cd two && " SMALL_VIT " --target cuda:sm_80,sm_90a && cmp p ../one/p");
+  OK(SMALL_VIT BOTH);
+  OK("cmp p %s/p", shared_dir);
 }
 END_TEST
 
@@ -197,6 +212,7 @@ START_TEST(kernels_name_their_lines) {
 END_TEST
 
 SUITE("cuda_program") {
+  tcase_add_unchecked_fixture(t, build_shared, remove_shared);
   tcase_add_checked_fixture(t, run_fresh, run_clean);
   tcase_add_test(t, digpt_replays);
   tcase_add_test(t, clip_replays_on_hopper);
