@@ -49,5 +49,18 @@ print(a, b)
 sys.exit(len(a) < 3 or len(a) != len(b) or any(abs(x - y) > 1e-4 * abs(x) for x, y in zip(a, b)))
 PY
 
+# The system's count of what became resident falls as the plans say, to a quarter: pages, the C library's own.
+for program in plain least; do
+  ok ./$program bench --steps 2 --threads 2
+  mv out $program.json
+done
+python3 - "${SANITIZED:-0}" <<'PY' || fail "the memory that is saved is not what was planned"
+import json, sys
+plain, least = (json.load(open(p + ".json")) for p in ("plain", "least"))
+planned, real = (plain[key] - least[key] for key in ("memory_planned", "memory_peak"))
+print(f"saved: planned {planned}, real {real}")
+sys.exit(sys.argv[1] == "0" and not 0.75 * planned < real < 1.25 * planned)
+PY
+
 ends 2 "$tessera" build "$models/vit_classify.tess" --max-memory much -o x
 says err 'found "much"'
