@@ -7,7 +7,8 @@
 #include "tests/frontend/lang_case.h"
 #include "tests/suite.h"
 
-static const double tight = 1e-10;
+/* In f64: 9e-16 off at most, over 30 seeds. */
+static const double tight = 1e-13;
 
 /* y = w x + b, squared error: gradients known by hand. `w` decays, `b` does not. */
 #define LINE(OPTIMIZER, MORE)                                                                                \

@@ -118,7 +118,7 @@ static inline void case_forward(CaseRun *r, double *const *x, bool f64) {
   ck_assert(graph_run_entry(run, EN_EVAL, &case_env));
   r->c->ref((const double *const *)x, want);
   double tol32 = r->c->tol32 > 0 ? r->c->tol32 : 1e-5;
-  case_compare(r->c, f64 ? "f64" : "rounded", graph_run_value(run, "y"), want, n, f64 ? 1e-13 : tol32);
+  case_compare(r->c, f64 ? "f64" : "rounded", graph_run_value(run, "y"), want, n, f64 ? 1e-14 : tol32);
   graph_run_free(run);
   free(want);
 }

@@ -24,7 +24,7 @@ int64_t kcase_count(const KCase *c, int buf);
 int kcase_buf(const KCase *c, const char *name);
 
 /* Interprets in f64, and before that in the buffers' own types on copies; written float buffers of both must
- * agree within `tolerance` of their greatest size. */
+ * agree within `tolerance` of their greatest size, or of 1: sums of numbers in -1 .. 1 may cancel. */
 void kcase_run(KCase *c, double tolerance);
 /* The buffer must hold want[] within `tolerance`, relative to its greatest size. */
 void kcase_expect(KCase *c, const char *buf, const double *want, double tolerance);
