@@ -2,7 +2,7 @@
  * several mistakes in a run. */
 #include <string.h>
 
-#include "tests/ir/graph_random.h"
+#include "tests/ir/grown_graph.h"
 #include "tests/suite.h"
 
 static Graph *parse(Arena *a, const char *text) {
@@ -70,7 +70,7 @@ START_TEST(blanks_and_comments_do_not_matter) {
 END_TEST
 
 static void compare_runs(const Graph *g, const Graph *h, int64_t given) {
-  double *x = random_doubles(given);
+  double *x = grown_doubles(given);
   const double *y[2];
   GraphRun *run[2] = {graph_run_new(g, false), graph_run_new(h, false)};
   for (int i = 0; i < 2; i++) {
@@ -87,7 +87,7 @@ static void compare_runs(const Graph *g, const Graph *h, int64_t given) {
 
 START_TEST(random_graphs_come_back) {
   for (int i = 0; i < 200; i++) {
-    RandomGraph r = random_graph(60);
+    GrownGraph r = grown_graph(60);
     graph_value(r.g, EN_EVAL, "y", r.pool[r.n - 1], V_REPORT);
     char *text = graph_print(r.arena, r.g);
     Graph *again = parse(r.arena, text);

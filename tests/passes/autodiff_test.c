@@ -1,7 +1,7 @@
 /* Gradients of compositions against differences, and what differentiation must not build. */
 #include <string.h>
 
-#include "tests/ir/graph_random.h"
+#include "tests/ir/grown_graph.h"
 #include "tests/suite.h"
 
 static Node *constant_times(Graph *g, Node *x, double c) {
@@ -119,8 +119,8 @@ END_TEST
 
 /* A chain of drawn ops over both operands; sums at the end keep every node of the chain in play. */
 static Node *build_random(Graph *g, Node *const *x) {
-  RandomGraph r = {.arena = g->arena, .g = g, .n = 2, .pool = {x[0], x[1]}};
-  random_grow(&r, 25);
+  GrownGraph r = {.arena = g->arena, .g = g, .n = 2, .pool = {x[0], x[1]}};
+  grown_add(&r, 25);
   Node *total = graph_scalar(g, 0);
   for (int i = 2; i < r.n; i++) {
     Node *bounded = graph_elt(g, E_TANH, constant_times(g, r.pool[i], 0.1), NULL, NULL);
@@ -145,8 +145,8 @@ START_TEST(random_graphs_differentiate) {
   int checked = 0;
   Case c = {.what = "random graph", .nin = 2, .build = build_random, .rough = true};
   for (int i = 0; i < 60; i++) {
-    c.in[0] = (CaseIn){DT_F32, random_shape(1), -1, 1};
-    c.in[1] = (CaseIn){DT_F32, random_shape(1), -1, 1};
+    c.in[0] = (CaseIn){DT_F32, grown_shape(1), -1, 1};
+    c.in[1] = (CaseIn){DT_F32, grown_shape(1), -1, 1};
     uint64_t seed = draw_below(UINT32_MAX);
     if (!has_stop(seed, &c)) case_check(&c), checked++;
   }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "passes/rewrite/simplify.h"
-#include "tests/ir/graph_random.h"
+#include "tests/ir/grown_graph.h"
 #include "tests/suite.h"
 
 enum { GRAPHS = 300, REPORTED = 4 };
@@ -32,7 +32,7 @@ static double *run_all(const Graph *g, double *const *states, const double *give
   return all;
 }
 
-static void report_last(RandomGraph *r) {
+static void report_last(GrownGraph *r) {
   for (int i = 0; i < REPORTED && i < r->n; i++) {
     char name[16];
     snprintf(name, sizeof name, "y%d", i);
@@ -68,10 +68,10 @@ static bool steady(const Graph *g, double *const *states, const double *given, c
 }
 
 static int check_one(unsigned licences) {
-  RandomGraph r = random_graph(60);
+  GrownGraph r = grown_graph(60);
   report_last(&r);
-  double *states[2], *given = random_doubles(shape_count(&r.pool[2]->shape));
-  for (int i = 0; i < 2; i++) states[i] = random_doubles(shape_count(&r.g->state[i]->shape));
+  double *states[2], *given = grown_doubles(shape_count(&r.pool[2]->shape));
+  for (int i = 0; i < 2; i++) states[i] = grown_doubles(shape_count(&r.g->state[i]->shape));
   int64_t n;
   double *was = run_all(r.g, states, given, &n);
   bool checked = steady(r.g, states, given, was, n);

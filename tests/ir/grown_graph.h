@@ -1,24 +1,25 @@
-/* Random graphs over all ops, of small shapes and moderate values, rich in what rewrites look for. */
-#ifndef TESTS_GRAPH_RANDOM_H
-#define TESTS_GRAPH_RANDOM_H
+/* Random graphs that grow node by node, over all ops, of small shapes and moderate values, rich in what
+ * rewrites look for. Those of tests/passes/random_graph.h have outputs and are lowered. */
+#ifndef TESTS_GROWN_GRAPH_H
+#define TESTS_GROWN_GRAPH_H
 
 #include "tests/ir/graph_case.h"
 
 enum { POOL = 200 };
 
-typedef struct RandomGraph {
+typedef struct GrownGraph {
   Arena *arena;
   Graph *g;
   int n;
   Node *pool[POOL]; /* f32 nodes */
-} RandomGraph;
+} GrownGraph;
 
-static inline Node *random_pick(RandomGraph *r) {
+static inline Node *grown_pick(GrownGraph *r) {
   int late = r->n > 6 && draw_below(2) ? r->n - 6 : 0;
   return r->pool[late + (int)draw_below((uint32_t)(r->n - late))];
 }
 
-static inline Shape random_shape(int least_rank) {
+static inline Shape grown_shape(int least_rank) {
   static const int64_t dims[] = {1, 2, 3, 5};
   Shape s = {.rank = least_rank + (int)draw_below((uint32_t)(4 - least_rank))};
   for (int i = 0; i < s.rank; i++) s.dim[i] = dims[draw_below(4)];
@@ -26,40 +27,40 @@ static inline Shape random_shape(int least_rank) {
 }
 
 /* A node of the pool with that shape, or a leaf. */
-static inline Node *random_like(RandomGraph *r, Shape s) {
+static inline Node *grown_like(GrownGraph *r, Shape s) {
   static const double few[] = {0, 1, -1, 2, 0.5, -3};
   for (int i = 0; i < 10; i++) {
-    Node *x = random_pick(r);
+    Node *x = grown_pick(r);
     if (shape_same(&x->shape, &s)) return x;
   }
   if (draw_below(2)) return graph_random(r->g, draw_below(1000), s);
   return graph_const(r->g, DT_F32, s, few[draw_below(6)]);
 }
 
-static inline Node *random_elt(RandomGraph *r) {
+static inline Node *grown_elt(GrownGraph *r) {
   static const EltOp one[] = {E_NEG, E_TANH, E_SIN, E_COS, E_ABS, E_ERF, E_FLOOR},
                      two[] = {E_ADD, E_SUB, E_MUL, E_MAX, E_MIN, E_ADD, E_MUL};
-  Node *x = random_pick(r);
+  Node *x = grown_pick(r);
   switch (draw_below(6)) {
   case 0: return graph_elt(r->g, one[draw_below(7)], x, NULL, NULL);
   case 1: {
     EltOp compare = (EltOp[]){E_LT, E_LE, E_EQ}[draw_below(3)];
-    Node *c = graph_elt(r->g, compare, x, random_like(r, x->shape), NULL);
+    Node *c = graph_elt(r->g, compare, x, grown_like(r, x->shape), NULL);
     if (draw_below(2)) c = graph_elt(r->g, E_NOT, c, NULL, NULL);
     if (draw_below(2))
       c = graph_elt(r->g, draw_below(2) ? E_AND : E_OR, c, graph_cast(r->g, DT_BOOL, x), NULL);
-    return graph_elt(r->g, E_SELECT, c, x, random_like(r, x->shape));
+    return graph_elt(r->g, E_SELECT, c, x, grown_like(r, x->shape));
   }
   case 2: {
     static const double divisors[] = {1, 2, -4, -1};
     return graph_map2(r->g, E_DIV, x, graph_scalar(r->g, divisors[draw_below(4)]));
   }
-  default: return graph_elt(r->g, two[draw_below(7)], x, random_like(r, x->shape), NULL);
+  default: return graph_elt(r->g, two[draw_below(7)], x, grown_like(r, x->shape), NULL);
   }
 }
 
-static inline Node *random_reshape(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_reshape(GrownGraph *r) {
+  Node *x = grown_pick(r);
   Shape s = x->shape;
   for (int i = s.rank - 1; i > 0; i--) { /* shuffled extents */
     int k = (int)draw_below((uint32_t)i + 1);
@@ -74,8 +75,8 @@ static inline Node *random_reshape(RandomGraph *r) {
   return graph_reshape(r->g, x, s);
 }
 
-static inline Node *random_broadcast(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_broadcast(GrownGraph *r) {
+  Node *x = grown_pick(r);
   Shape s = {0};
   int map[MAX_RANK];
   if (x->shape.rank > 4) return x;
@@ -88,8 +89,8 @@ static inline Node *random_broadcast(RandomGraph *r) {
   return graph_broadcast(r->g, x, s, map);
 }
 
-static inline Node *random_permute(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_permute(GrownGraph *r) {
+  Node *x = grown_pick(r);
   int perm[MAX_RANK];
   for (int i = 0; i < x->shape.rank; i++) {
     int k = (int)draw_below((uint32_t)i + 1);
@@ -100,8 +101,8 @@ static inline Node *random_permute(RandomGraph *r) {
   return graph_permute(r->g, x, perm);
 }
 
-static inline Node *random_slice(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_slice(GrownGraph *r) {
+  Node *x = grown_pick(r);
   Shape s = x->shape;
   int64_t start[MAX_RANK];
   for (int i = 0; i < s.rank; i++) {
@@ -111,8 +112,8 @@ static inline Node *random_slice(RandomGraph *r) {
   return graph_slice(r->g, x, start, s);
 }
 
-static inline Node *random_pad(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_pad(GrownGraph *r) {
+  Node *x = grown_pick(r);
   int64_t lo[MAX_RANK], hi[MAX_RANK], between[MAX_RANK];
   bool gaps = draw_below(2);
   for (int i = 0; i < x->shape.rank; i++) {
@@ -123,44 +124,44 @@ static inline Node *random_pad(RandomGraph *r) {
   return graph_pad(r->g, x, lo, hi, between);
 }
 
-static inline Node *random_concat(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_concat(GrownGraph *r) {
+  Node *x = grown_pick(r);
   if (!x->shape.rank) return x;
-  Node *in[3] = {random_like(r, x->shape), x, random_like(r, x->shape)};
+  Node *in[3] = {grown_like(r, x->shape), x, grown_like(r, x->shape)};
   return graph_concat(r->g, 1 + (int)draw_below(3), in, (int)draw_below((uint32_t)x->shape.rank));
 }
 
-static inline Node *random_window(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_window(GrownGraph *r) {
+  Node *x = grown_pick(r);
   if (!x->shape.rank || x->shape.rank > 3) return x;
   int axis = (int)draw_below((uint32_t)x->shape.rank);
   return graph_window(r->g, x, axis, 1 + draw_below((uint32_t)x->shape.dim[axis]), 1 + draw_below(3));
 }
 
 /* Whole numbers 0.. extent - 1, [J]. */
-static inline Node *random_index(RandomGraph *r, int64_t j, int64_t extent) {
+static inline Node *grown_index(GrownGraph *r, int64_t j, int64_t extent) {
   Node *u = graph_random(r->g, draw_below(1000), SHAPE(j));
   Node *scaled = graph_map2(r->g, E_MUL, u, graph_scalar(r->g, (double)extent));
   return graph_cast(r->g, DT_I32, scaled);
 }
 
-static inline Node *random_gather(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_gather(GrownGraph *r) {
+  Node *x = grown_pick(r);
   if (!x->shape.rank) return x;
-  if (draw_below(2)) return graph_gather(r->g, x, random_index(r, 1 + draw_below(4), x->shape.dim[0]));
+  if (draw_below(2)) return graph_gather(r->g, x, grown_index(r, 1 + draw_below(4), x->shape.dim[0]));
   int64_t extent = 1 + draw_below(4);
-  return graph_scatter(r->g, x, random_index(r, x->shape.dim[0], extent), extent);
+  return graph_scatter(r->g, x, grown_index(r, x->shape.dim[0], extent), extent);
 }
 
-static inline Node *random_reduce(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_reduce(GrownGraph *r) {
+  Node *x = grown_pick(r);
   uint32_t axes = draw_below(1u << x->shape.rank);
   return graph_reduce(r->g, draw_below(3) ? GR_SUM : GR_MAX, x, axes);
 }
 
 /* Letters of two tensors of the pool, some shared where extents agree; what only one has is in the result. */
-static inline Node *random_contract(RandomGraph *r) {
-  Node *a = random_pick(r), *b = random_pick(r);
+static inline Node *grown_contract(GrownGraph *r) {
+  Node *a = grown_pick(r), *b = grown_pick(r);
   char text[2][MAX_RANK + 1] = {{0}}, out[2 * MAX_RANK + 1] = {0};
   bool used[MAX_RANK] = {0};
   int n = 0;
@@ -182,8 +183,8 @@ static inline Node *random_contract(RandomGraph *r) {
   return graph_contract(r->g, arena_printf(r->arena, "%s,%s->%s", text[0], text[1], out), a, b);
 }
 
-static inline Node *random_other(RandomGraph *r) {
-  Node *x = random_pick(r);
+static inline Node *grown_other(GrownGraph *r) {
+  Node *x = grown_pick(r);
   switch (draw_below(5)) {
   case 0: return graph_stop(r->g, x);
   case 1: return graph_cast(r->g, DT_F32, graph_cast(r->g, DT_BOOL, x));
@@ -194,39 +195,39 @@ static inline Node *random_other(RandomGraph *r) {
   }
 }
 
-static inline Node *random_node(RandomGraph *r) {
-  static Node *(*const make[])(RandomGraph *) = {
-      random_elt,     random_elt,       random_elt,      random_elt,    random_reshape, random_broadcast,
-      random_permute, random_slice,     random_pad,      random_concat, random_window,  random_gather,
-      random_reduce,  random_broadcast, random_contract, random_other,  random_permute, random_contract};
+static inline Node *grown_node(GrownGraph *r) {
+  static Node *(*const make[])(GrownGraph *) = {
+      grown_elt,     grown_elt,       grown_elt,      grown_elt,    grown_reshape, grown_broadcast,
+      grown_permute, grown_slice,     grown_pad,      grown_concat, grown_window,  grown_gather,
+      grown_reduce,  grown_broadcast, grown_contract, grown_other,  grown_permute, grown_contract};
   Node *made = make[draw_below(sizeof make / sizeof *make)](r);
   if (!made || made->shape.rank > 6 || shape_count(&made->shape) > 300) return NULL;
   bool bounded = made->op == O_CONTRACT || made->op == O_REDUCE || made->op == O_ELT;
   return bounded && draw_below(3) == 0 ? graph_elt(r->g, E_TANH, made, NULL, NULL) : made;
 }
 
-static inline void random_grow(RandomGraph *r, int n) {
+static inline void grown_add(GrownGraph *r, int n) {
   for (int i = 0; i < n && r->n < POOL; i++) {
-    Node *made = random_node(r);
+    Node *made = grown_node(r);
     if (made) r->pool[r->n++] = made;
   }
 }
 
 /* About `n` nodes over two parameters and an input; entry eval reports the last few, one of them supplied. */
-static inline RandomGraph random_graph(int n) {
-  RandomGraph r = {.arena = arena_new()};
+static inline GrownGraph grown_graph(int n) {
+  GrownGraph r = {.arena = arena_new()};
   r.g = graph_new(r.arena);
-  State *a = graph_state(r.g, ST_PARAM, "a", DT_F32, random_shape(1), NULL);
-  State *b = graph_state(r.g, ST_PARAM, "b", DT_F32, random_shape(0), NULL);
+  State *a = graph_state(r.g, ST_PARAM, "a", DT_F32, grown_shape(1), NULL);
+  State *b = graph_state(r.g, ST_PARAM, "b", DT_F32, grown_shape(0), NULL);
   r.pool[r.n++] = graph_read(r.g, a);
   r.pool[r.n++] = graph_read(r.g, b);
-  r.pool[r.n++] = graph_input(r.g, "given", DT_F32, random_shape(1));
+  r.pool[r.n++] = graph_input(r.g, "given", DT_F32, grown_shape(1));
   graph_value(r.g, EN_EVAL, "given", r.pool[2], V_DATA)->source = "given";
-  random_grow(&r, n);
+  grown_add(&r, n);
   return r;
 }
 
-static inline double *random_doubles(int64_t n) {
+static inline double *grown_doubles(int64_t n) {
   double *x = calloc((size_t)n, sizeof *x);
   for (int64_t i = 0; i < n; i++) x[i] = draw_real(-1, 1);
   return x;
