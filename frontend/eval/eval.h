@@ -19,7 +19,7 @@ typedef struct Eval {
   const char *path;
   const char *draw_root; /* put before paths of streams: first values and steps never share one */
   Draws *draws;
-  int depth;      /* of nested expressions and calls */
+  int depth;      /* of nested expressions, calls, blocks and modules */
   int64_t budget; /* expressions left before evaluation is given up */
   bool spent;
   int noted, notes; /* errors when the last note on a call was given, and such notes since that error */
@@ -53,7 +53,13 @@ CallNote eval_enter_call(Loc loc, const char *callee);
 void eval_leave_call(Eval *ev, const CallNote *call, bool failed);
 
 Val eval_expr(Eval *ev, Scope *s, const Expr *e);
-/* A list, unless it would be too large. */
+/* One level deeper, which eval_leave takes back; false, with an error, when that is too deep for the stack.
+ */
+bool eval_enter(Eval *ev, Loc loc);
+void eval_leave(Eval *ev);
+/* Says once that evaluation is given up: an error. */
+Val eval_give_up(Eval *ev, Loc loc, const char *why);
+/* A list, unless it would be too large or too deep. */
 Val eval_list(Eval *ev, Loc loc, const Val *item, int n);
 /* Binds the names to the value: one name takes it whole; several take a list's items or a tensor's slices
  * along its first axis. Binds errors when the counts differ. */
@@ -78,7 +84,7 @@ bool eval_has_arithmetic(const Node *x, Loc loc);
 Val eval_elementwise(Eval *ev, EltOp op, const Val *v, int n, Loc loc);
 
 /* Calls (eval_call.c). */
-Val eval_call(Eval *ev, Scope *s, const Expr *e);
+Val eval_call(Eval *ev, Scope *s, const Expr *e, Val callee);
 Val eval_apply(Eval *ev, Val callee, const Args *args);
 Args eval_args(Eval *ev, Scope *s, const CallArgs *a, Loc loc);
 /* Binds a signature's names in `into`; `name` is the callee's, for messages. */

@@ -58,7 +58,7 @@ static bool bind_dims(Eval *ev, Scope *into, const ArgDecl *d, const Shape *s) {
 }
 
 bool eval_bind_typed(Eval *ev, Scope *into, const ArgDecl *d, Val v, Loc loc, const char *callee) {
-  Scope *known = arena_copy(ev->arena, into, sizeof *into);
+  Scope *known = scope_snapshot(ev->arena, into);
   Node *x = eval_tensor(ev, v, d->type, loc);
   if (!x) return false;
   if (x->dtype != d->type || !bind_dims(ev, into, d, &x->shape)) {
@@ -171,8 +171,7 @@ Val eval_apply(Eval *ev, Val callee, const Args *args) {
   }
 }
 
-Val eval_call(Eval *ev, Scope *s, const Expr *e) {
-  Val callee = eval_expr(ev, s, e->u.call.callee);
+Val eval_call(Eval *ev, Scope *s, const Expr *e, Val callee) {
   Args args = eval_args(ev, s, &e->u.call.args, e->loc);
   bool ok = callee.kind != VAL_ERROR;
   for (int i = 0; i < args.n; i++) ok = ok && args.v[i].val.kind != VAL_ERROR;

@@ -7,7 +7,7 @@
 #include "frontend/eval/eval.h"
 #include "frontend/eval/module.h"
 
-enum { MOST_DEPTH = 600, MOST_WEIGHT = 1 << 20 };
+enum { MOST_DEPTH = 600, MOST_LEVELS = 200, MOST_WEIGHT = 1 << 20 };
 
 static void report(Loc loc, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
@@ -52,7 +52,8 @@ Val eval_list(Eval *ev, Loc loc, const Val *item, int n) {
   Val v = val_list(item, n);
   ev->budget -= n;
   if (v.weight > MOST_WEIGHT)
-    return eval_fail(loc, "a list of %lld values, at most %d are allowed", (long long)v.weight, MOST_WEIGHT);
+    return eval_fail(loc, "a list of %d values, at most %d are allowed", v.weight, MOST_WEIGHT);
+  if (v.levels > MOST_LEVELS) return eval_fail(loc, "lists within lists, more than %d deep", MOST_LEVELS);
   return v;
 }
 
@@ -88,8 +89,7 @@ static Val eval_logic(Eval *ev, Scope *s, const Expr *e, Val a) {
   return eval_binary(ev, e->u.op.sign, a, b, e->loc);
 }
 
-static Val eval_infix(Eval *ev, Scope *s, const Expr *e) {
-  Val a = eval_expr(ev, s, e->u.op.a);
+static Val eval_infix(Eval *ev, Scope *s, const Expr *e, Val a) {
   if (e->u.op.sign == SIGN_AND || e->u.op.sign == SIGN_OR) return eval_logic(ev, s, e, a);
   Val b = eval_expr(ev, s, e->u.op.b);
   if (e->u.op.sign == SIGN_RANGE) return eval_range(ev, a, b, e->loc);
@@ -111,14 +111,9 @@ typedef struct Collected {
   Val *v;
 } Collected;
 
-/* Runs clause k and those within it; false after an error. */
+static bool eval_clauses(Eval *ev, Scope *s, const Expr *e, int k, Collected *out);
+
 static bool eval_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out) {
-  if (k == e->u.each.n) {
-    ARENA_GROW(ev->arena, out->v, out->n, out->cap);
-    Val v = eval_expr(ev, s, e->u.each.item);
-    out->v[out->n++] = v;
-    return v.kind != VAL_ERROR && out->n <= MOST_WEIGHT;
-  }
   const Clause *c = &e->u.each.clause[k];
   Val over = eval_expr(ev, s, c->over);
   if (over.kind != VAL_LIST) {
@@ -131,14 +126,28 @@ static bool eval_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out
     bool ok = true, take = true;
     eval_bind_names(ev, inner, &c->names, over.u.item[i], c->over->loc, false);
     if (c->only) take = eval_truth(eval_expr(ev, inner, c->only), c->only->loc, &ok);
-    if (!ok || (take && !eval_clause(ev, inner, e, k + 1, out))) return false;
+    if (!ok || (take && !eval_clauses(ev, inner, e, k + 1, out))) return false;
   }
   return true;
 }
 
+/* Runs clause k and those within it, then the item; false after an error. */
+static bool eval_clauses(Eval *ev, Scope *s, const Expr *e, int k, Collected *out) {
+  if (k < e->u.each.n) {
+    if (!eval_enter(ev, e->u.each.clause[k].over->loc)) return false;
+    bool ok = eval_clause(ev, s, e, k, out);
+    eval_leave(ev);
+    return ok;
+  }
+  ARENA_GROW(ev->arena, out->v, out->n, out->cap);
+  Val v = eval_expr(ev, s, e->u.each.item);
+  out->v[out->n++] = v;
+  return v.kind != VAL_ERROR && out->n <= MOST_WEIGHT;
+}
+
 static Val eval_each(Eval *ev, Scope *s, const Expr *e) {
   Collected out = {0};
-  if (!eval_clause(ev, s, e, 0, &out)) {
+  if (!eval_clauses(ev, s, e, 0, &out)) {
     if (out.n > MOST_WEIGHT) eval_fail(e->loc, "the list has more than %d values", MOST_WEIGHT);
     return (Val){0};
   }
@@ -151,8 +160,7 @@ static Val eval_choice(Eval *ev, Scope *s, const Expr *e) {
   return eval_expr(ev, s, yes ? e->u.choice.yes : e->u.choice.no);
 }
 
-static Val eval_field(Eval *ev, Scope *s, const Expr *e) {
-  Val of = eval_expr(ev, s, e->u.field.of);
+static Val eval_field(Eval *ev, const Expr *e, Val of) {
   if (of.kind == VAL_ERROR) return of;
   if (of.kind != VAL_INST)
     return eval_fail(e->loc, "\".%s\": only a module has members, found %s", e->u.field.name,
@@ -243,15 +251,15 @@ static Val index_tensor(Eval *ev, Scope *s, const Expr *e, Node *x) {
   return val_tensor(graph_reshape(ev->graph, graph_slice(ev->graph, x, c.start, c.sliced), c.kept));
 }
 
-static Val eval_index(Eval *ev, Scope *s, const Expr *e) {
-  Val of = eval_expr(ev, s, e->u.index.of);
+static Val eval_index(Eval *ev, Scope *s, const Expr *e, Val of) {
   if (of.kind == VAL_ERROR) return of;
   if (of.kind == VAL_LIST) return index_list(ev, s, e, of);
   Node *x = eval_tensor(ev, of, DT_F32, e->loc);
   return x ? index_tensor(ev, s, e, x) : (Val){0};
 }
 
-static Val eval_kind(Eval *ev, Scope *s, const Expr *e) {
+/* The expression's value, given that of what stands left of it, if anything does. */
+static Val eval_kind(Eval *ev, Scope *s, const Expr *e, Val left) {
   switch (e->kind) {
   case EX_NUMBER: return val_number(e->u.number);
   case EX_STRING: return val_text(e->u.text);
@@ -259,29 +267,51 @@ static Val eval_kind(Eval *ev, Scope *s, const Expr *e) {
   case EX_NAME: return eval_name(ev, s, e->u.text, e->loc);
   case EX_LIST: return eval_items(ev, s, e);
   case EX_UNARY: return eval_unary(ev, e->u.op.sign, eval_expr(ev, s, e->u.op.a), e->loc);
-  case EX_BINARY: return eval_infix(ev, s, e);
+  case EX_BINARY: return eval_infix(ev, s, e, left);
   case EX_IF: return eval_choice(ev, s, e);
-  case EX_CALL: return eval_call(ev, s, e);
-  case EX_INDEX: return eval_index(ev, s, e);
-  case EX_FIELD: return eval_field(ev, s, e);
+  case EX_CALL: return eval_call(ev, s, e, left);
+  case EX_INDEX: return eval_index(ev, s, e, left);
+  case EX_FIELD: return eval_field(ev, e, left);
   case EX_EACH: return eval_each(ev, s, e);
   }
   return (Val){0};
 }
 
-/* Says once that evaluation is given up. */
-static Val give_up(Eval *ev, Loc loc, const char *why) {
+Val eval_give_up(Eval *ev, Loc loc, const char *why) {
   if (!ev->spent) eval_fail(loc, "%s", why);
   ev->spent = true;
   return (Val){0};
 }
 
-Val eval_expr(Eval *ev, Scope *s, const Expr *e) {
-  if (ev->spent) return (Val){0};
-  if (--ev->budget < 0) return give_up(ev, e->loc, "evaluation takes too long: is there an endless loop?");
-  if (ev->depth >= MOST_DEPTH) return give_up(ev, e->loc, "nested too deeply: does a function call itself?");
-  ev->depth++;
-  Val v = eval_kind(ev, s, e);
+bool eval_enter(Eval *ev, Loc loc) {
+  if (ev->depth >= MOST_DEPTH && !ev->spent)
+    eval_give_up(
+        ev, loc,
+        arena_printf(ev->arena, "nested more than %d deep: does a function call itself?", MOST_DEPTH));
+  if (!ev->spent) ev->depth++;
+  return !ev->spent;
+}
+
+void eval_leave(Eval *ev) {
   ev->depth--;
+}
+
+static Val eval_one(Eval *ev, Scope *s, const Expr *e, Val left) {
+  if (--ev->budget < 0) eval_give_up(ev, e->loc, "evaluation takes too long: is there an endless loop?");
+  return ev->spent ? (Val){0} : eval_kind(ev, s, e, left);
+}
+
+/* From what stands left on, since chains of operators, calls and indices may be as long as the file. */
+Val eval_expr(Eval *ev, Scope *s, const Expr *e) {
+  enum { FEW = 8 };
+  const Expr *few[FEW], **chain = few;
+  int n = 0;
+  if (!eval_enter(ev, e->loc)) return (Val){0};
+  for (const Expr *at = e; at; at = expr_left(at)) n++;
+  if (n > FEW) chain = ARENA_ARRAY(ev->arena, n, const Expr *);
+  for (int i = 0; i < n; i++, e = expr_left(e)) chain[i] = e;
+  Val v = {0};
+  while (n-- > 0) v = eval_one(ev, s, chain[n], v);
+  eval_leave(ev);
   return v;
 }

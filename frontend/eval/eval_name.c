@@ -22,13 +22,9 @@ static bool seen(Walk *w, const File *f) {
 
 static Decl *find_in(Walk *w, const File *f, const char *name, bool train) {
   if (!f || seen(w, f)) return NULL;
-  for (int i = 0; i < f->ndecl; i++)
-    if ((f->decl[i]->kind == DECL_TRAIN) == train && !strcmp(f->decl[i]->name, name)) return f->decl[i];
-  for (int i = 0; i < f->nimport; i++) {
-    Decl *d = find_in(w, f->import[i].file, name, train);
-    if (d) return d;
-  }
-  return NULL;
+  Decl *d = name_table_find(train ? &f->train : &f->other, name);
+  for (int i = 0; i < f->nimport && !d; i++) d = find_in(w, f->import[i].file, name, train);
+  return d;
 }
 
 Decl *eval_find_decl(const File *f, const char *name, bool train) {

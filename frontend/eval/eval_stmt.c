@@ -1,11 +1,9 @@
 /* Statements of functions. Control flow is static: loops are unrolled, conditions decided while building. */
-#include <string.h>
-
 #include "frontend/eval/eval.h"
 
 typedef enum Flow { FLOW_ON, FLOW_RETURN, FLOW_ERROR } Flow;
 
-static Flow run_block(Eval *ev, Scope *s, const Block *b, Val *result);
+static Flow run_inner(Eval *ev, Scope *s, const Block *b, Loc loc, Val *result);
 
 /* A `let` gives its node the name, for dumps and messages; the first one that names it wins. */
 static void name_node(const char *name, Val v) {
@@ -13,12 +11,9 @@ static void name_node(const char *name, Val v) {
 }
 
 static Bind *find_assignable(Scope *s, const char *name) {
-  for (; s; s = s->parent) {
-    for (Bind *b = s->first; b; b = b->next)
-      if (!strcmp(b->name, name)) return b;
-    if (s->function) return NULL;
-  }
-  return NULL;
+  Bind *b = NULL;
+  for (; s && !b; s = s->function ? NULL : s->parent) b = scope_own(s, name);
+  return b;
 }
 
 static void bind_one(Eval *ev, Scope *s, const char *name, Val v, Loc loc, bool assign) {
@@ -83,10 +78,10 @@ static Flow run_for(Eval *ev, Scope *s, const Stmt *st, Val *result) {
   }
   int errors = diag_count();
   for (int i = 0; i < over.n; i++) {
-    if (--ev->budget < 0) ev->spent = ev->spent || (eval_fail(st->loc, "the loop runs too long"), true);
+    if (--ev->budget < 0) eval_give_up(ev, st->loc, "the loop runs too long");
     Scope *inner = scope_new(ev->arena, s);
     eval_bind_names(ev, inner, &st->u.loop.names, over.u.item[i], st->u.loop.over->loc, false);
-    Flow f = run_block(ev, inner, &st->u.loop.body, result);
+    Flow f = run_inner(ev, inner, &st->u.loop.body, st->loc, result);
     if (f != FLOW_ON) return f;
     if (ev->spent || diag_count() > errors) return FLOW_ERROR;
   }
@@ -96,7 +91,8 @@ static Flow run_for(Eval *ev, Scope *s, const Stmt *st, Val *result) {
 static Flow run_if(Eval *ev, Scope *s, const Stmt *st, Val *result) {
   bool ok, yes = eval_truth(eval_expr(ev, s, st->u.choice.cond), st->u.choice.cond->loc, &ok);
   if (!ok) return FLOW_ERROR;
-  return run_block(ev, scope_new(ev->arena, s), yes ? &st->u.choice.yes : &st->u.choice.no, result);
+  const Block *b = yes ? &st->u.choice.yes : &st->u.choice.no;
+  return run_inner(ev, scope_new(ev->arena, s), b, st->loc, result);
 }
 
 static Flow run_statement(Eval *ev, Scope *s, const Stmt *st, Val *result) {
@@ -120,6 +116,14 @@ static Flow run_block(Eval *ev, Scope *s, const Block *b, Val *result) {
     if (f != FLOW_ON) return f;
   }
   return FLOW_ON;
+}
+
+/* The block of a statement. */
+static Flow run_inner(Eval *ev, Scope *s, const Block *b, Loc loc, Val *result) {
+  if (!eval_enter(ev, loc)) return FLOW_ERROR;
+  Flow f = run_block(ev, s, b, result);
+  eval_leave(ev);
+  return f;
 }
 
 Val eval_body(Eval *ev, Scope *s, const Block *body, Loc loc, const char *name) {

@@ -5,14 +5,16 @@
 #include <string.h>
 
 static void add_member(Eval *ev, Inst *m, const char *name, Val v, Loc loc) {
-  for (int i = 0; i < m->nmember; i++)
-    if (!strcmp(m->member[i].name, name)) {
-      eval_fail(loc, "module %s has two members \"%s\"", m->decl->name, name);
-      diag_note(m->member[i].loc, "the first is here");
-      return;
-    }
+  const Member *old = name_table_find(&m->by_name, name);
+  if (old) {
+    eval_fail(loc, "module %s has two members \"%s\"", m->decl->name, name);
+    diag_note(old->loc, "the first is here");
+    return;
+  }
+  Member one = {name, v, loc}, *kept = arena_copy(ev->arena, &one, sizeof one);
   ARENA_GROW(ev->arena, m->member, m->nmember, m->cap_member);
-  m->member[m->nmember++] = (Member){name, v, loc};
+  m->member[m->nmember++] = kept;
+  name_table_set(ev->arena, &m->by_name, name, kept);
   scope_bind(ev->arena, m->scope, name, v);
 }
 
@@ -67,7 +69,10 @@ static bool run_body(Eval *ev, Inst *m, const Block *b);
 
 static bool run_choice(Eval *ev, Inst *m, const Stmt *st) {
   bool ok, yes = eval_truth(eval_expr(ev, m->scope, st->u.choice.cond), st->u.choice.cond->loc, &ok);
-  return ok && run_body(ev, m, yes ? &st->u.choice.yes : &st->u.choice.no);
+  if (!ok || !eval_enter(ev, st->loc)) return false;
+  ok = run_body(ev, m, yes ? &st->u.choice.yes : &st->u.choice.no);
+  eval_leave(ev);
+  return ok;
 }
 
 static bool run_member(Eval *ev, Inst *m, const Stmt *st) {
@@ -136,7 +141,7 @@ static Val no_member(Eval *ev, const Inst *m, const char *name, Loc loc) {
   const char **names = ARENA_ARRAY(ev->arena, d->nfn + m->nmember + 1, const char *);
   int n = 0;
   for (int i = 0; i < d->nfn; i++) names[n++] = d->fn[i]->name;
-  for (int i = 0; i < m->nmember; i++) names[n++] = m->member[i].name;
+  for (int i = 0; i < m->nmember; i++) names[n++] = m->member[i]->name;
   return eval_fail(loc, "module %s has no member \"%s\"%s", m->decl->name, name,
                    eval_suggest(ev->arena, name, names, n));
 }
@@ -144,9 +149,8 @@ static Val no_member(Eval *ev, const Inst *m, const char *name, Loc loc) {
 Val inst_member(Eval *ev, Inst *m, const char *name, Loc loc) {
   const FnDecl *d = find_method(m, name);
   if (d) return method_value(ev, m, d);
-  for (Bind *b = m->scope->first; b; b = b->next)
-    if (!strcmp(b->name, name)) return b->val;
-  return no_member(ev, m, name, loc);
+  const Bind *b = scope_own(m->scope, name);
+  return b ? b->val : no_member(ev, m, name, loc);
 }
 
 static const char *join(Arena *a, const char *path, const char *name) {
@@ -229,19 +233,19 @@ static bool place_member(Eval *ev, Inst *m, Val v, const char *path, const Place
 /* A shared instance comes here once for each of its names. */
 static bool place_inst(Eval *ev, Inst *m, const char *path, const Place *place) {
   bool ok = true;
+  if (!eval_enter(ev, ev->graph->loc)) return false;
   if (!m->path) {
     m->path = graph_intern(ev->graph, path);
     m->called = graph_intern(ev->graph, name_in(ev->arena, place, path));
   }
   ev->budget -= 1 + m->nmember;
-  if (ev->budget < 0) ev->spent = true;
+  if (ev->budget < 0) eval_give_up(ev, ev->graph->loc, "the model has too many parameters");
   for (int i = 0; i < m->nmember && !ev->spent; i++)
-    ok = place_member(ev, m, m->member[i].val, join(ev->arena, path, m->member[i].name), place) && ok;
+    ok = place_member(ev, m, m->member[i]->val, join(ev->arena, path, m->member[i]->name), place) && ok;
+  eval_leave(ev);
   return ok && !ev->spent;
 }
 
 bool inst_place(Eval *ev, Inst *m, const Place *p) {
-  if (place_inst(ev, m, "", p)) return true;
-  if (ev->spent) eval_fail(ev->graph->loc, "the model has too many parameters");
-  return false;
+  return place_inst(ev, m, "", p);
 }

@@ -1,6 +1,7 @@
 /* Values and scopes. */
 #include "frontend/eval/value.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,14 @@ Val val_tensor(Node *n) {
 }
 
 Val val_list(const Val *item, int n) {
-  Val v = {.kind = VAL_LIST, .n = n, .weight = n, .u.item = item};
-  for (int i = 0; i < n; i++) v.weight += item[i].weight;
-  return v;
+  int64_t weight = n;
+  int levels = 0;
+  for (int i = 0; i < n; i++) {
+    weight += item[i].weight;
+    if (item[i].levels > levels) levels = item[i].levels;
+  }
+  if (weight > INT_MAX) weight = INT_MAX;
+  return (Val){.kind = VAL_LIST, .n = n, .weight = (int)weight, .levels = levels + 1, .u.item = item};
 }
 
 bool val_whole(Val v, int64_t lo, int64_t hi, int64_t *out) {
@@ -112,20 +118,36 @@ Scope *scope_new(Arena *a, Scope *parent) {
   return s;
 }
 
-void scope_bind(Arena *a, Scope *s, const char *name, Val v) {
-  for (Bind *b = s->first; b; b = b->next)
-    if (!strcmp(b->name, name)) {
-      b->val = v;
-      return;
-    }
-  Bind *b = ARENA_NEW(a, Bind);
-  *b = (Bind){.name = name, .val = v, .next = s->first};
-  s->first = b;
+enum { FEW = 16 };
+
+Bind *scope_own(const Scope *s, const char *name) {
+  if (s->table.n) return name_table_find(&s->table, name);
+  Bind *b = s->first;
+  while (b && strcmp(b->name, name) != 0) b = b->next;
+  return b;
 }
 
-Bind *scope_find(Scope *s, const char *name) {
-  for (; s; s = s->parent)
-    for (Bind *b = s->first; b; b = b->next)
-      if (!strcmp(b->name, name)) return b;
-  return NULL;
+void scope_bind(Arena *a, Scope *s, const char *name, Val v) {
+  Bind *b = scope_own(s, name);
+  if (b) {
+    b->val = v;
+    return;
+  }
+  b = ARENA_NEW(a, Bind);
+  *b = (Bind){.name = name, .val = v, .next = s->first};
+  s->first = b;
+  if (++s->n > FEW)
+    for (; s->table.n < s->n; b = b->next) name_table_set(a, &s->table, b->name, b);
+}
+
+Bind *scope_find(const Scope *s, const char *name) {
+  Bind *b = NULL;
+  for (; s && !b; s = s->parent) b = scope_own(s, name);
+  return b;
+}
+
+Scope *scope_snapshot(Arena *a, const Scope *s) {
+  Scope *copy = arena_copy(a, s, sizeof *s);
+  copy->table = (NameTable){0};
+  return copy;
 }

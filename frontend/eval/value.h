@@ -4,6 +4,7 @@
 #define FRONTEND_VALUE_H
 
 #include "frontend/syntax/ast.h"
+#include "frontend/syntax/name_table.h"
 #include "ir/graph/graph.h"
 
 typedef enum ValKind {
@@ -38,8 +39,9 @@ typedef struct Fn {
 
 struct Val {
   ValKind kind;
-  int n;          /* items of a list */
-  int64_t weight; /* of a list: values in it at all levels, however shared; bounded by eval_list */
+  int n; /* items of a list */
+  /* Of a list: values in it at all levels, however shared, and how many levels; eval_list bounds both. */
+  int weight, levels;
   union {
     double number;
     bool truth;
@@ -64,8 +66,10 @@ typedef struct Bind {
 /* Names in reach, innermost first. The outermost has a file, whose declarations and imports follow. */
 struct Scope {
   Scope *parent;
-  Bind *first;
-  bool function; /* the outermost scope of a function: what lies beyond cannot be assigned */
+  Bind *first; /* the newest */
+  int n;
+  NameTable table; /* of the names, once they are many */
+  bool function;   /* the outermost scope of a function: what lies beyond cannot be assigned */
   const File *file;
 };
 
@@ -89,7 +93,8 @@ struct Inst {
   const char *path;   /* NULL until it has a place */
   const char *called; /* the same as nodes have it: "teacher/blocks.3" in a frozen model */
   int nmember, cap_member;
-  Member *member;
+  Member **member;
+  NameTable by_name; /* the same */
 };
 
 Val val_number(double v);
@@ -106,6 +111,10 @@ const char *val_show(Arena *a, Val v);
 
 Scope *scope_new(Arena *a, Scope *parent);
 void scope_bind(Arena *a, Scope *s, const char *name, Val v);
-Bind *scope_find(Scope *s, const char *name);
+/* In this scope alone; in it and those around it. */
+Bind *scope_own(const Scope *s, const char *name);
+Bind *scope_find(const Scope *s, const char *name);
+/* The scope as it is now, whatever is bound in it later. */
+Scope *scope_snapshot(Arena *a, const Scope *s);
 
 #endif

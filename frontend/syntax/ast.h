@@ -4,6 +4,7 @@
 #define FRONTEND_AST_H
 
 #include "base/diag.h"
+#include "frontend/syntax/name_table.h"
 #include "ir/type.h"
 
 typedef struct Expr Expr;
@@ -124,6 +125,10 @@ struct Expr {
     } each;
   } u;
 };
+
+/* What stands left of an operator, a call, an index or a field; NULL for the rest. Such chains may be as long
+ * as the file, while all else nests only as deep as the parser allows: walk them in a loop. */
+const Expr *expr_left(const Expr *e);
 
 typedef enum StmtKind {
   SM_LET,
@@ -270,6 +275,7 @@ struct File {
   const char *relative; /* to the description's folder, or to the library's */
   int ndecl, cap_decl;
   Decl **decl;
+  NameTable train, other; /* the same: train blocks have names of their own */
   int nimport, cap_import;
   Import *import;
 };

@@ -94,22 +94,24 @@ static void lex_number(Lexer *l) {
   push(l, TOK_NUMBER, text, loc)->number = strtod(text, NULL);
 }
 
+static bool is_escape(const char *c) {
+  return c[0] == '\\' && (c[1] == '"' || c[1] == '\\');
+}
+
 /* string = '"' characters on one line '"'; \" and \\ stand for themselves. */
 static void lex_string(Lexer *l) {
   Loc loc = here(l);
-  char *text = arena_alloc(l->arena, l->src->len - l->at + 1);
-  size_t n = 0;
-  l->at++;
-  while (l->at < l->src->len && peek(l, 0) != '"' && peek(l, 0) != '\n') {
-    if (peek(l, 0) == '\\' && (peek(l, 1) == '"' || peek(l, 1) == '\\')) l->at++;
-    text[n++] = peek(l, 0);
-    l->at++;
-  }
+  size_t from = ++l->at, n = 0;
+  while (l->at < l->src->len && peek(l, 0) != '"' && peek(l, 0) != '\n')
+    l->at += is_escape(&l->src->text[l->at]) ? 2 : 1;
+  char *text = arena_strndup(l->arena, l->src->text + from, l->at - from);
+  for (const char *c = text; *c; c++) text[n++] = *(c += is_escape(c));
   if (peek(l, 0) == '"')
     l->at++;
   else
     diag_error(loc, "the string has no closing quote on its line");
-  push(l, TOK_STRING, arena_strndup(l->arena, text, n), loc);
+  text[n] = '\0';
+  push(l, TOK_STRING, text, loc);
 }
 
 static void lex_sign(Lexer *l) {

@@ -213,13 +213,14 @@ static void parse_import(Parser *p, File *f) {
 }
 
 static void add_decl(Parser *p, File *f, Decl *d) {
-  for (int i = 0; i < f->ndecl && d->name; i++) {
-    bool apart = (f->decl[i]->kind == DECL_TRAIN) != (d->kind == DECL_TRAIN);
-    if (apart || strcmp(f->decl[i]->name, d->name) != 0) continue;
+  NameTable *names = d->kind == DECL_TRAIN ? &f->train : &f->other;
+  const Decl *old = name_table_find(names, d->name);
+  if (old) {
     diag_error(d->loc, "\"%s\" is declared twice in this file", d->name);
-    diag_note(f->decl[i]->loc, "the first declaration is here");
+    diag_note(old->loc, "the first declaration is here");
     return;
   }
+  name_table_set(p->arena, names, d->name, d);
   ARENA_GROW(p->arena, f->decl, f->ndecl, f->cap_decl);
   f->decl[f->ndecl++] = d;
 }

@@ -10,6 +10,16 @@ static Expr *new_expr(Parser *p, ExprKind kind, Loc loc) {
   return e;
 }
 
+const Expr *expr_left(const Expr *e) {
+  switch (e->kind) {
+  case EX_BINARY: return e->u.op.a;
+  case EX_CALL: return e->u.call.callee;
+  case EX_INDEX: return e->u.index.of;
+  case EX_FIELD: return e->u.field.of;
+  default: return NULL;
+  }
+}
+
 static void list_push(Parser *p, ExprList *l, Expr *e) {
   ARENA_GROW(p->arena, l->v, l->n, l->cap);
   l->v[l->n++] = e;
@@ -73,8 +83,9 @@ static Expr *parse_index(Parser *p, Expr *of, Loc loc) {
   return e;
 }
 
-/* "for" names "in" expr ["if" expr] */
+/* "for" names "in" expr ["if" expr], each within the one before */
 static void parse_clauses(Parser *p, Expr *e) {
+  int depth = p->depth;
   while (parse_accept(p, "for")) {
     ARENA_GROW(p->arena, e->u.each.clause, e->u.each.n, e->u.each.cap);
     Clause *c = &e->u.each.clause[e->u.each.n++];
@@ -82,8 +93,10 @@ static void parse_clauses(Parser *p, Expr *e) {
     parse_name_list(p, &c->names);
     parse_expect(p, "in", "after the names of \"for\"");
     c->over = parse_expr(p);
+    if (!parse_enter(p)) break;
     if (parse_accept(p, "if")) c->only = parse_expr(p);
   }
+  p->depth = depth;
 }
 
 /* list = "[" [expr {"," expr} [","]] "]" | "[" expr clause {clause} "]" */
@@ -180,21 +193,20 @@ static Expr *new_op(Parser *p, Sign sign, Loc loc, Expr *a, Expr *b) {
 
 static Expr *parse_unary(Parser *p);
 
-/* power = postfix ["^" unary] */
-static Expr *parse_power(Parser *p) {
-  Expr *e = parse_postfix(p);
-  Loc loc = p->tok->loc;
-  return parse_accept(p, "^") ? new_op(p, SIGN_POW, loc, e, parse_unary(p)) : e;
+/* What a sign before it applies to. */
+static Expr *parse_operand(Parser *p) {
+  Expr *e = parse_enter(p) ? parse_unary(p) : new_expr(p, EX_LIST, p->tok->loc);
+  parse_leave(p);
+  return e;
 }
 
-/* unary = "-" unary | power */
+/* unary = "-" unary | postfix ["^" unary] */
 static Expr *parse_unary(Parser *p) {
   Loc loc = p->tok->loc;
-  Expr *e = NULL;
-  if (parse_enter(p))
-    e = parse_accept(p, "-") ? new_op(p, SIGN_NEG, loc, parse_unary(p), NULL) : parse_power(p);
-  parse_leave(p);
-  return e ? e : new_expr(p, EX_LIST, loc);
+  if (parse_accept(p, "-")) return new_op(p, SIGN_NEG, loc, parse_operand(p), NULL);
+  Expr *e = parse_postfix(p);
+  loc = p->tok->loc;
+  return parse_accept(p, "^") ? new_op(p, SIGN_POW, loc, e, parse_operand(p)) : e;
 }
 
 /* Binary signs from the loosest level to the tightest; all group to the left. */

@@ -1,29 +1,45 @@
-/* Finding the `let`s of functions that hide a name and are never read. */
+/* The search for `let`s of functions that hide a name and are never read. */
 #include "frontend/syntax/unread.h"
 
 #include <string.h>
 
-/* A name in reach, the newest first. */
+/* A name in reach. */
 typedef struct Known {
   const char *name;
   Loc loc;
-  const struct Known *older;
+  int depth;                    /* of its block within others */
+  struct Known *hidden, *older; /* the one of that name which it hides; the one made before it */
 } Known;
 
-static const Known *know(Arena *a, const Known *older, const char *name, Loc loc) {
-  Known *k = ARENA_NEW(a, Known);
-  *k = (Known){name, loc, older};
-  return k;
+typedef struct Reach {
+  Arena *arena;
+  NameTable by_name;
+  Known *newest;
+  int depth; /* of the block at hand */
+} Reach;
+
+static void know(Reach *r, const char *name, Loc loc) {
+  Known *k = ARENA_NEW(r->arena, Known), *old = name_table_find(&r->by_name, name);
+  if (old && old->depth == r->depth) old = old->hidden;
+  *k = (Known){name, loc, r->depth, old, r->newest};
+  name_table_set(r->arena, &r->by_name, name, k);
+  r->newest = k;
 }
 
-static const Known *know_all(Arena *a, const Known *older, const Names *names, Loc loc) {
-  for (int i = 0; i < names->n; i++) older = know(a, older, names->v[i], loc);
-  return older;
+static void know_all(Reach *r, const Names *names, Loc loc) {
+  for (int i = 0; i < names->n; i++) know(r, names->v[i], loc);
 }
 
-static const Known *find_known(const Known *k, const char *name) {
-  while (k && strcmp(k->name, name) != 0) k = k->older;
-  return k;
+/* Back to the names that were known before. */
+static void forget(Reach *r, Known *newest) {
+  for (; r->newest != newest; r->newest = r->newest->older)
+    name_table_set(r->arena, &r->by_name, r->newest->name, r->newest->hidden);
+}
+
+/* The name of a block around the one at hand, or NULL. */
+static const Known *find_outer(const Reach *r, const char *name) {
+  const Known *k = name_table_find(&r->by_name, name);
+  return k && k->depth == r->depth ? k->hidden : k;
 }
 
 static bool reads(const Expr *e, const char *name);
@@ -34,16 +50,16 @@ static bool list_reads(const ExprList *l, const char *name) {
   return false;
 }
 
-static bool call_reads(const Expr *e, const char *name) {
-  for (int i = 0; i < e->u.call.args.n; i++)
-    if (reads(e->u.call.args.v[i].value, name)) return true;
-  return reads(e->u.call.callee, name);
+static bool call_reads(const CallArgs *args, const char *name) {
+  for (int i = 0; i < args->n; i++)
+    if (reads(args->v[i].value, name)) return true;
+  return false;
 }
 
 static bool index_reads(const Expr *e, const char *name) {
   for (int i = 0; i < e->u.index.n; i++)
     if (reads(e->u.index.item[i].lo, name) || reads(e->u.index.item[i].hi, name)) return true;
-  return reads(e->u.index.of, name);
+  return false;
 }
 
 static bool each_reads(const Expr *e, const char *name) {
@@ -52,24 +68,30 @@ static bool each_reads(const Expr *e, const char *name) {
   return reads(e->u.each.item, name);
 }
 
-/* Is the name in the expression? One that a comprehension makes anew counts: better silent than wrong. */
-static bool reads(const Expr *e, const char *name) {
-  if (!e) return false;
+/* Without what stands left of it. */
+static bool rest_reads(const Expr *e, const char *name) {
   switch (e->kind) {
   case EX_NUMBER:
   case EX_STRING:
-  case EX_BOOL: return false;
+  case EX_BOOL:
+  case EX_FIELD: return false;
   case EX_NAME: return strcmp(e->u.text, name) == 0;
   case EX_LIST: return list_reads(&e->u.list, name);
-  case EX_UNARY:
-  case EX_BINARY: return reads(e->u.op.a, name) || reads(e->u.op.b, name);
+  case EX_UNARY: return reads(e->u.op.a, name);
+  case EX_BINARY: return reads(e->u.op.b, name);
   case EX_IF:
     return reads(e->u.choice.cond, name) || reads(e->u.choice.yes, name) || reads(e->u.choice.no, name);
-  case EX_CALL: return call_reads(e, name);
+  case EX_CALL: return call_reads(&e->u.call.args, name);
   case EX_INDEX: return index_reads(e, name);
-  case EX_FIELD: return reads(e->u.field.of, name);
   case EX_EACH: return each_reads(e, name);
   }
+  return false;
+}
+
+/* Is the name in the expression? One that a comprehension makes anew counts: better silent than wrong. */
+static bool reads(const Expr *e, const char *name) {
+  for (; e; e = expr_left(e))
+    if (rest_reads(e, name)) return true;
   return false;
 }
 
@@ -96,46 +118,58 @@ static bool block_reads(const Block *b, int from, const char *name) {
 }
 
 /* One of several names may be there only to take its place: all of them must be unread. */
-static void check_let(const Known *outer, const Block *b, int at) {
+static void check_let(const Reach *r, const Block *b, int at) {
   const Names *names = &b->v[at]->u.bind.names;
   const Known *hidden = NULL;
-  for (int i = 0; i < names->n; i++) {
+  for (int i = 0; i < names->n && !hidden; i++) hidden = find_outer(r, names->v[i]);
+  for (int i = 0; i < names->n && hidden; i++)
     if (block_reads(b, at + 1, names->v[i])) return;
-    if (!hidden) hidden = find_known(outer, names->v[i]);
-  }
   if (!hidden) return;
   diag_error(b->v[at]->loc,
              "this \"%s\" hides the one of line %d and is never read; write \"%s = ..\" to change it",
              hidden->name, hidden->loc.line, hidden->name);
 }
 
-/* `outer` are the names around the block, `own` those that it begins with, before the others. */
-static void check_block(Arena *a, const Known *outer, const Known *own, const Block *b) {
+static void check_block(Reach *r, const Block *b);
+
+/* A block of a statement, which begins with `names`, if any. */
+static void check_inner(Reach *r, const Names *names, Loc loc, const Block *b) {
+  Known *newest = r->newest;
+  r->depth++;
+  if (names) know_all(r, names, loc);
+  check_block(r, b);
+  forget(r, newest);
+  r->depth--;
+}
+
+static void check_block(Reach *r, const Block *b) {
   for (int i = 0; i < b->n; i++) {
     const Stmt *st = b->v[i];
     if (st->kind == SM_LET) {
-      check_let(outer, b, i);
-      own = know_all(a, own, &st->u.bind.names, st->loc);
+      check_let(r, b, i);
+      know_all(r, &st->u.bind.names, st->loc);
     } else if (st->kind == SM_FOR) {
-      check_block(a, own, know_all(a, own, &st->u.loop.names, st->loc), &st->u.loop.body);
+      check_inner(r, &st->u.loop.names, st->loc, &st->u.loop.body);
     } else if (st->kind == SM_IF) {
-      check_block(a, own, own, &st->u.choice.yes);
-      check_block(a, own, own, &st->u.choice.no);
+      check_inner(r, NULL, st->loc, &st->u.choice.yes);
+      check_inner(r, NULL, st->loc, &st->u.choice.no);
     }
   }
 }
 
 static void check_function(Arena *a, const Signature *sig, const Block *body) {
-  const Known *own = NULL;
-  for (int i = 0; i < sig->n; i++) own = know(a, own, sig->v[i].name, sig->v[i].loc);
-  check_block(a, NULL, own, body);
+  Reach r = {.arena = a};
+  for (int i = 0; i < sig->n; i++) know(&r, sig->v[i].name, sig->v[i].loc);
+  check_block(&r, body);
 }
 
 static void check_update(Arena *a, const Decl *d) {
   const OptDecl *o = &d->u.opt;
-  const Known *own = know(a, know(a, NULL, o->param, d->loc), o->grad, d->loc);
-  for (int i = 0; i < o->nslot; i++) own = know(a, own, o->slot[i].name, o->slot[i].loc);
-  check_block(a, NULL, own, &o->body);
+  Reach r = {.arena = a};
+  know(&r, o->param, d->loc);
+  know(&r, o->grad, d->loc);
+  for (int i = 0; i < o->nslot; i++) know(&r, o->slot[i].name, o->slot[i].loc);
+  check_block(&r, &o->body);
 }
 
 static void check_decl(Arena *a, const Decl *d) {

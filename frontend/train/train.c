@@ -42,9 +42,8 @@ static void add_report(Train *t, EntryKind e, const Item *it, const bool *in_los
 }
 
 static bool is_taken(const Items *l, const char *name, const Node *n) {
-  for (int i = 0; i < l->n; i++)
-    if (!strcmp(l->v[i].name, name) && l->v[i].node != n) return true;
-  return false;
+  const Item *it = name_table_find(&l->by_name, name);
+  return it && it->node != n;
 }
 
 /* What is minimised is shown where no report tells of it: a run without a loss says nothing. */
@@ -73,11 +72,11 @@ static void add_data(Train *t, EntryKind e, const Item *it) {
 
 /* A let that is a state itself, a frozen tensor, has that state's memory: giving the let would overwrite it.
  */
-static void add_let(Train *t, EntryKind e, const Item *it) {
+static bool add_let(Train *t, EntryKind e, const Item *it) {
   Graph *g = t->ev->graph;
-  if (it->node->op == O_STATE || find_value(&g->entry[e], it->name, it->node)) return;
+  if (it->node->op == O_STATE || find_value(&g->entry[e], it->name, it->node)) return false;
   g->loc = it->loc;
-  graph_value(g, e, it->name, it->node, V_SUPPLY);
+  return graph_value(g, e, it->name, it->node, V_SUPPLY);
 }
 
 static bool batch_fits(Train *t, const Item *it) {
@@ -87,16 +86,24 @@ static bool batch_fits(Train *t, const Item *it) {
                      it->name, val_show(t->ev->arena, val_tensor(it->node)), (long long)t->ev->graph->batch);
 }
 
-static bool few_supplied(Train *t) {
-  const Graph *g = t->ev->graph;
+static int count_supplied(const Graph *g) {
   int n = 0;
   for (int e = 0; e < EN_COUNT; e++)
     for (int i = 0; i < g->entry[e].nvalue; i++) n += (g->entry[e].value[i].flags & V_SUPPLY) != 0;
+  return n;
+}
+
+/* Lets that may be given from outside: those that are used, and depend on no parameter. */
+static bool add_lets(Train *t, EntryKind e, const bool *used, const bool *from_params) {
+  int n = count_supplied(t->ev->graph);
+  for (int i = 0; i < t->let.n && n <= MOST_SUPPLIED; i++) {
+    const Item *it = t->let.v[i];
+    if (used[it->node->id] && !from_params[it->node->id]) n += add_let(t, e, it);
+  }
   if (n <= MOST_SUPPLIED) return true;
   return eval_refuse(t->decl->loc,
-                     "%d values could be given from outside, at most %d are allowed: have fewer "
-                     "lets in the train block",
-                     n, MOST_SUPPLIED);
+                     "more than %d values could be given from outside: have fewer lets in the train block",
+                     MOST_SUPPLIED);
 }
 
 /* Declares what an entry takes and gives. */
@@ -104,19 +111,17 @@ static bool declare_values(Train *t, EntryKind e) {
   Graph *g = t->ev->graph;
   bool *used = marks(t), *in_loss = marks(t), *from_params = trained(t), ok = true;
   if (t->loss && e == EN_MICRO) used[t->loss->id] = in_loss[t->loss->id] = true;
-  for (int i = 0; i < t->report.n; i++) used[t->report.v[i].node->id] = true;
+  for (int i = 0; i < t->report.n; i++) used[t->report.v[i]->node->id] = true;
   mark_operands(g, used);
   mark_operands(g, in_loss);
-  for (int i = 0; i < t->report.n; i++) add_report(t, e, &t->report.v[i], in_loss);
+  for (int i = 0; i < t->report.n; i++) add_report(t, e, t->report.v[i], in_loss);
   add_minimised(t, e);
   for (int i = 0; i < t->data.n; i++) {
-    if (!used[t->data.v[i].node->id]) continue;
-    add_data(t, e, &t->data.v[i]);
-    ok = batch_fits(t, &t->data.v[i]) && ok;
+    if (!used[t->data.v[i]->node->id]) continue;
+    add_data(t, e, t->data.v[i]);
+    ok = batch_fits(t, t->data.v[i]) && ok;
   }
-  for (int i = 0; i < t->let.n; i++)
-    if (used[t->let.v[i].node->id] && !from_params[t->let.v[i].node->id]) add_let(t, e, &t->let.v[i]);
-  return few_supplied(t) && ok;
+  return add_lets(t, e, used, from_params) && ok;
 }
 
 static bool contains_minimise(const Block *b) {

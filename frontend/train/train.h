@@ -33,7 +33,8 @@ typedef struct Item {
 
 typedef struct Items {
   int n, cap;
-  Item *v;
+  Item **v;
+  NameTable by_name; /* the same */
 } Items;
 
 typedef struct Train {

@@ -6,13 +6,15 @@
 #include "frontend/train/train.h"
 
 static void keep(Train *t, Items *items, Item one) {
-  for (int i = 0; i < items->n; i++)
-    if (!strcmp(items->v[i].name, one.name)) {
-      items->v[i] = one;
-      return;
-    }
+  Item *old = name_table_find(&items->by_name, one.name);
+  if (old) {
+    *old = one;
+    return;
+  }
+  Item *kept = arena_copy(t->ev->arena, &one, sizeof one);
   ARENA_GROW(t->ev->arena, items->v, items->n, items->cap);
-  items->v[items->n++] = one;
+  items->v[items->n++] = kept;
+  name_table_set(t->ev->arena, &items->by_name, one.name, kept);
 }
 
 static bool run_let(Train *t, const Stmt *st) {

@@ -201,7 +201,7 @@ static Node *join(Graph *g, Node *a, Node *b) {
 /* Joins some pair of the terms, taking one of them out; false when no two fit. */
 static bool join_any(Graph *g, int *n, Node **term) {
   for (int a = 0; a < *n; a++)
-    for (int b = 0; b < *n; b++) {
+    for (int b = 0; padded_axis(term[a]) >= 0 && b < *n; b++) {
       Node *both = a == b ? NULL : join(g, term[a], term[b]);
       if (!both) continue;
       term[a] = both;
