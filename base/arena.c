@@ -1,11 +1,12 @@
 /* Arenas: a list of blocks, each twice the last, freed at once. */
 #include "base/arena.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/i64.h"
 
 enum { ALIGN = 16, FIRST_BLOCK = 1 << 14, LARGEST_BLOCK = 1 << 22 };
 
@@ -53,7 +54,7 @@ static Block *block_for(Arena *a, size_t size) {
 
 void *arena_alloc(Arena *a, size_t size) {
   if (size > SIZE_MAX / 4) ice("out of memory: %zu bytes", size);
-  size = (size + ALIGN - 1) / ALIGN * ALIGN;
+  size = (size_t)i64_round_up((int64_t)size, ALIGN);
   Block *b = block_for(a, size);
   void *p = b->data + b->used;
   b->used += size;
@@ -100,9 +101,25 @@ char *arena_printf(Arena *a, const char *fmt, ...) {
   return p;
 }
 
+void arena_text_open(ArenaText *t) {
+  *t = (ArenaText){0};
+  t->f = open_memstream(&t->text, &t->size);
+  if (!t->f) ice("out of memory for a text");
+}
+
+char *arena_text_close(Arena *a, ArenaText *t) {
+  if (fclose(t->f)) ice("out of memory for a text");
+  char *copy = arena_strndup(a, t->text, t->size);
+  free(t->text);
+  return copy;
+}
+
 void *arena_grow(Arena *a, void *v, size_t n, int *cap, size_t size) {
   if (n < (size_t)*cap) return v;
-  int bigger = *cap ? *cap * 2 : 8;
+  if (n >= INT_MAX / 2) ice("out of memory: %zu elements of %zu bytes", n + 1, size);
+  int bigger = *cap ? *cap : 4;
+  do bigger *= 2;
+  while ((size_t)bigger <= n);
   void *p = arena_array(a, (size_t)bigger, size);
   if (*cap) memcpy(p, v, (size_t)*cap * size);
   *cap = bigger;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct Arena Arena;
 
@@ -23,6 +24,15 @@ char *arena_strndup(Arena *a, const char *s, size_t len);
 char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap);
+
+/* A text that is written as a stream, f; closing it gives the text, owned by the arena. */
+typedef struct ArenaText {
+  FILE *f;
+  char *text;
+  size_t size;
+} ArenaText;
+void arena_text_open(ArenaText *t);
+char *arena_text_close(Arena *a, ArenaText *t);
 
 #define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, n, T) ((T *)arena_array((a), (size_t)(n), sizeof(T)))

@@ -166,10 +166,8 @@ static int least(int a, int b) {
 
 char *diff_unified(Arena *a, const DiffLines *before, const DiffLines *after, int context) {
   int *pair = ARENA_ARRAY(a, before->n + 1, int);
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) ice("out of memory for a difference");
+  ArenaText text;
+  arena_text_open(&text);
   diff_match(before, after, pair);
   Hunk h, next;
   bool more = next_change(before, after, pair, 0, 0, &h);
@@ -179,11 +177,8 @@ char *diff_unified(Arena *a, const DiffLines *before, const DiffLines *after, in
     while ((more = next_change(before, after, pair, h.a1, h.b1, &next)) && next.a0 - h.a1 <= 2 * context)
       h.a1 = next.a1, h.b1 = next.b1;
     int tail = least(context, before->n - h.a1);
-    put_hunk(f, before, after, pair, (Hunk){h.a0, h.a1 + tail, h.b0, h.b1 + tail});
+    put_hunk(text.f, before, after, pair, (Hunk){h.a0, h.a1 + tail, h.b0, h.b1 + tail});
     h = next;
   }
-  fclose(f);
-  char *out = arena_strndup(a, text, size);
-  free(text);
-  return out;
+  return arena_text_close(a, &text);
 }

@@ -44,31 +44,16 @@ static void print_all(FILE *f, Arena *a, const Prog *p) {
   for (int i = 0; i < p->nbuf; i++) print_buffer(f, p->buf[i]);
 }
 
-/* Runs `print` into a string of the arena. */
-static char *to_text(Arena *a, void (*print)(FILE *, Arena *, const void *), const void *what) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) ice("out of memory for a dump");
-  print(f, a, what);
-  fclose(f);
-  char *out = arena_strndup(a, text, size);
-  free(text);
-  return out;
-}
-
-static void print_prog(FILE *f, Arena *a, const void *p) {
-  print_all(f, a, p);
-}
-
 char *prog_print(Arena *a, const Prog *p) {
-  return to_text(a, print_prog, p);
+  ArenaText text;
+  arena_text_open(&text);
+  print_all(text.f, a, p);
+  return arena_text_close(a, &text);
 }
 
-static void print_places(FILE *f, Arena *a, const void *of) {
+static void print_places(FILE *f, const Lower *l) {
   static const char *const where[] = {"dead", "inline", "held", "buffer", "given"};
-  const Lower *l = of;
-  const DClasses *classes = decide_classes(a, l->graph);
+  const DClasses *classes = decide_classes(l->arena, l->graph);
   fprintf(f, "places %s # %d nodes, %d classes of values\n", entry_names[l->kind], l->graph->nnode,
           classes->n);
   for (int i = 0; i < l->graph->nnode; i++) {
@@ -86,7 +71,10 @@ static void print_places(FILE *f, Arena *a, const void *of) {
 }
 
 char *place_print(const Lower *l) {
-  return to_text(l->arena, print_places, l);
+  ArenaText text;
+  arena_text_open(&text);
+  print_places(text.f, l);
+  return arena_text_close(l->arena, &text);
 }
 
 static bool planned(const Prog *p) {

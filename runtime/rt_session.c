@@ -8,18 +8,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/i64.h"
 #include "runtime/rt_base.h"
 
 const char *const rt_entry_name[TESS_ENTRIES] = {"init", "prepare", "micro", "update", "eval"};
 
 static const size_t page = 4096, huge = (size_t)2 << 20;
 
-static size_t round_up(size_t n, size_t to) {
-  return (n + to - 1) / to * to;
+static size_t whole_pages(size_t bytes) {
+  return (size_t)i64_round_up((int64_t)bytes, (int64_t)page);
 }
 
 size_t rt_scratch_stride(void) {
-  return round_up(tess_program.scratch_bytes, page);
+  return whole_pages(tess_program.scratch_bytes);
 }
 
 /* Zeroed memory at a huge page's boundary, with a page behind it that no access survives. */
@@ -39,7 +40,7 @@ static char *map_arena(size_t bytes) {
 }
 
 bool rt_session_open(RtSession *s, int threads) {
-  *s = (RtSession){.bytes = round_up(tess_program.arena_bytes, page) + rt_scratch_stride() * (size_t)threads};
+  *s = (RtSession){.bytes = whole_pages(tess_program.arena_bytes) + rt_scratch_stride() * (size_t)threads};
   if (s->bytes == 0) s->bytes = page;
   s->arena = map_arena(s->bytes);
   if (!s->arena) {
@@ -47,7 +48,7 @@ bool rt_session_open(RtSession *s, int threads) {
     return false;
   }
   for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = tess_program.setting[i].value;
-  char *scratch = s->arena + round_up(tess_program.arena_bytes, page);
+  char *scratch = s->arena + whole_pages(tess_program.arena_bytes);
   if (rt_pool_start(&s->run, threads, scratch, rt_scratch_stride())) {
     if (rt_device_open(s)) return true;
     rt_pool_stop(&s->run);

@@ -1,6 +1,8 @@
 /* Loop axes: fusing neighbours, judging lanes, and cutting work into tasks. */
 #include "codegen/cpu/cpu_axes.h"
 
+#include "base/i64.h"
+
 void cpu_axes_add(CpuAxes *axes, const Kernel *k, int axis) {
   axes->axis[axes->n] = axis;
   axes->extent[axes->n++] = k->axis[axis].extent;
@@ -100,8 +102,7 @@ static void add_cost(void *ctx, const KVal *v, const Ix *ix) {
 
 /* The part of the vectors along an axis that holds elements. */
 static double vector_use(int64_t extent) {
-  int64_t vectors = (extent + CPU_GRAIN - 1) / CPU_GRAIN;
-  return (double)extent / (double)(vectors * CPU_GRAIN);
+  return (double)extent / (double)i64_round_up(extent, CPU_GRAIN);
 }
 
 double cpu_lane_cost(Arena *a, const Kernel *k, int axis) {

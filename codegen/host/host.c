@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "abi/program.h"
+#include "base/i64.h"
 #include "codegen/host/host.h"
 #include "codegen/host/host_entry.h"
 #include "codegen/host/host_table.h"
@@ -212,7 +213,7 @@ int64_t host_scratch(const Prog *p, const Processor *t) {
     int64_t bytes = cpu_scratch(p->kernel[i], plan, t);
     if (bytes > most) most = bytes;
   }
-  return (most + SCRATCH_ALIGN - 1) / SCRATCH_ALIGN * SCRATCH_ALIGN;
+  return i64_round_up(most, SCRATCH_ALIGN);
 }
 
 void host_count_tasks(Prog *p) {

@@ -2,6 +2,7 @@
  * update whose numbers are not finite. */
 #include <string.h>
 
+#include "base/i64.h"
 #include "frontend/train/train.h"
 #include "passes/grad/autodiff.h"
 
@@ -157,7 +158,7 @@ static bool lay_out(Update *u, FlatGroup *g, int at) {
   Shape flat = {.rank = 1};
   for (int i = 0; i < g->nmember; i++) {
     g->member[i]->offset = flat.dim[0];
-    flat.dim[0] += (shape_count(&g->member[i]->shape) + MEMBER_ALIGN - 1) / MEMBER_ALIGN * MEMBER_ALIGN;
+    flat.dim[0] += i64_round_up(shape_count(&g->member[i]->shape), MEMBER_ALIGN);
   }
   const char *name = arena_printf(u->g->arena, "group%d", at);
   u->g->loc = u->t->optimizer->loc;

@@ -46,29 +46,6 @@ static bool same_path(const Node *a, const Node *b) {
   return strcmp(a->path ? a->path : "", b->path ? b->path : "") == 0;
 }
 
-/* An operand made by the same call is known by its class, seen through views, since equal views of several
- * blocks are one node, of the first; any other operand only by its type and shape, and states by their names.
- */
-static char *operand_text(Arena *a, const Node *n, const Node *o, const int *first) {
-  char shape[128], *views = "";
-  for (; is_view(o); o = o->in[0])
-    views =
-        arena_printf(a, "%s%s%s ", views, op_rows[o->op].text, shape_text(&o->shape, shape, sizeof shape));
-  if (o->nin && same_path(n, o)) return arena_printf(a, "%s%d", views, first[o->id]);
-  const char *state = o->op == O_STATE ? graph_starred(a, o->at.state->name)
-                      : o->nin         ? ""
-                                       : op_rows[o->op].text;
-  return arena_printf(a, "%s%s%s %s", views, dtype_name(o->dtype), shape_text(&o->shape, shape, sizeof shape),
-                      state);
-}
-
-static char *class_text(Arena *a, const Node *n, const int *first) {
-  char *text = kind_text(a, n);
-  for (int i = 0; i < n->nin; i++)
-    text = arena_printf(a, "%s(%s)", text, operand_text(a, n, n->in[i], first));
-  return text;
-}
-
 /* Texts seen so far, by hash. */
 typedef struct Seen {
   const char *text;
@@ -88,18 +65,76 @@ static Seen *find(Seen *seen, size_t size, const char *text) {
   return &seen[at];
 }
 
+/* What operands are known by. An operand made by the same call is known by its class, seen through views,
+ * since equal views of several blocks are one node, of the first; any other operand only by its type and
+ * shape, and states by their names. So each node has, by the first node that has an equal one: its class, and
+ * as an operand its views over the class of what they are of, or over its type and shape. */
+typedef struct Classes {
+  Arena *arena;
+  Seen *seen;
+  size_t size;
+  const Node **viewed; /* what the node is a view of, through all views; itself when it is none */
+  int *near, *far;
+} Classes;
+
+static int number_of(Classes *c, const char *text, int id) {
+  Seen *at = find(c->seen, c->size, text);
+  if (!at->text) *at = (Seen){text, id};
+  return at->first;
+}
+
+static const char *far_text(Classes *c, const Node *o) {
+  char shape[128];
+  const char *state = o->op == O_STATE ? graph_starred(c->arena, o->at.state->name)
+                      : o->nin         ? ""
+                                       : op_rows[o->op].text;
+  return arena_printf(c->arena, "far %s%s %s", dtype_name(o->dtype),
+                      shape_text(&o->shape, shape, sizeof shape), state);
+}
+
+/* What node n is known by where it is an operand; its class is `first`. */
+static void note_operand(Classes *c, const Node *n, int first) {
+  char shape[128];
+  c->viewed[n->id] = n;
+  if (!is_view(n)) {
+    c->near[n->id] = first;
+    c->far[n->id] = number_of(c, far_text(c, n), n->id);
+    return;
+  }
+  int of = n->in[0]->id;
+  const char *view =
+      arena_printf(c->arena, "%s%s", op_rows[n->op].text, shape_text(&n->shape, shape, sizeof shape));
+  c->viewed[n->id] = c->viewed[of];
+  c->near[n->id] = number_of(c, arena_printf(c->arena, "near %s %d", view, c->near[of]), n->id);
+  c->far[n->id] = number_of(c, arena_printf(c->arena, "far %s %d", view, c->far[of]), n->id);
+}
+
+static const char *operand_text(Classes *c, const Node *n, const Node *o) {
+  const Node *of = c->viewed[o->id];
+  if (of->nin && same_path(n, of)) return arena_printf(c->arena, "near %d", c->near[o->id]);
+  return arena_printf(c->arena, "far %d", c->far[o->id]);
+}
+
+static const char *class_text(Classes *c, const Node *n) {
+  const char *text = arena_printf(c->arena, "class %s", kind_text(c->arena, n));
+  for (int i = 0; i < n->nin; i++)
+    text = arena_printf(c->arena, "%s(%s)", text, operand_text(c, n, n->in[i]));
+  return text;
+}
+
 int graph_classes(const Graph *g, int *first) {
-  Arena *a = arena_new();
-  size_t size = 16;
-  while (size < 2 * (size_t)g->nnode) size *= 2;
-  Seen *seen = ARENA_ARRAY(a, size, Seen);
+  Classes c = {.arena = arena_new(), .size = 16};
+  while (c.size < 6 * (size_t)g->nnode) c.size *= 2; /* three texts a node at most */
+  c.seen = ARENA_ARRAY(c.arena, c.size, Seen);
+  c.viewed = ARENA_ARRAY(c.arena, g->nnode, const Node *);
+  c.near = ARENA_ARRAY(c.arena, g->nnode, int);
+  c.far = ARENA_ARRAY(c.arena, g->nnode, int);
   int classes = 0;
   for (int i = 0; i < g->nnode; i++) {
-    const char *text = class_text(a, g->node[i], first);
-    Seen *at = find(seen, size, text);
-    if (!at->text) *at = (Seen){text, i}, classes++;
-    first[i] = at->first;
+    first[i] = number_of(&c, class_text(&c, g->node[i]), i);
+    classes += first[i] == i;
+    note_operand(&c, g->node[i], first[i]);
   }
-  arena_free(a);
+  arena_free(c.arena);
   return classes;
 }

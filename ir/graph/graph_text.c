@@ -1,9 +1,8 @@
 /* Prints a graph: header, settings, states, nodes in order, entries. The grammar is in docs/graph-ir.md; what
  * is printed depends on the graph's contents alone, and graph_parse reads it back to the byte. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "base/json.h"
 #include "ir/graph/graph_impl.h"
 
 const char *const graph_state_kinds[] = {
@@ -37,16 +36,10 @@ static void put_string(FILE *f, const char *s) {
 
 /* The shortest decimal that reads back as v. */
 static void put_number(FILE *f, double v) {
-  char text[40];
-  if (isnan(v)) {
-    fputs("nan", f);
-    return;
-  }
-  for (int digits = 6; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, v);
-    if (strtod(text, NULL) == v) break;
-  }
-  fputs(text, f);
+  if (isfinite(v))
+    json_put_number(f, v);
+  else
+    fputs(isnan(v) ? "nan" : v < 0 ? "-inf" : "inf", f);
 }
 
 static void put_ints(FILE *f, const char *word, const int64_t *v, int n) {
@@ -211,10 +204,9 @@ static void put_header(FILE *f, const Graph *g) {
 }
 
 char *graph_print(Arena *a, const Graph *g) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) ice("out of memory printing a graph");
+  ArenaText text;
+  arena_text_open(&text);
+  FILE *f = text.f;
   put_header(f, g);
   for (int i = 0; i < g->nsetting; i++) {
     fputs("setting ", f);
@@ -227,8 +219,5 @@ char *graph_print(Arena *a, const Graph *g) {
   for (int i = 0; i < g->nstate; i++) put_state(f, g->state[i]);
   for (int i = 0; i < g->nnode; i++) put_node(f, g->node[i]);
   for (int e = 0; e < EN_COUNT; e++) put_entry(f, (EntryKind)e, &g->entry[e]);
-  fclose(f);
-  char *copy = arena_strndup(a, text, size);
-  free(text);
-  return copy;
+  return arena_text_close(a, &text);
 }

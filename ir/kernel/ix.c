@@ -3,7 +3,6 @@
 #include "ir/kernel/ix.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/diag.h"
 #include "ir/kernel/ix_simplify.h"
@@ -312,13 +311,8 @@ void ix_write(FILE *f, const Ix *x, const IxNames *names) {
 }
 
 char *ix_text(Arena *a, const Ix *x, const IxNames *names) {
-  char *text = NULL;
-  size_t len = 0;
-  FILE *f = open_memstream(&text, &len);
-  if (!f) ice("out of memory for text");
-  ix_write(f, x, names);
-  fclose(f);
-  char *copy = arena_strndup(a, text, len);
-  free(text);
-  return copy;
+  ArenaText text;
+  arena_text_open(&text);
+  ix_write(text.f, x, names);
+  return arena_text_close(a, &text);
 }

@@ -22,7 +22,11 @@ bool kcheck_within(KCheck *c, const Ix *x, int64_t extent);
 bool kcheck_afford(KCheck *c, int64_t points);
 /* x with the kernel's names. */
 const char *kcheck_text(KCheck *c, const Ix *x);
-/* Bit i: axis i. */
+/* Whether the sum of coefficients times numbers below the extents differs for all such numbers, at most
+ * KERN_MAX_DOMAIN of them: each larger coefficient passes all that smaller ones reach. */
+bool kcheck_one_to_one(int n, const int64_t *coef, const int64_t *extent);
+/* The axes of a value, and those of an index expression; bit i: axis i. */
+uint32_t kcheck_domain(const KVal *v);
 uint32_t kcheck_axes_of(const Kernel *k, const Ix *x);
 
 /* ir/kernel/kern_verify_store.c: K14 to K18. */

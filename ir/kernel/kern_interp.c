@@ -252,9 +252,9 @@ static uint64_t key_of(const KRun *r, int stream) {
 static KCode *compile(KRun *r, const KExpr *e) {
   KCode *c = ARENA_NEW(r->arena, KCode);
   *c = (KCode){.kind = e->kind, .dtype = e->dtype, .elt = e->elt, .ix = e->ix};
-  for (int i = 0; i < 3 && e->arg[i]; i++) c->arg[i] = compile(r, e->arg[i]);
-  const KExpr *operand = e->arg[e->kind == KE_ELT && e->elt == E_SELECT ? 1 : 0];
-  if (operand) c->from = operand->dtype;
+  int operands = e->kind == KE_ELT ? elt_rows[e->elt].arity : e->kind == KE_CAST;
+  for (int i = 0; i < operands; i++) c->arg[i] = compile(r, e->arg[i]);
+  if (operands) c->from = e->arg[e->kind == KE_ELT && e->elt == E_SELECT]->dtype;
   switch (e->kind) {
   case KE_READ: compile_read(r, c, e); break;
   case KE_VALUE: compile_value(r, c, e); break;

@@ -273,17 +273,13 @@ static void put_plan(Printer *p, const KPlan *plan) {
 }
 
 static char *print(Arena *a, const Kernel *k, bool bare) {
-  char *text = NULL;
-  size_t len = 0;
-  Printer p = {.f = open_memstream(&text, &len), .arena = a, .k = k, .bare = bare};
-  if (!p.f) ice("out of memory for a kernel's text");
+  ArenaText text;
+  arena_text_open(&text);
+  Printer p = {.f = text.f, .arena = a, .k = k, .bare = bare};
   p.names = (IxNames){axis_name, buf_name, &p};
   put_compute(&p);
   for (int i = 0; i < k->nplan; i++) put_plan(&p, &k->plan[i]);
-  fclose(p.f);
-  char *copy = arena_strndup(a, text, len);
-  free(text);
-  return copy;
+  return arena_text_close(a, &text);
 }
 
 char *kern_print(Arena *a, const Kernel *k) {

@@ -1,5 +1,6 @@
 /* The kernel verifier: declarations, expressions and reductions, and the order of the checks. The rules K1,
  * K2, .. are in docs/kernel-ir.md; each message begins with the number of the rule that is broken. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/kernel/kern_check.h"
@@ -107,21 +108,25 @@ static void check_names(KCheck *c) {
   }
 }
 
-/* Whether strides put every element at a place of its own: each larger stride passes all that smaller ones
- * reach. */
-static bool separate(const KBuf *b) {
+bool kcheck_one_to_one(int n, const int64_t *coef, const int64_t *extent) {
   int64_t reach = 0;
-  bool done[MAX_RANK] = {0};
-  for (int n = 0; n < b->rank; n++) {
+  bool done[KERN_MAX_DOMAIN] = {0};
+  for (int k = 0; k < n; k++) {
     int least = -1;
-    for (int i = 0; i < b->rank; i++)
-      if (!done[i] && (least < 0 || b->stride[i] < b->stride[least])) least = i;
+    for (int i = 0; i < n; i++)
+      if (!done[i] && (least < 0 || llabs(coef[i]) < llabs(coef[least]))) least = i;
     done[least] = true;
-    if (b->dim[least] == 1) continue;
-    if (b->stride[least] <= reach) return false;
-    reach += b->stride[least] * (b->dim[least] - 1);
+    if (extent[least] == 1) continue;
+    if (llabs(coef[least]) <= reach) return false;
+    reach += llabs(coef[least]) * (extent[least] - 1);
   }
   return true;
+}
+
+uint32_t kcheck_domain(const KVal *v) {
+  uint32_t axes = 0;
+  for (int i = 0; i < v->naxes; i++) axes |= 1u << v->axis[i];
+  return axes;
 }
 
 /* The offset of the last element, held within 2^62. */
@@ -152,7 +157,7 @@ static void check_buf(KCheck *c, const KBuf *b) {
     kcheck_fail(c, 3, "buffer '%s' reaches further than 2^48 elements", b->name);
     return;
   }
-  if (b->kind != KB_IN && !separate(b))
+  if (b->kind != KB_IN && !kcheck_one_to_one(b->rank, b->stride, b->dim))
     kcheck_fail(c, 4, "buffer '%s' is written, but its strides put two elements at one place", b->name);
 }
 
@@ -268,8 +273,7 @@ static void check(Scope *s, const KExpr *e, bool guarded) {
 }
 
 static void check_expr(KCheck *c, const KVal *v, int number) {
-  Scope s = {.c = c, .v = v, .number = number};
-  for (int i = 0; i < v->naxes; i++) s.axes |= 1u << v->axis[i];
+  Scope s = {.c = c, .v = v, .number = number, .axes = kcheck_domain(v)};
   for (int i = 0; i < v->nred; i++) s.axes |= 1u << v->red[i].axis;
   if (v->expr->dtype != v->dtype)
     kcheck_fail(c, 8, "'%s' is of type %s, its expression of type %s", v->name, dtype_name(v->dtype),
@@ -306,10 +310,8 @@ static void check_reduction(KCheck *c, const KVal *v) {
 }
 
 static void check_bound(KCheck *c, const KVal *v, const KRed *r, const Ix *x) {
-  uint32_t allowed = 0;
   const KAxis *axis = &c->k->axis[r->axis];
-  for (int i = 0; i < v->naxes; i++) allowed |= 1u << v->axis[i];
-  if (kcheck_axes_of(c->k, x) & ~allowed)
+  if (kcheck_axes_of(c->k, x) & ~kcheck_domain(v))
     kcheck_fail(c, 12, "a bound of '%s' in '%s' uses an axis that is none of the value's: %s", axis->name,
                 v->name, kcheck_text(c, x));
   else if (!kcheck_within(c, x, axis->extent + 1))

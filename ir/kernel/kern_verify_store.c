@@ -1,7 +1,4 @@
 /* The kernel verifier: stores, and buffers that are read and written. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "ir/kernel/kern_check.h"
 #include "ir/kernel/kern_walk.h"
 
@@ -11,17 +8,11 @@ static const KVal *stored(const Kernel *k, const KStore *s) {
   return &k->val[s->val];
 }
 
-static uint32_t domain_of(const KVal *v) {
-  uint32_t axes = 0;
-  for (int i = 0; i < v->naxes; i++) axes |= 1u << v->axis[i];
-  return axes;
-}
-
 /* K14 for one dimension. */
 static bool check_index(KCheck *c, const KStore *s, int i) {
   const KBuf *b = &c->k->buf[s->buf];
   const char *why = NULL;
-  if (kcheck_axes_of(c->k, s->idx[i]) & ~domain_of(stored(c->k, s)))
+  if (kcheck_axes_of(c->k, s->idx[i]) & ~kcheck_domain(stored(c->k, s)))
     why = "uses an axis that is none of the value's";
   else if (ix_reads(s->idx[i]))
     why = "depends on a buffer";
@@ -50,24 +41,14 @@ static const Ix *element_of(KCheck *c, const KStore *s) {
   return ix_flatten(c->arena, b->rank, b->dim, s->idx);
 }
 
-/* Whether an affine index hits different elements at different points of the axes: each coefficient passes
- * all that smaller ones reach. */
+/* Whether the index is affine and hits different elements at different points of the axes. */
 static bool affine_one_to_one(const Kernel *k, const KVal *v, const Ix *x) {
-  int64_t reach = 0, coef[KERN_MAX_DOMAIN];
-  bool done[KERN_MAX_DOMAIN] = {0};
-  for (int i = 0; i < v->naxes; i++)
+  int64_t coef[KERN_MAX_DOMAIN], extent[KERN_MAX_DOMAIN];
+  for (int i = 0; i < v->naxes; i++) {
     if (!ix_coef(x, v->axis[i], &coef[i])) return false;
-  for (int n = 0; n < v->naxes; n++) {
-    int least = -1;
-    for (int i = 0; i < v->naxes; i++)
-      if (!done[i] && (least < 0 || llabs(coef[i]) < llabs(coef[least]))) least = i;
-    done[least] = true;
-    int64_t extent = k->axis[v->axis[least]].extent;
-    if (extent == 1) continue;
-    if (llabs(coef[least]) <= reach) return false;
-    reach += llabs(coef[least]) * (extent - 1);
+    extent[i] = k->axis[v->axis[i]].extent;
   }
-  return true;
+  return kcheck_one_to_one(v->naxes, coef, extent);
 }
 
 /* The product of the domain's extents, or more than MOST_POINTS. */

@@ -1,5 +1,4 @@
 /* Decisions as a strategy file. */
-#include <stdlib.h>
 
 #include "passes/place/strategy.h"
 
@@ -67,15 +66,10 @@ char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]) {
       s->members += of[e]->row[i].members;
       s->inlined += of[e]->row[i].inlined_members;
     }
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) ice("out of memory for a strategy file");
-  fputs("tessera fusion 1\n", f);
+  ArenaText text;
+  arena_text_open(&text);
+  fputs("tessera fusion 1\n", text.f);
   for (int i = 0; classes && i < classes->n; i++)
-    if (sum[i].members) print_class(f, &classes->class[i], &sum[i]);
-  fclose(f);
-  char *out = arena_strndup(a, text, size);
-  free(text);
-  return out;
+    if (sum[i].members) print_class(text.f, &classes->class[i], &sum[i]);
+  return arena_text_close(a, &text);
 }

@@ -66,6 +66,34 @@ START_TEST(grown_arrays_keep_their_elements) {
 }
 END_TEST
 
+START_TEST(an_array_grows_to_any_element) {
+  Arena *a = arena_new();
+  char *v = NULL;
+  int cap = 0;
+  ARENA_GROW(a, v, 0, cap);
+  v[0] = 'x';
+  ARENA_GROW(a, v, 1000, cap);
+  ck_assert_int_gt(cap, 1000);
+  v[1000] = 'y';
+  ck_assert_int_eq(v[0], 'x');
+  ck_assert(all_are((unsigned char *)v + 1, 999, 0));
+  arena_free(a);
+}
+END_TEST
+
+START_TEST(a_stream_becomes_a_text) {
+  Arena *a = arena_new();
+  ArenaText text;
+  arena_text_open(&text);
+  ck_assert_str_eq(arena_text_close(a, &text), "");
+  arena_text_open(&text);
+  fprintf(text.f, "%d rows", 3072);
+  fputc('.', text.f);
+  ck_assert_str_eq(arena_text_close(a, &text), "3072 rows.");
+  arena_free(a);
+}
+END_TEST
+
 START_TEST(an_overflowing_product_ends_the_compiler) {
   arena_array(arena_new(), SIZE_MAX / 4, 8);
 }
@@ -81,6 +109,8 @@ SUITE("arena") {
   tcase_add_test(t, strings_are_copied_and_ended);
   tcase_add_test(t, a_long_printf_is_whole);
   tcase_add_test(t, grown_arrays_keep_their_elements);
+  tcase_add_test(t, an_array_grows_to_any_element);
+  tcase_add_test(t, a_stream_becomes_a_text);
   tcase_add_test_raise_signal(t, an_overflowing_product_ends_the_compiler, 6);
   tcase_add_test(t, freeing_nothing_is_allowed);
 }

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "codegen/host/host.h"
@@ -72,15 +71,10 @@ static bool write_strategy(const Explain *x, const char *path) {
 }
 
 static char *facts_text(const Explain *x) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *f = open_memstream(&text, &size);
-  if (!f) ice("out of memory for the facts");
-  explain_json(x, f);
-  fclose(f);
-  char *facts = arena_strndup(x->arena, text, size);
-  free(text);
-  return facts;
+  ArenaText text;
+  arena_text_open(&text);
+  explain_json(x, text.f);
+  return arena_text_close(x->arena, &text);
 }
 
 char *explain_facts(Build *b, int cores) {

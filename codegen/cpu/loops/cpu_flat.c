@@ -2,6 +2,7 @@
  * one where every access allows; the innermost is cut into vectors, the rest and long innermost axes into
  * units that tasks share. Role `lane` (else the first store's contiguous axis) names the axis in vectors;
  * number `tasks` (else one for every 16 K elements) how many there are. */
+#include "base/i64.h"
 #include "codegen/cpu/cpu_axes.h"
 
 enum { CHUNK = 4096 };
@@ -67,7 +68,7 @@ static Flat shape(Arena *a, const Kernel *k, const KPlan *p) {
     s.lane = s.outer.axis[--s.outer.n];
     s.extent = s.outer.extent[s.outer.n];
   }
-  s.chunks = s.extent >= 2 * CHUNK ? (s.extent + CHUNK - 1) / CHUNK : 1;
+  s.chunks = s.extent >= 2 * CHUNK ? i64_ceil_div(s.extent, CHUNK) : 1;
   int64_t points = cpu_axes_count(&s.outer);
   s.tasks = cpu_task_count(p, points * s.chunks, points * s.extent);
   return s;

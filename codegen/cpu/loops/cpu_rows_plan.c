@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "base/i64.h"
+
 CpuAxes cpu_row_axes(const RowShape *s, const KVal *v) {
   CpuAxes axes = {0};
   for (int i = 0; i < v->naxes; i++)
@@ -190,7 +192,7 @@ static void lay_out_scratch(RowShape *s) {
     if (v->reduce != KR_NONE) s->stored[i] = axes.n > 0;
     s->scratch[i] = s->bytes;
     int64_t n = cpu_axes_count(&axes) * (s->by_column ? CPU_COLUMNS : 1) * dtype_size(v->dtype);
-    if (s->stored[i]) s->bytes += (n + 63) / 64 * 64;
+    if (s->stored[i]) s->bytes += i64_round_up(n, 64);
   }
 }
 
@@ -246,7 +248,7 @@ RowShape cpu_row_shape(Arena *a, const Kernel *k, const KPlan *p) {
   cpu_fusion_init(&s.fusion, a, k);
   fuse_outer(&s);
   if (!s.by_column) fuse_rows(&s);
-  s.chunks = (s.columns + CPU_COLUMNS - 1) / CPU_COLUMNS;
+  s.chunks = i64_ceil_div(s.columns, CPU_COLUMNS);
   s.tasks = cpu_task_count(p, cpu_axes_count(&s.outer) * s.chunks, work(&s));
   return s;
 }

@@ -4,6 +4,8 @@
  * part's kind and its row. */
 #include "codegen/cuda/text/cuda_plain.h"
 
+#include "base/i64.h"
+
 enum { THREADS = 128, BLOCKS = 264, BARRIER = 20 };
 
 /* Shared memory that held arrays may take: what every architecture gives without asking. */
@@ -307,6 +309,6 @@ int cuda_part_block(const Kernel *k, const CudaPart *p) {
 int64_t cuda_part_grid(const Kernel *k, const CudaPart *p, int block) {
   const int64_t most = 1 << 16; /* then each goes over several by the grid's stride */
   int64_t units = cuda_extent(k, p->row);
-  if (!p->rows) units = (units + block - 1) / block;
+  if (!p->rows) units = i64_ceil_div(units, block);
   return units < most ? units : most;
 }
