@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/eval/metadata.h"
+#include "frontend/train/metadata.h"
 #include "frontend/train/train.h"
 
 static void push(Arena *a, TrainDefines *d, TrainDefine one) {

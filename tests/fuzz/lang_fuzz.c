@@ -1,7 +1,7 @@
 /* Any bytes as a description: errors or a graph, never a crash, a hang or a leak. What is built must verify.
  * The first byte 0xff turns the rest into a safetensors header instead. */
-#include "frontend/eval/metadata.h"
 #include "frontend/frontend.h"
+#include "frontend/train/metadata.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

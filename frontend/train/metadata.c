@@ -1,5 +1,5 @@
 /* The strings of a safetensors file's header. */
-#include "frontend/eval/metadata.h"
+#include "frontend/train/metadata.h"
 
 #include <errno.h>
 #include <string.h>
