@@ -7,7 +7,7 @@
 #include "ir/prog.h"
 #include "ir/target.h"
 
-/* One entry being lowered: where its values live (passes/lower/lower.h). */
+/* One entry being lowered: where its values live (passes/entry.h). */
 typedef struct Lower Lower;
 
 typedef struct PassOptions {
@@ -19,7 +19,7 @@ typedef struct PassOptions {
       *strategy; /* what may be fused (passes/place/strategy.h); NULL: whatever is cheapest */
   const struct Decisions *
       *decisions;     /* room for EN_COUNT: what each entry decided (passes/place/decide.h); or NULL */
-  Lower **lowered;    /* room for EN_COUNT: each entry as it was placed (passes/lower/lower.h); or NULL */
+  Lower **lowered;    /* room for EN_COUNT: each entry as it was placed (passes/entry.h); or NULL */
   int64_t most_bytes; /* that the program may take; 0: no limit */
   int64_t (*takes)(void *ctx, const Prog *p); /* how many it takes; NULL: its arena's */
   void *takes_ctx;

@@ -1,9 +1,14 @@
 /* The pipeline: every pass in order, on one screen. The runner verifies and dumps after each. */
 #include <string.h>
 
-#include "passes/explain/dump_diff.h"
+#include "passes/dump_diff.h"
+#include "passes/lower/draft.h"
 #include "passes/lower/lower.h"
+#include "passes/place/place.h"
+#include "passes/place/strategy.h"
+#include "passes/prog_text.h"
 #include "passes/rewrite/simplify.h"
+#include "passes/rewrite/states.h"
 #include "passes/save/save.h"
 
 typedef struct Ctx {
@@ -11,7 +16,8 @@ typedef struct Ctx {
   Graph *graph;
   const PassOptions *options;
   Save *saved;
-  int64_t price; /* of a byte kept for the backward pass */
+  int64_t price;  /* of a byte kept for the backward pass */
+  unsigned holds; /* what the passes so far have ensured */
   Prog *prog;
   Lower *entry[EN_COUNT];
 } Ctx;
@@ -26,8 +32,8 @@ static void pass_simplify(Ctx *c) {
 }
 
 static void pass_states(Ctx *c) {
-  prog_first_values(c->graph);
-  prog_keep_old(c->graph);
+  states_first_values(c->graph);
+  states_keep_old(c->graph);
 }
 
 static void pass_save(Ctx *c) {
@@ -50,19 +56,29 @@ static void pass_tables(Ctx *c) {
     }
 }
 
-static void pass_uses(Ctx *c) {
-  each_entry(c, lower_uses);
+static void pass_classes(Ctx *c) {
+  DClasses *classes = decide_classes(c->arena, c->graph);
+  if (c->options->strategy && !strategy_bind(c->options->strategy, classes)) return;
+  for (int e = 0; e < EN_COUNT; e++)
+    if (c->entry[e]) c->entry[e]->classes = classes;
+}
+
+static void pass_liveness(Ctx *c) {
+  each_entry(c, place_liveness);
 }
 
 static void pass_place(Ctx *c) {
-  DClasses *classes = decide_classes(c->arena, c->graph);
-  if (c->options->strategy && !strategy_bind(c->options->strategy, classes)) return;
-  for (int e = 0; e < EN_COUNT; e++) {
-    if (!c->entry[e]) continue;
-    c->entry[e]->classes = classes;
-    lower_place(c->entry[e]);
-    if (c->options->decisions) c->options->decisions[e] = decisions_make(c->entry[e]);
-  }
+  each_entry(c, place_values);
+}
+
+static void pass_chains(Ctx *c) {
+  each_entry(c, place_chains);
+}
+
+static void pass_trim(Ctx *c) {
+  each_entry(c, place_trim);
+  for (int e = 0; c->options->decisions && e < EN_COUNT; e++)
+    if (c->entry[e]) c->options->decisions[e] = decisions_make(c->entry[e]);
 }
 
 static void pass_assign(Ctx *c) {
@@ -73,20 +89,25 @@ static void pass_layout(Ctx *c) {
   each_entry(c, lower_layout);
 }
 
-static void write_kernels(Lower *l) {
-  int n;
-  Group **order = lower_order(l, &n);
-  for (int i = 0; i < n; i++) {
-    order[i]->first = l->prog->entry[l->kind].nlaunch;
-    if (order[i]->nroot) lower_group(l, order[i]);
-    order[i]->last = l->prog->entry[l->kind].nlaunch - 1;
-  }
-  lower_copies(l);
-  prog_bind_values(l);
+static void pass_order(Ctx *c) {
+  each_entry(c, lower_order);
 }
 
-static void pass_kernels(Ctx *c) {
-  each_entry(c, write_kernels);
+static void pass_axes(Ctx *c) {
+  each_entry(c, lower_axes);
+}
+
+static void pass_write(Ctx *c) {
+  each_entry(c, lower_write);
+}
+
+static void pass_plan(Ctx *c) {
+  each_entry(c, lower_plan);
+}
+
+static void pass_launch(Ctx *c) {
+  each_entry(c, lower_launch);
+  each_entry(c, prog_bind_values);
 }
 
 static void pass_memory(Ctx *c) {
@@ -94,23 +115,52 @@ static void pass_memory(Ctx *c) {
 }
 
 /* What a pass leaves behind, which is what its dump shows and its verifier checks. */
-typedef enum Stage { GRAPH, PLACES, PROGRAM } Stage;
+typedef enum Stage { GRAPH, PLACES, DRAFTS, PROGRAM } Stage;
+
+/* What holds once a pass has run, until the end. */
+typedef enum Holds {
+  SIMPLE = 1 << 0,   /* no rewrite applies; no node is dead */
+  ASSIGNED = 1 << 1, /* whatever changes a state is an assignment; old values that are kept have nodes */
+  SAVED = 1 << 2,    /* what the backward pass makes again has nodes of its own: the graph is final */
+  TABLES = 1 << 3,   /* the program's states and named values; an entry each to work on */
+  CLASSES = 1 << 4,  /* values that strategy files call by one name, with the file's rows */
+  LIVE = 1 << 5,     /* live nodes, their readers, what must have memory */
+  PLACED = 1 << 6,   /* every live node is inline, given, or of a group that stores it */
+  GROUPS = 1 << 7,   /* the groups are final */
+  TRIMMED = 1 << 8,  /* what only its own kernel reads is held */
+  IN_PLACE = 1 << 9, /* results that go straight into their states; all dependences between groups */
+  MEMORY = 1 << 10,  /* every stored value has a buffer, a place in it and an order of dimensions */
+  ORDER = 1 << 11,   /* the groups in launch order */
+  AXES = 1 << 12, /* the kernels to write; every access is affine in their axes, as far as cuts can make it */
+  COMPUTES = 1 << 13, /* each kernel is written */
+  PLANS = 1 << 14,    /* each kernel has the target's plan */
+  LAUNCHES = 1 << 15, /* equal kernels are one; buffers live from launch to launch */
+  OFFSETS = 1 << 16   /* in the arena */
+} Holds;
 
 static const struct {
   const char *name;
   void (*run)(Ctx *);
   Stage leaves;
+  unsigned needs, gives;
 } pipeline[] = {
-    {"simplify", pass_simplify, GRAPH}, /* local rewrites, pruning */
-    {"states", pass_states, GRAPH},     /* first values assigned; old values that are kept apart */
-    {"save", pass_save, GRAPH},      /* which forward values the backward pass keeps; the others made again */
-    {"tables", pass_tables, GRAPH},  /* states and named values of the program */
-    {"uses", pass_uses, PLACES},     /* live nodes, consumers, what must have memory */
-    {"place", pass_place, PLACES},   /* where each value lives; which nodes one kernel computes */
-    {"assign", pass_assign, PLACES}, /* which results go straight into their states */
-    {"layout", pass_layout, PLACES}, /* order of dimensions in memory; buffers */
-    {"kernels", pass_kernels, PROGRAM}, /* launch order, kernels and their plans */
-    {"memory", pass_memory, PROGRAM},   /* offsets in the arena */
+    {"simplify", pass_simplify, GRAPH, 0, SIMPLE},
+    {"states", pass_states, GRAPH, 0, ASSIGNED},
+    {"save", pass_save, GRAPH, SIMPLE | ASSIGNED, SAVED},
+    {"tables", pass_tables, GRAPH, SAVED, TABLES},
+    {"classes", pass_classes, GRAPH, TABLES, CLASSES},
+    {"liveness", pass_liveness, PLACES, TABLES, LIVE},
+    {"place", pass_place, PLACES, CLASSES | LIVE, PLACED},
+    {"chains", pass_chains, PLACES, PLACED, GROUPS},
+    {"trim", pass_trim, PLACES, GROUPS, TRIMMED},
+    {"assign", pass_assign, PLACES, TRIMMED, IN_PLACE},
+    {"layout", pass_layout, PLACES, IN_PLACE, MEMORY},
+    {"order", pass_order, DRAFTS, MEMORY, ORDER},
+    {"axes", pass_axes, DRAFTS, ORDER, AXES},
+    {"write", pass_write, DRAFTS, AXES, COMPUTES},
+    {"plan", pass_plan, DRAFTS, COMPUTES, PLANS},
+    {"launch", pass_launch, PROGRAM, PLANS, LAUNCHES},
+    {"memory", pass_memory, PROGRAM, LAUNCHES, OFFSETS},
 };
 
 enum { PASSES = sizeof pipeline / sizeof *pipeline };
@@ -123,7 +173,7 @@ const char *const *passes_names(void) {
 
 static bool verified(const Ctx *c, Stage s) {
   if (s == GRAPH) return graph_verify(c->graph);
-  return s == PLACES || prog_verify(c->prog);
+  return s != PROGRAM || prog_verify(c->prog);
 }
 
 /* What the pass leaves, as text: of a program not yet made, or of entries not yet placed, nothing. */
@@ -132,7 +182,9 @@ static char *stage_text(const Ctx *c, Stage s) {
   if (s == GRAPH) return graph_print(c->arena, c->graph);
   if (s == PROGRAM) return prog_print(c->arena, c->prog);
   for (int e = 0; e < EN_COUNT; e++)
-    if (c->entry[e]) text = arena_printf(c->arena, "%s%s", text, place_print(c->entry[e]));
+    if (c->entry[e])
+      text = arena_printf(c->arena, "%s%s", text,
+                          s == PLACES ? place_print(c->entry[e]) : drafts_print(c->entry[e]));
   return text;
 }
 
@@ -161,10 +213,12 @@ static bool run(Ctx *c, int from, int to) {
   for (int i = from; i < to; i++) {
     int errors = diag_count();
     const char *before = named(c->options->dump_diff, i) ? stage_text(c, pipeline[i].leaves) : NULL;
+    if (pipeline[i].needs & ~c->holds) ice("pass %s comes too early", pipeline[i].name);
     pipeline[i].run(c);
     if (diag_count() > errors) return false;
     if (!verified(c, pipeline[i].leaves)) ice("the program is wrong after pass %s", pipeline[i].name);
     dump(c, i, before);
+    c->holds |= pipeline[i].gives;
   }
   return true;
 }
@@ -183,6 +237,7 @@ static bool try_once(Ctx *c, const GraphShot *before, PassVisit *visit, void *ct
   quiet.dump_after = quiet.dump_diff = NULL;
   quiet.decisions = NULL;
   Ctx t = {.arena = a, .graph = c->graph, .options = &quiet, .saved = c->saved, .price = c->price};
+  t.holds = c->holds;
   bool ok = run(&t, save_pass(), PASSES);
   *go_on = ok && t.prog && visit(ctx, t.prog, t.entry);
   graph_restore(c->graph, before);

@@ -1,8 +1,11 @@
 /* The program as text, and the checks on it as a whole. */
+#include "passes/prog_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/lower/lower.h"
+#include "passes/lower/draft.h"
+#include "passes/place/group.h"
 
 static const char *const entry_names[EN_COUNT] = {
 #define X(e, text) [EN_##e] = text,
@@ -74,6 +77,36 @@ char *place_print(const Lower *l) {
   ArenaText text;
   arena_text_open(&text);
   print_places(text.f, l);
+  return arena_text_close(l->arena, &text);
+}
+
+static void print_axes(FILE *f, const Draft *d) {
+  fprintf(f, "  %s %s", draft_word(d->kind), d->origin);
+  for (int r = 0; r < ROLE_COUNT; r++) {
+    const Role *role = &d->axes.role[r];
+    if (role->extent) fprintf(f, " %s %lld", kern_role_name((KRole)r), (long long)role->extent);
+    for (int i = 0; i < role->naxes; i++) fprintf(f, "%s%lld", i ? " x " : " = ", (long long)role->length[i]);
+  }
+  fputc('\n', f);
+}
+
+static void print_drafts(FILE *f, const Lower *l) {
+  fprintf(f, "drafts %s # %d groups, %d kernels\n", entry_names[l->kind], l->norder, l->ndraft);
+  for (int i = 0; !l->ndraft && i < l->norder; i++)
+    if (l->order[i]->nroot) fprintf(f, "  kernel %d\n", l->order[i]->id);
+  for (int i = 0; i < l->ndraft; i++) {
+    const Draft *d = l->draft[i];
+    if (d->k)
+      fprintf(f, "%s\n", kern_print(l->arena, d->k));
+    else
+      print_axes(f, d);
+  }
+}
+
+char *drafts_print(const Lower *l) {
+  ArenaText text;
+  arena_text_open(&text);
+  print_drafts(text.f, l);
   return arena_text_close(l->arena, &text);
 }
 

@@ -4,8 +4,9 @@
 #ifndef PASSES_EXPLAIN_H
 #define PASSES_EXPLAIN_H
 
+#include "passes/entry.h"
 #include "passes/explain/roofline.h"
-#include "passes/lower/lower.h"
+#include "passes/place/decide.h"
 
 /* What a buffer is for. The first five live always. */
 #define FACT_MEMORY(X)                                                                                       \

@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "passes/explain/facts.h"
+#include "passes/lower/lower.h"
+#include "passes/place/group.h"
 
 typedef struct Walk {
   Facts *f;

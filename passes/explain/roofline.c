@@ -1,7 +1,7 @@
 #include "passes/explain/roofline.h"
 
 #include "ir/kernel/kern_walk.h"
-#include "passes/lower/lower.h"
+#include "passes/node.h"
 
 const char *const roofline_bounds[RB_COUNT] = {
 #define X(e, text) text,

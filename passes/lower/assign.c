@@ -1,6 +1,8 @@
 /* Assignments: a result may be stored straight into its state when every kernel that reads the old value can
  * run before. Otherwise it gets memory of its own and is copied at the end of the entry. */
 #include "passes/lower/lower.h"
+#include "passes/place/group.h"
+#include "passes/rewrite/states.h"
 
 typedef struct Old {
   const State *state; /* being overwritten */
@@ -48,22 +50,18 @@ static bool core_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   return other_visit(l, read, aligned, ctx) && (!own || group_has_core(o->writer, read));
 }
 
-static bool each(Lower *l, const Node *const *n, int count, LowerVisit *visit, Old *o) {
-  for (int i = 0; i < count; i++)
-    if (!lower_reads(l, n[i], visit, o)) return false;
-  return true;
-}
-
 static bool reads_old(Lower *l, Group *g, Old *o) {
-  return !each(l, g->root, g->nroot, other_visit, o) || !each(l, g->held, g->nheld, other_visit, o) ||
-         !each(l, g->core, g->ncore, other_visit, o);
+  return !each_read_of(l, g->root, g->nroot, other_visit, o) ||
+         !each_read_of(l, g->held, g->nheld, other_visit, o) ||
+         !each_read_of(l, g->core, g->ncore, other_visit, o);
 }
 
 static bool own_reads_fit(Lower *l, Old *o) {
   const Group *g = o->writer;
   if (!reads_old(l, o->writer, o)) return true;
-  return each(l, g->root, g->nroot, own_visit, o) && each(l, g->held, g->nheld, own_visit, o) &&
-         each(l, g->core, g->ncore, core_visit, o);
+  return each_read_of(l, g->root, g->nroot, own_visit, o) &&
+         each_read_of(l, g->held, g->nheld, own_visit, o) &&
+         each_read_of(l, g->core, g->ncore, core_visit, o);
 }
 
 static bool note_reader(Lower *l, const Node *read, bool aligned, void *ctx) {
@@ -85,9 +83,10 @@ static Readers find_readers(Lower *l) {
                .last = ARENA_ARRAY(l->arena, l->graph->nstate + 1, Reader *)};
   for (int i = 0; i < l->ngroup; i++) {
     Group *g = r.group = l->group[i];
-    for (int k = 0; !g->merged && k < g->nroot; k++) lower_reads(l, g->root[k], note_reader, &r);
-    for (int k = 0; !g->merged && k < g->nheld; k++) lower_reads(l, g->held[k], note_reader, &r);
-    for (int k = 0; !g->merged && k < g->ncore; k++) lower_reads(l, g->core[k], note_reader, &r);
+    if (g->merged) continue;
+    each_read_of(l, g->root, g->nroot, note_reader, &r);
+    each_read_of(l, g->held, g->nheld, note_reader, &r);
+    each_read_of(l, g->core, g->ncore, note_reader, &r);
   }
   return r;
 }

@@ -1,6 +1,9 @@
 /* Memory order: a stored value's dimensions lie in the order in which its first permuting consumer wants
- * them, so that splitting and merging heads is a matter of strides, not a copy. Makes the buffers. */
+ * them, so that splitting and merging heads is a matter of strides, not a copy. An operand of a concatenation
+ * that some kernel stores anyway is stored straight into its slice of the concatenation's memory; reshapes
+ * and permutations in between become the stores' addresses. Makes the buffers. */
 #include "passes/lower/lower.h"
+#include "passes/place/group.h"
 
 static PBuf *new_buf(Prog *p, const char *name, DType t, int64_t bytes, Loc loc) {
   PBuf *b = ARENA_NEW(p->arena, PBuf);
@@ -13,7 +16,7 @@ static PBuf *new_buf(Prog *p, const char *name, DType t, int64_t bytes, Loc loc)
   return p->buf[p->nbuf++] = b;
 }
 
-static const char *lower_name(Lower *l, const Node *n) {
+static const char *buffer_name(Lower *l, const Node *n) {
   const char *what = n->name ? n->name : n->op == O_ELT ? "v" : op_rows[n->op].text;
   if (n->path && n->path[0]) return arena_printf(l->arena, "%s.%s.%d", n->path, what, n->id);
   return arena_printf(l->arena, "%s.%d", what, n->id);
@@ -32,6 +35,89 @@ PBuf *prog_state_buf(Prog *p, const State *s) {
   b->persistent = true;
   b->entry = -1;
   return b;
+}
+
+/* The stored value that the operand is a view of. */
+static const Node *under_views(const Lower *l, const Node *n) {
+  while (l->site[n->id].where == W_INLINE && (n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_STOP))
+    n = n->in[0];
+  return n;
+}
+
+bool lower_is_slice(const Lower *l, const Node *concat, int operand) {
+  const Site *s = &l->site[under_views(l, concat->in[operand])->id];
+  return s->within == concat && s->slice == operand;
+}
+
+static bool may_lie_within(const Lower *l, const Node *n, const Node *concat) {
+  const Site *s = &l->site[n->id];
+  return s->where == W_BUFFER && !s->forced && !s->assign && !s->within && n->dtype == concat->dtype &&
+         n->id < concat->id;
+}
+
+/* The value in whose memory n lies. */
+static const Node *owner(const Lower *l, const Node *n) {
+  while (l->site[n->id].within) n = l->site[n->id].within;
+  return n;
+}
+
+/* A kernel that stores to a part of that value's memory. */
+typedef struct Writer {
+  const Node *owner;
+  const Group *group; /* or NULL: a copy */
+} Writer;
+
+/* What the kernel makes itself it does not read from memory. */
+static bool elsewhere(Lower *l, const Node *read, bool aligned, void *ctx) {
+  const Writer *w = ctx;
+  const Site *s = site_of(l, read);
+  (void)aligned;
+  return !s->within || owner(l, read) != w->owner || (w->group && group_of(s) == w->group);
+}
+
+static bool reads_part(Lower *l, const Group *g, const Node *of) {
+  Writer w = {of, g};
+  return !each_read_of(l, g->root, g->nroot, elsewhere, &w) ||
+         !each_read_of(l, g->core, g->ncore, elsewhere, &w);
+}
+
+/* Whether the copy of an operand that has no place there would read a part. */
+static bool copy_reads(Lower *l, const Node *operand, const Node *of) {
+  Writer w = {.owner = of};
+  if (site_of(l, operand)->where != W_INLINE) return !elsewhere(l, operand, true, &w);
+  return !each_read(l, operand, elsewhere, &w);
+}
+
+/* A kernel does not read the memory that it stores to elsewhere: what makes one part of `of`, or of a
+ * concatenation in it, may read no other. */
+static bool kernels_apart(Lower *l, const Node *concat, const Node *of) {
+  for (int i = 0; i < concat->nin; i++) {
+    const Node *n = under_views(l, concat->in[i]);
+    bool good = !lower_is_slice(l, concat, i) ? !copy_reads(l, concat->in[i], of)
+                : n->op == O_CONCAT           ? kernels_apart(l, n, of)
+                                              : !reads_part(l, group_of(site_of(l, n)), of);
+    if (!good) return false;
+  }
+  return true;
+}
+
+static void place_parts(Lower *l, const Node *concat) {
+  for (int i = 0; i < concat->nin; i++) {
+    const Node *n = under_views(l, concat->in[i]);
+    if (!may_lie_within(l, n, concat)) continue;
+    Site *s = site_of(l, n);
+    s->within = concat;
+    s->slice = i;
+    if (!kernels_apart(l, owner(l, concat), owner(l, concat))) s->within = NULL;
+  }
+}
+
+static void place_slices(Lower *l) {
+  for (int i = 0; i < l->graph->nnode; i++) {
+    const Node *n = l->graph->node[i];
+    const Site *s = site_of(l, n);
+    if (n->op == O_CONCAT && s->where == W_BUFFER && !s->assign && !s->supply) place_parts(l, n);
+  }
 }
 
 static void identity(Site *s, int rank) {
@@ -62,7 +148,7 @@ static void stored(Lower *l, const Node *n, Site *s) {
     s->at = st->group ? st->offset * dtype_size(st->dtype) : 0;
     return;
   }
-  s->buf = lower_buf(l, lower_name(l, n), n->dtype, shape_count(&n->shape), n->loc);
+  s->buf = lower_buf(l, buffer_name(l, n), n->dtype, shape_count(&n->shape), n->loc);
   s->buf->pinned = s->pinned;
 }
 
@@ -77,7 +163,7 @@ static void choose_order(Lower *l, const Node *user) {
 void lower_layout(Lower *l) {
   for (int i = 0; i < l->graph->nnode; i++) l->site[i].order[0] = -1;
   for (int i = 0; i < l->graph->nnode; i++) choose_order(l, l->graph->node[i]);
-  lower_slices(l);
+  place_slices(l);
   for (int i = l->graph->nnode - 1; i >= 0; i--) { /* concatenations before their operands */
     const Node *n = l->graph->node[i];
     Site *s = site_of(l, n);

@@ -4,6 +4,7 @@
  * group just before the first that needs it: with several losses, one's backward pass frees what it kept
  * before the next one's forward pass begins */
 #include "passes/lower/lower.h"
+#include "passes/place/group.h"
 
 static void visit(Group *g, int mark, Group **out, int *n) {
   g = group_now(g);
@@ -91,7 +92,7 @@ static bool use_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
 static void use_all(Lower *l, Lives *x, const Node *const *n, int count) {
   for (int i = 0; i < count; i++) {
     use(l, x, n[i]);
-    lower_reads(l, n[i], use_visit, x);
+    each_read(l, n[i], use_visit, x);
   }
 }
 
@@ -121,8 +122,10 @@ static int64_t peak(Lower *l, Group *const *order, int n) {
   return most;
 }
 
-Group **lower_order(Lower *l, int *n) {
-  int m;
-  Group **written = as_written(l, n), **other = late(l, &m);
-  return peak(l, other, m) < peak(l, written, *n) ? other : written;
+void lower_order(Lower *l) {
+  int n, m;
+  Group **written = as_written(l, &n), **other = late(l, &m);
+  bool later = peak(l, other, m) < peak(l, written, n);
+  l->order = later ? other : written;
+  l->norder = later ? m : n;
 }

@@ -4,68 +4,69 @@
  * groups that read its rows at their own points; what does not fit stays a kernel of its own. */
 #include <string.h>
 
-#include "passes/lower/kbuild.h"
+#include "passes/place/fit.h"
+#include "passes/place/place.h"
 #include "passes/place/strategy.h"
 
-enum { BATCH, M, N, K, D };
+/* Parts of a chain, at most. */
+enum { MOST_PARTS = 16 };
 
 /* Which roles of the chain a group's own roles would be. */
 typedef struct Match {
-  int64_t extent[CHAIN_ROLES]; /* the chain's, with the feature role that this part may have added */
-  Renamed role[4];
+  int64_t extent[ROLE_COUNT]; /* the chain's, with the feature role that this part may have added */
+  RoleMap role[ROLE_COUNT];
 } Match;
 
-static Renamed renamed(const char *own, int a, int b, int c) {
-  Renamed r = {.own = own};
-  int n = 0, as[] = {a, b, c};
-  for (int i = 0; i < 3; i++)
-    if (as[i] >= 0) r.as[n++] = chain_role[as[i]];
-  return r;
+static Match match_of(const Group *chain) {
+  Match m = {0};
+  memcpy(m.extent, chain->extent, sizeof m.extent);
+  return m;
 }
 
-/* A feature role of that extent: one that is there, else a new one; -1: both are taken. */
-static int feature(int64_t *extent, int64_t n) {
-  for (int r = K; r <= D; r++) {
-    if (!extent[r]) extent[r] = n;
-    if (extent[r] == n) return r;
+/* A feature role of that extent: one that is there, else a new one; none: both are taken. */
+static KRole feature(int64_t *extent, int64_t n) {
+  static const KRole features[] = {ROLE_K, ROLE_D};
+  for (int i = 0; i < 2; i++) {
+    int64_t *at = &extent[features[i]];
+    if (!*at) *at = n;
+    if (*at == n) return features[i];
   }
-  return -1;
+  return ROLE_NONE;
 }
 
 /* A contraction with its own roles m, n and k as the given ones of the chain; FEATURE: whichever fits. */
-enum { FEATURE = -2 };
+static const KRole FEATURE = ROLE_NONE;
 
-static bool match_contract(const Chain *c, const Node *n, const int as[3], Match *out) {
-  static const char *const own[] = {"m", "n", "k"};
-  int64_t extent[4];
-  kb_extents(n, extent);
-  memcpy(out->extent, c->extent, sizeof out->extent);
-  if (extent[0] != c->extent[BATCH]) return false;
-  out->role[0] = renamed("batch", BATCH, -1, -1);
+static bool match_contract(const Group *chain, const Group *g, const KRole as[3], Match *out) {
+  *out = match_of(chain);
+  if (g->extent[ROLE_BATCH] != chain->extent[ROLE_BATCH]) return false;
+  out->role[ROLE_BATCH] = (RoleMap){1, {ROLE_BATCH}};
   for (int i = 0; i < 3; i++) {
-    int r = as[i] == FEATURE ? feature(out->extent, extent[i + 1]) : as[i];
-    if (r < 0 || out->extent[r] != extent[i + 1]) return false;
-    out->role[i + 1] = renamed(own[i], r, -1, -1);
+    KRole own = (KRole)(ROLE_M + i);
+    KRole r = as[i] == FEATURE ? feature(out->extent, g->extent[own]) : as[i];
+    if (r == ROLE_NONE || out->extent[r] != g->extent[own]) return false;
+    out->role[own] = (RoleMap){1, {r}};
   }
   return true;
 }
 
-static bool match_sum(const Target *t, const Chain *c, const Node *n, Match *out) {
-  Sum s = kb_sum(n);
-  memcpy(out->extent, c->extent, sizeof out->extent);
-  if (n->op != O_REDUCE || s.parts > 1 || s.terms != c->extent[N] ||
-      dtype_size(n->dtype) > t->chain.element_bytes)
+static bool match_sum(const Target *t, const Group *chain, const Group *g, Match *out) {
+  const Node *n = g->part[0].lead;
+  *out = match_of(chain);
+  if (n->op != O_REDUCE || g->extent[ROLE_PART] || dtype_size(n->dtype) > t->chain.element_bytes)
     return false;
-  if (s.results != c->extent[BATCH] * c->extent[M]) return false;
-  out->role[0] = renamed("outer", BATCH, M, -1);
-  out->role[1] = renamed("row", N, -1, -1);
+  if (g->extent[ROLE_ROW] != chain->extent[ROLE_N]) return false;
+  if (g->extent[ROLE_OUTER] != chain->extent[ROLE_BATCH] * chain->extent[ROLE_M]) return false;
+  out->role[ROLE_OUTER] = (RoleMap){2, {ROLE_BATCH, ROLE_M}};
+  out->role[ROLE_ROW] = (RoleMap){1, {ROLE_N}};
   return true;
 }
 
-static bool match_flat(const Chain *c, const Node *n, Match *out) {
-  memcpy(out->extent, c->extent, sizeof out->extent);
-  if (shape_count(&n->shape) != c->extent[BATCH] * c->extent[M] * c->extent[N]) return false;
-  out->role[0] = renamed("points", BATCH, M, N);
+static bool match_flat(const Group *chain, const Group *g, Match *out) {
+  *out = match_of(chain);
+  if (g->extent[ROLE_POINTS] != chain->extent[ROLE_BATCH] * chain->extent[ROLE_M] * chain->extent[ROLE_N])
+    return false;
+  out->role[ROLE_POINTS] = (RoleMap){3, {ROLE_BATCH, ROLE_M, ROLE_N}};
   return true;
 }
 
@@ -74,26 +75,25 @@ static bool stands_between(Lower *l, Group *chain, Group *c) {
   return !group_direct(l, chain, c) || !group_direct(l, c, chain);
 }
 
-static bool contracts(const Group *g) {
-  return g->ncore && g->core[0]->op == O_CONTRACT;
+static bool contracts(const Part *p) {
+  return !p->flat && p->lead->op == O_CONTRACT;
 }
 
-static bool takes(const Group *g) {
-  if (g->merged || g->alone || g->chain) return false;
-  return !contracts(g) || (g->ncore == 1 && g->core[0]->dtype == DT_F32);
+/* A plain group that chains can begin with or take over. */
+static bool is_free(const Group *g) {
+  if (g->merged || g->alone || g->npart > 1) return false;
+  return !contracts(&g->part[0]) || (g->ncore == 1 && g->core[0]->dtype == DT_F32);
 }
 
 /* The chain's scratch for a batch, in bytes: for each part a block of rows; for a contraction to or from x
  * features an operand or a result of n by x, and the other one of a block by x. */
-static int64_t resident(const TargetChain *t, const Chain *c, const int64_t *extent) {
-  int64_t elements = 0, m = extent[M], n = extent[N];
-  for (int i = 0; i < c->npart; i++) {
-    const Group *g = c->part[i].of;
+static int64_t resident(const TargetChain *t, const Group *chain) {
+  int64_t elements = 0, m = chain->extent[ROLE_M], n = chain->extent[ROLE_N];
+  for (int i = 0; i < chain->npart; i++) {
+    const int64_t *own = chain->part[i].of->extent;
     elements += t->block_rows * n;
-    if (!contracts(g)) continue;
-    int64_t own[4];
-    kb_extents(g->core[0], own);
-    elements += own[1] * own[2] * own[3] / (m * n) * (n + t->block_rows);
+    if (contracts(&chain->part[i]))
+      elements += own[ROLE_M] * own[ROLE_N] * own[ROLE_K] / (m * n) * (n + t->block_rows);
   }
   return elements * t->element_bytes;
 }
@@ -105,65 +105,71 @@ static void append(Arena *a, const Node ***list, int *n, int *cap, const Node **
   }
 }
 
+static void set_part(Lower *l, const Group *g, int part) {
+  for (int i = 0; i < g->ncore; i++) site_of(l, g->core[i])->part = part;
+  for (int i = 0; i < g->nroot; i++) site_of(l, g->root[i])->part = part;
+}
+
 /* The chain as it was before a part was taken over, for when it does not fit. */
 typedef struct Before {
   int ncore, nroot, ndep;
-  int64_t extent[CHAIN_ROLES];
+  int64_t extent[ROLE_COUNT];
 } Before;
 
-static Before take(Lower *l, Group *chain, Group *g, const Match *m) {
-  Chain *c = chain->chain;
+static Before before(const Group *chain) {
   Before was = {chain->ncore, chain->nroot, chain->ndep, {0}};
-  memcpy(was.extent, c->extent, sizeof was.extent);
-  memcpy(c->extent, m->extent, sizeof c->extent);
-  Part *p = &c->part[c->npart++];
-  p->of = g;
-  memcpy(p->role, m->role, sizeof p->role);
+  memcpy(was.extent, chain->extent, sizeof was.extent);
+  return was;
+}
+
+static void take(Lower *l, Group *chain, Group *g, const Match *m) {
+  Part p = {.lead = g->part[0].lead, .flat = g->part[0].flat, .of = g};
+  memcpy(p.role, m->role, sizeof p.role);
+  memcpy(chain->extent, m->extent, sizeof chain->extent);
+  ARENA_GROW(l->arena, chain->part, chain->npart, chain->cap_part);
+  set_part(l, g, chain->npart);
+  chain->part[chain->npart++] = p;
   append(l->arena, &chain->core, &chain->ncore, &chain->cap_core, g->core, g->ncore);
   append(l->arena, &chain->root, &chain->nroot, &chain->cap_root, g->root, g->nroot);
   for (int i = 0; i < g->ndep; i++) group_add_dep(l, chain, g->dep[i]);
   g->merged = chain;
-  return was;
 }
 
-static void give_back(Group *chain, const Before *was) {
-  Chain *c = chain->chain;
-  c->part[--c->npart].of->merged = NULL;
-  memcpy(c->extent, was->extent, sizeof c->extent);
+static void give_back(Lower *l, Group *chain, const Before *was) {
+  Group *g = chain->part[--chain->npart].of;
+  g->merged = NULL;
+  set_part(l, g, 0);
+  memcpy(chain->extent, was->extent, sizeof chain->extent);
   chain->ncore = was->ncore, chain->nroot = was->nroot, chain->ndep = was->ndep;
 }
 
 static DReason misfit(Lower *l, Group *chain) {
   const TargetChain *t = &l->options->target->chain;
-  if (resident(t, chain->chain, chain->chain->extent) > t->most_resident) return DR_SCRATCH;
-  Arena *a = arena_new();
-  KBuild b = {.l = l, .group = chain, .arena = a, .dry = true};
-  kb_roles(&b);
-  b.k = kern_new(a, "dry", (Loc){0});
-  kb_axes(&b);
-  kb_points(&b);
-  bool good = kb_dry_group(&b);
-  arena_free(a);
-  return good ? DR_NONE : DR_AWAY;
+  if (resident(t, chain) > t->most_resident) return DR_SCRATCH;
+  return group_fits(l, chain) ? DR_NONE : DR_AWAY;
 }
 
 static DReason try(Lower *l, Group *chain, Group *g, const Match *m) {
-  Before was = take(l, chain, g, m);
+  Before was = before(chain);
+  take(l, chain, g, m);
   DReason why = misfit(l, chain);
-  if (why) give_back(chain, &was);
+  if (why) give_back(l, chain, &was);
   return why;
 }
 
 /* Contractions of the rows: over a row's elements, or over the rows. The rows are either operand. */
-static const int of_rows[][3] = {{M, FEATURE, N}, {FEATURE, M, N}, {N, FEATURE, M}, {FEATURE, N, M}};
+static const KRole of_rows[][3] = {{ROLE_M, FEATURE, ROLE_N},
+                                   {FEATURE, ROLE_M, ROLE_N},
+                                   {ROLE_N, FEATURE, ROLE_M},
+                                   {FEATURE, ROLE_N, ROLE_M}};
 /* Contractions to the same points as the first: other rows that later parts need beside them. */
-static const int to_rows[][3] = {{M, N, FEATURE}, {N, M, FEATURE}};
+static const KRole to_rows[][3] = {{ROLE_M, ROLE_N, FEATURE}, {ROLE_N, ROLE_M, FEATURE}};
 
-static DReason try_contract(Lower *l, Group *chain, Group *g, const int (*as)[3], int n) {
+static DReason try_contract(Lower *l, Group *chain, Group *g, const KRole (*as)[3], int n) {
   DReason why = DR_POINTS;
   for (int i = 0; i < n; i++) {
-    Match m = {0};
-    if (!match_contract(chain->chain, g->core[0], as[i], &m)) continue;
+    Match m;
+    if (!match_contract(chain, g, as[i], &m)) continue;
     why = try(l, chain, g, &m);
     if (!why) break;
   }
@@ -171,10 +177,9 @@ static DReason try_contract(Lower *l, Group *chain, Group *g, const int (*as)[3]
 }
 
 static DReason try_group(Lower *l, Group *chain, Group *g) {
-  Match m = {0};
-  if (contracts(g)) return try_contract(l, chain, g, of_rows, 4);
-  bool matches = g->ncore ? match_sum(l->options->target, chain->chain, g->core[0], &m)
-                          : match_flat(chain->chain, g->root[0], &m);
+  Match m;
+  if (contracts(&g->part[0])) return try_contract(l, chain, g, of_rows, 4);
+  bool matches = g->part[0].flat ? match_flat(chain, g, &m) : match_sum(l->options->target, chain, g, &m);
   return matches ? try(l, chain, g, &m) : DR_POINTS;
 }
 
@@ -183,7 +188,7 @@ static DReason kept_apart(Lower *l, Group *chain, Group *g) {
   DReason parted = strategy_parts_groups(l, chain, g);
   if (parted) return parted;
   if (chain->backward != g->backward) return DR_PASSES;
-  if (chain->chain->npart == MOST_PARTS) return DR_CORES;
+  if (chain->npart == MOST_PARTS) return DR_CORES;
   return stands_between(l, chain, g) ? DR_CYCLE : DR_NONE;
 }
 
@@ -197,53 +202,47 @@ static bool depends(Group *g, const Group *on) {
 static void take_rows_of(Lower *l, Group *chain, Group *g) {
   for (int i = 0; i < g->ndep; i++) {
     Group *o = group_now(g->dep[i]);
-    if (o == chain || !takes(o) || !contracts(o) || depends(o, chain)) continue;
+    if (o == chain || !is_free(o) || !contracts(&o->part[0]) || depends(o, chain)) continue;
     if (!kept_apart(l, chain, o)) try_contract(l, chain, o, to_rows, 2);
   }
 }
 
 /* Takes over g if it reads the chain; a contraction that came in for its sake alone goes out again. */
 static bool grow(Lower *l, Group *chain, Group *g) {
-  Chain *c = chain->chain;
-  if (!takes(g) || !depends(g, chain)) return false;
-  Before was = {chain->ncore, chain->nroot, chain->ndep, {0}};
-  memcpy(was.extent, c->extent, sizeof was.extent);
-  int parts = c->npart;
+  if (!is_free(g) || !depends(g, chain)) return false;
+  Before was = before(chain);
+  int parts = chain->npart;
   take_rows_of(l, chain, g);
   DReason why = kept_apart(l, chain, g);
   if (!why) why = try_group(l, chain, g);
   if (!why) return true;
-  while (c->npart > parts) give_back(chain, &was);
-  decide_refuse(l, g->ncore ? g->core[0] : g->root[0], c->part[0].of, why);
+  while (chain->npart > parts) give_back(l, chain, &was);
+  decide_refuse(l, g->part[0].lead, chain->part[0].of, why);
   return false;
 }
 
 static Group *start(Lower *l, Group *g) {
-  static const int first[3] = {M, N, K};
+  static const KRole first[3] = {ROLE_M, ROLE_N, ROLE_K};
   Group *chain = ARENA_NEW(l->arena, Group);
-  Chain *c = chain->chain = ARENA_NEW(l->arena, Chain);
-  Match m = {0};
-  int64_t own[4];
-  kb_extents(g->core[0], own);
-  memcpy(c->extent, own, sizeof own);
+  Match m;
+  memcpy(chain->extent, g->extent, sizeof chain->extent);
   chain->id = g->id;
   chain->backward = g->backward;
-  match_contract(c, g->core[0], first, &m);
+  match_contract(chain, g, first, &m);
   take(l, chain, g, &m);
   return chain;
 }
 
-static int contractions(const Chain *c) {
+static int contractions(const Group *chain) {
   int n = 0;
-  for (int i = 0; i < c->npart; i++) n += contracts(c->part[i].of);
+  for (int i = 0; i < chain->npart; i++) n += contracts(&chain->part[i]);
   return n;
 }
 
 static bool starts(const Lower *l, const Group *g) {
-  int64_t own[4];
-  if (!takes(g) || !contracts(g)) return false;
-  kb_extents(g->core[0], own);
-  return own[0] >= l->options->target->chain.least_batches && own[1] > 1 && own[2] > 1 && own[3] > 1;
+  return is_free(g) && contracts(&g->part[0]) &&
+         g->extent[ROLE_BATCH] >= l->options->target->chain.least_batches && g->extent[ROLE_M] > 1 &&
+         g->extent[ROLE_N] > 1 && g->extent[ROLE_K] > 1;
 }
 
 /* A chain is worth it once rows are contracted again; else its first group stays as it was. */
@@ -255,15 +254,15 @@ static void chain_from(Lower *l, Group *g) {
     grown = false;
     for (int i = 0; i < l->ngroup; i++) grown |= grow(l, chain, l->group[i]);
   }
-  if (contractions(chain->chain) > 1) {
+  if (contractions(chain) > 1) {
     ARENA_GROW(l->arena, l->group, l->ngroup, l->cap_group);
     l->group[l->ngroup++] = chain;
   } else {
-    while (chain->chain->npart) give_back(chain, &none);
+    while (chain->npart) give_back(l, chain, &none);
   }
 }
 
-void lower_chains(Lower *l) {
+void place_chains(Lower *l) {
   for (int i = 0, n = l->ngroup; i < n; i++)
     if (starts(l, l->group[i])) chain_from(l, l->group[i]);
 }

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/lower/lower.h"
+#include "passes/place/fit.h"
+#include "passes/place/group.h"
 #include "passes/place/strategy.h"
 
 const char *const decide_roles[DP_COUNT] = {
@@ -52,8 +53,8 @@ static void begin_row(Gather *x, const Node *n) {
   *r = (DRow){.class = &x->l->classes->class[x->l->classes->of[n->id]], .first = n, .kernel = -1};
   r->role = role_of(x->l, n);
   r->stored = s->where == W_BUFFER;
-  r->bytes = shape_count(&n->shape) * dtype_size(n->dtype);
-  if (r->role != DP_INLINE) r->inlining = decide_can_inline(r->class->kind) ? DR_TAKEN : DR_REDUCED;
+  r->bytes = node_bytes(n);
+  if (r->role != DP_INLINE) r->inlining = kind_inlines(r->class->kind) ? DR_TAKEN : DR_REDUCED;
 }
 
 static void add_row(Gather *x, const Node *n) {
@@ -172,7 +173,7 @@ static void pairs_of(Gather *x, Group *g, const Node *const *n, int count) {
   x->group = g;
   for (int i = 0; i < count; i++) {
     x->consumer = n[i];
-    lower_reads(x->l, n[i], pair_visit, x);
+    each_read(x->l, n[i], pair_visit, x);
   }
 }
 

@@ -4,29 +4,9 @@
 #ifndef PASSES_DECIDE_H
 #define PASSES_DECIDE_H
 
-#include "ir/graph/graph.h"
+#include "passes/entry.h"
 
-struct Lower;
-struct Group;
 struct StrategyRow;
-
-/* What a value is to placement: the word of strategy files. */
-#define DECIDE_KINDS(X)                                                                                      \
-  X(MAP, "maps")                 /* elementwise operations and casts */                                      \
-  X(REDUCTION, "reductions")     /* sums and maxima over dimensions */                                       \
-  X(CONTRACTION, "contractions") /* products summed */                                                       \
-  X(DRAW, "draws")               /* random numbers */                                                        \
-  X(GATHER, "gathers")           /* rows picked by an index */                                               \
-  X(SCATTER, "scatters")         /* rows added at an index */                                                \
-  X(CONCAT, "concats")           /* parts beside each other */                                               \
-  X(COPY, "copies")              /* a constant or a view that must have memory */
-typedef enum DKind {
-#define X(k, text) DK_##k,
-  DECIDE_KINDS(X)
-#undef X
-      DK_COUNT
-} DKind;
-extern const char *const decide_kinds[DK_COUNT];
 
 /* Why a value is not written into its readers, or does not join the kernel of what it reads. The second
  * column is the rule of docs/fusion.md that an override asking for it breaks. */
@@ -83,13 +63,6 @@ typedef struct DClasses {
 
 /* The classes of a graph whose nodes are settled. */
 DClasses *decide_classes(Arena *a, const Graph *g);
-/* What a node is; DK_COPY is said of all that is not computed. */
-DKind decide_kind(const Node *n);
-/* The word for what a node computes: "contract", and of elementwise operations "mul", since a "*" in a name
- * stands for a number. */
-const char *decide_word(Arena *a, const Node *n);
-/* Whether the kind is one whose values may be written into their readers. */
-bool decide_can_inline(DKind kind);
 
 /* How a value came to where it is. */
 #define DECIDE_ROLES(X)                                                                                      \
@@ -127,7 +100,7 @@ typedef struct DKernel {
   const char *name; /* its lead's class */
   int lead;         /* row */
   int ngroup;
-  struct Group **group; /* in order; launches first..last of each are known after pass `kernels` */
+  Group **group; /* in order; launches first..last of each are known after pass `kernels` */
   int nrow;
   int *row; /* what it computes, rising */
 } DKernel;
@@ -154,19 +127,19 @@ struct Decisions {
 };
 
 /* Everything of one placed entry; arena-owned. `passes_run` makes them where PassOptions asks. */
-Decisions *decisions_make(struct Lower *l);
+Decisions *decisions_make(Lower *l);
 
 /* What placement notes as it goes (in l->notes). A refusal says why n is not in g's kernel; the last one of a
  * pair counts. */
 typedef struct DNotes DNotes;
 DNotes *decide_notes(Arena *a, const Graph *g);
-void decide_refuse(struct Lower *l, const Node *n, struct Group *g, DReason why);
+void decide_refuse(Lower *l, const Node *n, Group *g, DReason why);
 /* Why n is not inline, with the two costs where they were compared. */
-void decide_stored(struct Lower *l, const Node *n, DReason why, double inlined, double storing);
+void decide_stored(Lower *l, const Node *n, DReason why, double inlined, double storing);
 /* The costs stay, but they did not decide: n takes the place of a reduction that nothing else reads. */
-void decide_taken(struct Lower *l, const Node *n);
+void decide_taken(Lower *l, const Node *n);
 /* What was noted; DR_NONE where nothing was. */
-DReason decide_refused(const struct Lower *l, const Node *n, const struct Group *g);
-DReason decide_inlining(const struct Lower *l, const Node *n, double *inlined, double *storing);
+DReason decide_refused(const Lower *l, const Node *n, const Group *g);
+DReason decide_inlining(const Lower *l, const Node *n, double *inlined, double *storing);
 
 #endif

@@ -1,35 +1,9 @@
 /* The classes of values that people name in strategy files: those of ir/graph/graph_class.c that are
  * computed, each with a name of its own. Edits of the description that leave a class alone leave its name
  * alone: it is the call path and the op or `let`, and a number only among classes of one name. */
-#include <ctype.h>
 #include <string.h>
 
-#include "passes/lower/lower.h"
 #include "passes/place/decide.h"
-
-const char *const decide_kinds[DK_COUNT] = {
-#define X(k, text) [DK_##k] = text,
-    DECIDE_KINDS(X)
-#undef X
-};
-
-DKind decide_kind(const Node *n) {
-  switch (n->op) {
-  case O_ELT:
-  case O_CAST: return DK_MAP;
-  case O_REDUCE: return DK_REDUCTION;
-  case O_CONTRACT: return DK_CONTRACTION;
-  case O_RANDOM: return DK_DRAW;
-  case O_GATHER: return DK_GATHER;
-  case O_SCATTER: return DK_SCATTER;
-  case O_CONCAT: return DK_CONCAT;
-  default: return DK_COPY;
-  }
-}
-
-bool decide_can_inline(DKind kind) {
-  return kind == DK_MAP || kind == DK_DRAW || kind == DK_GATHER;
-}
 
 static void mark_given(bool *copied, const Node *n) {
   copied[n->id] = n->op != O_STATE && n->op != O_INPUT;
@@ -44,24 +18,12 @@ static bool *copies(Arena *a, const Graph *g) {
   }
   for (int i = 0; i < g->nnode; i++)
     if (g->node[i]->op == O_GATHER || g->node[i]->op == O_SCATTER)
-      mark_given(copied, lower_index_base(g->node[i]));
+      mark_given(copied, node_index_base(g->node[i]));
   return copied;
 }
 
-const char *decide_word(Arena *a, const Node *n) {
-  static const char *const elt[] = {
-#define ELT(N, text, arity, result, prec, formula, cuda) [E_##N] = #N,
-#include "ir/eltwise.def"
-#undef ELT
-  };
-  if (n->op != O_ELT) return op_rows[n->op].text;
-  char *word = arena_strdup(a, elt[n->at.elt]);
-  for (char *p = word; *p; p++) *p = (char)tolower((unsigned char)*p);
-  return word;
-}
-
 static const char *base_name(Arena *a, const Node *n) {
-  const char *op = decide_word(a, n);
+  const char *op = node_word(a, n);
   const char *path = graph_starred(a, n->path ? n->path : ""), *last = n->name ? n->name : op;
   return arena_printf(a, "%s%s%s%s", path, *path ? "." : "", last, n->at.again ? ".again" : "");
 }
@@ -84,11 +46,11 @@ DClasses *decide_classes(Arena *a, const Graph *g) {
   for (int i = 0; i < g->nnode; i++) {
     const Node *n = g->node[i];
     c->of[i] = -1;
-    if (decide_kind(n) == DK_COPY && !copied[i]) continue;
+    if (node_kind(n) == DK_COPY && !copied[i]) continue;
     int *k = &at[first[i]]; /* one more than its index, 0: new */
     if (!*k) {
       base[c->n] = base_name(a, n);
-      c->class[c->n] = (DClass){.name = name_of(a, base, c->n), .first = n, .kind = decide_kind(n)};
+      c->class[c->n] = (DClass){.name = name_of(a, base, c->n), .first = n, .kind = node_kind(n)};
       *k = ++c->n;
     }
     c->class[c->of[i] = *k - 1].members++;

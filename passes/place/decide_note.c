@@ -1,7 +1,6 @@
 /* What placement notes while it decides, node by node: why a value is not in a kernel whose values it reads,
  * and why it is not written into its readers. */
-#include "passes/lower/lower.h"
-#include "passes/place/decide.h"
+#include "passes/place/group.h"
 
 const DReasonRow decide_reasons[DR_COUNT] = {
 #define X(r, rule, text) [DR_##r] = {#r, rule, text},

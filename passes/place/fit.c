@@ -1,26 +1,32 @@
-/* Whether a node may join a kernel: a dry run of its expression there, looking only at where the kernel's own
- * values are read. */
-#include "passes/lower/kbuild.h"
+#include "passes/place/fit.h"
+
+#include "passes/axes/axes.h"
+#include "passes/place/strategy.h"
 
 enum { MOST_CORES = 6 };
 
-static KBuild dry(Lower *l, Group *g, Arena *a) {
-  KBuild b = {.l = l, .group = g, .arena = a, .dry = true};
-  kb_roles(&b);
-  b.k = kern_new(a, "dry", (Loc){0});
-  kb_axes(&b);
-  kb_points(&b);
-  return b;
+static Axes fine_axes(Arena *a, const Group *g) {
+  Axes x = axes_open(a, g, true);
+  axes_make(&x);
+  return x;
+}
+
+bool group_fits(Lower *l, const Group *g) {
+  Arena *a = arena_new();
+  Axes x = fine_axes(a, g);
+  bool good = walk_group_fits(l, &x);
+  arena_free(a);
+  return good;
 }
 
 static DReason fits(Lower *l, Group *g, const Node *n, bool row) {
   Arena *a = arena_new();
-  KBuild b = dry(l, g, a);
-  const Space *at = row ? &kb_at(&b)->row : &kb_at(&b)->result;
+  Axes x = fine_axes(a, g);
+  const Space *at = row ? &x.points[0].row : &x.points[0].result;
   DReason why = DR_NONE;
-  if (!at->shape || shape_count(at->shape) != shape_count(&n->shape))
+  if (!at->shape || shape_count(at->shape) != node_count(n))
     why = DR_POINTS;
-  else if (!kb_dry_fits(&b, n, at))
+  else if (!walk_fits(l, &x, n, at))
     why = DR_AWAY;
   arena_free(a);
   return why;
@@ -28,8 +34,8 @@ static DReason fits(Lower *l, Group *g, const Node *n, bool row) {
 
 /* A row's elements are only met again where the row is resident: not in partials. */
 static bool has_row(const Group *g) {
-  return g->ncore && g->core[0]->op == O_REDUCE && kb_sum(g->core[0]).parts == 1 &&
-         kb_sum(g->core[0]).terms > 1;
+  return g->ncore && g->core[0]->op == O_REDUCE && node_sum(g->core[0]).parts == 1 &&
+         node_sum(g->core[0]).terms > 1;
 }
 
 DReason group_may_take(Lower *l, Group *g, const Node *n, bool row) {
@@ -55,11 +61,11 @@ DReason group_may_reduce(Lower *l, Group *g, const Node *n) {
   if (g->ncore && g->core[0]->op == O_CONTRACT) return DR_FULL;
   if (!g->ncore || !same_rows(g->core[0], n)) return DR_ROWS;
   if (g->ncore == MOST_CORES) return DR_CORES;
-  if (kb_sum(n).terms == 1) return DR_ROWS;
+  if (node_sum(n).terms == 1) return DR_ROWS;
   if (!group_allows(l, g, n)) return DR_CYCLE;
   Arena *a = arena_new();
-  KBuild b = dry(l, g, a);
-  bool good = kb_dry_fits(&b, n->in[0], &kb_at(&b)->row);
+  Axes x = fine_axes(a, g);
+  bool good = walk_fits(l, &x, n->in[0], &x.points[0].row);
   arena_free(a);
   if (!good) return DR_AWAY;
   return has_row(g) || !group_reads(l, g, n) ? DR_NONE : DR_FULL;

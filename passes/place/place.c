@@ -1,44 +1,22 @@
 /* Placement: where each value lives. A value is written into its consumers' kernels when that moves fewer
  * bytes and does less work than storing it; elementwise values that follow a reduction point by point become
- * its epilogue. Costs are in bytes of memory traffic. */
-#include "passes/lower/lower.h"
+ * its epilogue; reductions join others of the same rows, or stand beside a contraction. Costs are in bytes of
+ * memory traffic. */
+#include "passes/place/place.h"
+
+#include "passes/place/fit.h"
+#include "passes/place/strategy.h"
 
 enum { MOST_INLINE_NODES = 160 };
 
-double elt_work(EltOp op) {
-  switch (op) {
-  case E_ERF:
-  case E_TANH:
-  case E_SIN:
-  case E_COS:
-  case E_LOG: return 24;
-  case E_EXP: return 10;
-  case E_DIV:
-  case E_SQRT:
-  case E_RSQRT: return 6;
-  default: return 1;
-  }
-}
-
-double node_ops(const Node *n) {
-  switch (n->op) {
-  case O_ELT: return elt_work(n->at.elt);
-  case O_RANDOM: return RANDOM_WORK;
-  case O_PAD: return 4;
-  case O_IOTA:
-  case O_CAST: return 1;
-  default: return 0;
-  }
-}
-
 static double count(const Node *n) {
-  return (double)shape_count(&n->shape);
+  return (double)node_count(n);
 }
 
 /* What reading one element of n costs a consumer, into its own site's sums. */
 static void inline_cost(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
-  s->ops = node_ops(n);
+  s->ops = node_work(n);
   s->size = 1;
   for (int i = 0; i < n->nin; i++) {
     const Site *o = site_of(l, n->in[i]);
@@ -138,7 +116,7 @@ static bool takes(Lower *l, Group *g, const Node *n, bool *row) {
 static Group *host_of(Lower *l, const Node *n, bool *row) {
   Hosts h = {.target = strategy_target(l, n)};
   *row = false;
-  lower_reads(l, n, host_visit, &h);
+  each_read(l, n, host_visit, &h);
   for (int i = 0; i < h.n && site_of(l, n)->supply; i++) decide_refuse(l, n, h.group[i], DR_ALONE);
   if (site_of(l, n)->supply) return NULL;
   for (int i = 0; i < h.n; i++)
@@ -184,10 +162,88 @@ static void place_map(Lower *l, const Node *n) {
   store(l, n, host, row);
 }
 
+/* How far back a reduction looks for others of the same rows: the neighbours that one formula makes. */
+enum { LOOK_BACK = 64 };
+
+/* The largest operand of an expression that is read by two reductions makes sharing their pass worthwhile. */
+typedef struct Shared {
+  Group *with;
+  int64_t least; /* elements of an operand that counts */
+  bool found;
+  int64_t mark;
+} Shared;
+
+static bool mark_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  Shared *s = ctx;
+  (void)aligned;
+  if (node_count(read) >= s->least) site_of(l, read)->shared = s->mark;
+  return true;
+}
+
+static bool meet_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
+  Shared *s = ctx;
+  (void)aligned;
+  s->found |= site_of(l, read)->shared == s->mark || group_of(site_of(l, read)) == s->with;
+  return true;
+}
+
+static bool share_reads(Lower *l, Group *g, const Node *n) {
+  Shared s = {.with = g, .least = node_count(n->in[0]) / 2};
+  s.mark = (int64_t)l->graph->nnode * (g->id + 1) + n->id + 1;
+  for (int i = 0; i < g->ncore; i++) each_read(l, g->core[i], mark_visit, &s);
+  each_read(l, n, meet_visit, &s);
+  return s.found;
+}
+
+/* `asked`: somebody wants them together, though they share no reads. */
+static DReason why_apart(Lower *l, Group *g, const Node *n, bool asked) {
+  DReason why = group_may_reduce(l, g, n);
+  return why || asked || share_reads(l, g, n) ? why : DR_APART;
+}
+
+static void place_reduce(Lower *l, const Node *n) {
+  int last = l->ngroup - LOOK_BACK < 0 ? 0 : l->ngroup - LOOK_BACK;
+  int target = strategy_target(l, n);
+  DReason latest = DR_NONE;
+  for (int i = l->ngroup - 1; i >= last; i--) {
+    Group *g = l->group[i];
+    if (g->merged || !g->ncore || (target >= 0 && !group_computes(l, g, target))) continue;
+    bool beside = !site_of(l, n)->supply && !g->alone && !strategy_parts(l, g, n) &&
+                  g->backward == site_of(l, n)->backward && g->core[0]->op == O_CONTRACT && g->ncore == 1 &&
+                  node_sums_beside(g->core[0], n);
+    DReason why = beside ? DR_NONE : why_apart(l, g, n, target >= 0);
+    if (why) {
+      decide_refuse(l, n, g, why);
+      latest = latest ? latest : why;
+      continue;
+    }
+    group_add_core(l, g, n);
+    group_add_root(l, g, n);
+    return;
+  }
+  if (target >= 0) strategy_no_host(l, n, latest);
+  group_new(l, n, n);
+}
+
+/* A sum of the contraction's left rows that came before joins it, when nothing in between needs it. */
+static void place_contract(Lower *l, const Node *n) {
+  Group *g = group_new(l, n, n);
+  int last = g->id - LOOK_BACK < 0 ? 0 : g->id - LOOK_BACK;
+  for (int i = g->id - 1; i >= last && !g->alone; i--) {
+    Group *o = l->group[i];
+    if (o->merged || o->alone || o->ncore != 1 || o->nroot != 1 || o->root[0] != o->core[0]) continue;
+    if (o->backward != g->backward || strategy_parts(l, g, o->core[0]) || strategy_parts(l, o, n)) continue;
+    if (!node_sums_beside(n, o->core[0]) || !group_direct(l, o, g)) continue;
+    group_add_core(l, g, o->core[0]);
+    group_merge(l, g, o);
+    return;
+  }
+}
+
 /* Views and what is little to compute again; random numbers are more. */
 static void place_other(Lower *l, const Node *n) {
   const Site *s = site_of(l, n);
-  bool computed = decide_can_inline(decide_kind(n));
+  bool computed = kind_inlines(node_kind(n));
   if (computed && strategy_must_inline(l, n, no_inline(l, n))) return;
   DReason why = s->forced                                   ? DR_MEMORY
                 : computed && no_inline(l, n) == DR_OPERAND ? DR_OPERAND
@@ -199,14 +255,14 @@ static void place_other(Lower *l, const Node *n) {
   group_new(l, NULL, n);
 }
 
-static void place(Lower *l, const Node *n) {
+static void place_node(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
   strategy_check(l, n);
   switch (n->op) {
   case O_STATE:
   case O_INPUT: s->where = W_GIVEN; return;
-  case O_CONTRACT: lower_place_contract(l, n); return;
-  case O_REDUCE: lower_place_reduce(l, n); return;
+  case O_CONTRACT: place_contract(l, n); return;
+  case O_REDUCE: place_reduce(l, n); return;
   case O_SCATTER: group_new(l, n, n); return;
   case O_CONCAT: group_new(l, NULL, n)->alone = true; return;
   case O_ELT:
@@ -243,23 +299,22 @@ static void trim(Lower *l, Group *g) {
   g->nroot = kept;
 }
 
-static void trim_all(Lower *l) {
+void place_trim(Lower *l) {
   for (int i = 0; i < l->ngroup; i++) {
     Group *g = l->group[i];
-    for (int r = 0; !g->merged && r < g->nroot; r++) lower_reads(l, g->root[r], outside_visit, g);
-    for (int c = 0; !g->merged && c < g->ncore; c++) lower_reads(l, g->core[c], outside_visit, g);
+    if (g->merged) continue;
+    each_read_of(l, g->root, g->nroot, outside_visit, g);
+    each_read_of(l, g->core, g->ncore, outside_visit, g);
   }
   for (int i = 0; i < l->ngroup; i++)
     if (!l->group[i]->merged) trim(l, l->group[i]);
 }
 
-void lower_place(Lower *l) {
+void place_values(Lower *l) {
   l->notes = decide_notes(l->arena, l->graph);
   for (int i = 0; i < l->graph->nnode; i++) {
     if (l->site[i].where == W_DEAD) continue;
     inline_cost(l, l->graph->node[i]);
-    place(l, l->graph->node[i]);
+    place_node(l, l->graph->node[i]);
   }
-  lower_chains(l);
-  trim_all(l);
 }

@@ -50,21 +50,20 @@ bool strategy_glob(const char *pattern, const char *text);
 char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]);
 
 /* What the file says of n while it is being placed (passes/place/strategy_place.c). */
-bool strategy_may_inline(const struct Lower *l, const Node *n);
+bool strategy_may_inline(const Lower *l, const Node *n);
 /* Whether n must be inline; reports when it cannot, for the reason given, DR_NONE: it can. */
-bool strategy_must_inline(struct Lower *l, const Node *n, DReason cannot);
+bool strategy_must_inline(Lower *l, const Node *n, DReason cannot);
 /* DR_OVERRIDE where n, or a value of g, may not share a kernel with the other; else DR_NONE. */
-DReason strategy_parts(const struct Lower *l, const struct Group *g, const Node *n);
+DReason strategy_parts(const Lower *l, const Group *g, const Node *n);
 /* The same for two groups. */
-DReason strategy_parts_groups(const struct Lower *l, const struct Group *a, const struct Group *b);
+DReason strategy_parts_groups(const Lower *l, const Group *a, const Group *b);
 /* The row that keeps n, which is in group `own`, or that group out of g's kernel; NULL: none does. */
-const StrategyRow *strategy_parting(const struct Lower *l, const struct Group *g, const struct Group *own,
-                                    const Node *n);
+const StrategyRow *strategy_parting(const Lower *l, const Group *g, const Group *own, const Node *n);
 /* The class whose kernel n has to join, or -1. */
-int strategy_target(struct Lower *l, const Node *n);
+int strategy_target(Lower *l, const Node *n);
 /* Reports what the file asks of n that no value of its kind can be. */
-void strategy_check(struct Lower *l, const Node *n);
+void strategy_check(Lower *l, const Node *n);
 /* Reports that n cannot join its target. */
-void strategy_no_host(struct Lower *l, const Node *n, DReason why);
+void strategy_no_host(Lower *l, const Node *n, DReason why);
 
 #endif

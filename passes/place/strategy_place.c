@@ -1,7 +1,7 @@
 /* What a strategy file says of a value while it is being placed, and what it must not say. */
 #include <string.h>
 
-#include "passes/lower/lower.h"
+#include "passes/place/group.h"
 #include "passes/place/strategy.h"
 
 static DClass *class_of(const Lower *l, const Node *n) {
@@ -102,6 +102,6 @@ void strategy_check(Lower *l, const Node *n) {
   const DClass *c = class_of(l, n);
   if (!c || !c->row) return;
   bool joins = c->kind == DK_MAP || c->kind == DK_REDUCTION;
-  if (!decide_can_inline(c->kind)) strategy_must_inline(l, n, c->kind == DK_COPY ? DR_MEMORY : DR_REDUCED);
+  if (!kind_inlines(c->kind)) strategy_must_inline(l, n, c->kind == DK_COPY ? DR_MEMORY : DR_REDUCED);
   if (!joins && c->row->target) strategy_no_host(l, n, DR_BEGINS);
 }

@@ -3,9 +3,9 @@
 #include "passes/place/strategy.h"
 
 /* A class' rows of all entries as one. */
-typedef struct Sum {
+typedef struct Members {
   int members, inlined;
-} Sum;
+} Members;
 
 static void print_kinds(FILE *f, const char *word, unsigned kinds) {
   const char *before = ":";
@@ -29,7 +29,7 @@ static void print_row(FILE *f, const StrategyRow *r) {
   if (r->join) print_kinds(f, "join", r->join);
 }
 
-static void print_place(FILE *f, const DClass *c, const Sum *s) {
+static void print_place(FILE *f, const DClass *c, const Members *s) {
   StrategyRow r = {.inline_into = STRATEGY_ALL_KINDS, .join = STRATEGY_ALL_KINDS};
   if (c->row) r = *c->row;
   if (r.target) {
@@ -41,7 +41,7 @@ static void print_place(FILE *f, const DClass *c, const Sum *s) {
   print_row(f, &r);
 }
 
-static void print_class(FILE *f, const DClass *c, const Sum *s) {
+static void print_class(FILE *f, const DClass *c, const Members *s) {
   const Loc *at = &c->first->loc;
   fprintf(f, "%s ", c->name);
   print_place(f, c, s);
@@ -59,10 +59,10 @@ static const DClasses *classes_of(const Decisions *const of[EN_COUNT]) {
 
 char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]) {
   const DClasses *classes = classes_of(of);
-  Sum *sum = ARENA_ARRAY(a, classes ? classes->n + 1 : 1, Sum);
+  Members *sum = ARENA_ARRAY(a, classes ? classes->n + 1 : 1, Members);
   for (int e = 0; e < EN_COUNT; e++)
     for (int i = 0; of[e] && i < of[e]->nrow; i++) {
-      Sum *s = &sum[of[e]->row[i].class - classes->class];
+      Members *s = &sum[of[e]->row[i].class - classes->class];
       s->members += of[e]->row[i].members;
       s->inlined += of[e]->row[i].inlined_members;
     }

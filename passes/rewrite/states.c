@@ -1,6 +1,6 @@
 /* What a graph says of states, made explicit as assignments: first values that only the state names, and old
  * values that are kept while the entry writes new ones. */
-#include "passes/lower/lower.h"
+#include "passes/rewrite/states.h"
 
 bool states_overlap(const State *a, const State *b) {
   if ((a->group ? a->group : a) != (b->group ? b->group : b)) return false;
@@ -14,7 +14,7 @@ static bool is_assigned(const Entry *e, const State *s) {
   return false;
 }
 
-void prog_first_values(Graph *g) {
+void states_first_values(Graph *g) {
   for (int i = 0; i < g->nstate; i++) {
     const State *s = g->state[i];
     g->loc = s->loc;
@@ -29,7 +29,7 @@ static Node *kept_apart(Graph *g, Node *n) {
   return graph_stop(g, n);
 }
 
-void prog_keep_old(Graph *g) {
+void states_keep_old(Graph *g) {
   for (int e = 0; e < EN_COUNT; e++) {
     Entry *entry = &g->entry[e];
     for (int i = 0; i < entry->nassign; i++) {

@@ -2,6 +2,8 @@
  * pass reads; classes of them are then kept or made again, whichever costs less. */
 #include "passes/save/save.h"
 
+#include "passes/lower/lower.h"
+
 /* Placement with everything kept, for a look at it. A strategy file speaks of the graph as it becomes: it has
  * no say here. */
 static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o) {
@@ -13,8 +15,10 @@ static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o) {
   prog_values(p);
   Lower *l = lower_open(a, p, free, EN_MICRO, NULL);
   l->classes = decide_classes(a, g);
-  lower_uses(l);
-  lower_place(l);
+  place_liveness(l);
+  place_values(l);
+  place_chains(l);
+  place_trim(l);
   return l;
 }
 

@@ -4,7 +4,7 @@
 #ifndef PASSES_SAVE_H
 #define PASSES_SAVE_H
 
-#include "passes/lower/lower.h"
+#include "passes/place/place.h"
 #include "passes/place/strategy.h"
 
 /* Values that are decided together. */

@@ -6,7 +6,6 @@
  * of them. 25.6 multiplications and additions a byte is what roofline.c gives Zen 5 with 7 threads and Zen 4
  * with 11; with one thread it gives 14 and 8. At 8 the scores of attention would be kept: memory that grows
  * with the square of the tokens, for what a chain kernel makes again without traffic. */
-#include "passes/lower/kbuild.h"
 #include "passes/save/save.h"
 
 static const double op_bytes = 2.5 / 16;
@@ -26,11 +25,11 @@ bool save_is_free(const Node *n) {
 }
 
 static double count(const Node *n) {
-  return (double)shape_count(&n->shape);
+  return (double)node_count(n);
 }
 
 static double bytes(const Node *n) {
-  return count(n) * dtype_size(n->dtype);
+  return (double)node_bytes(n);
 }
 
 /* It is written to memory and read from there, since so much comes between. What would otherwise stay inside
@@ -55,13 +54,13 @@ static bool is_batched(const Node *contract) {
 
 /* The products of a batched contraction are used where they are made; any other one is stored again. */
 static double contract_cost(const Node *n) {
-  return kb_flop(n) * flop_bytes + (is_batched(n) ? 0 : 2 * bytes(n));
+  return node_flop(n) * flop_bytes + (is_batched(n) ? 0 : 2 * bytes(n));
 }
 
 /* Elementwise operations are written into kernels that read their operands anyway. Where there are many
  * points to an element (a row's statistic), it is made in each, or stored by a kernel of its own. */
 static double map_cost(const Lower *l, const Node *n) {
-  double spread = site_of(l, n)->spread, once = count(n) * node_ops(n) * op_bytes;
+  double spread = site_of(l, n)->spread, once = count(n) * node_work(n) * op_bytes;
   double inlined = once * spread, stored = once + 2 * bytes(n) + launch_bytes;
   return inlined < stored ? inlined : stored;
 }

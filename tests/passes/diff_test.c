@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text_diff.h"
-#include "passes/explain/dump_diff.h"
+#include "passes/dump_diff.h"
 #include "tests/suite.h"
 
 enum { MOST = 40, TRIALS = 4000 };

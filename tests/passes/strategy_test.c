@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "passes/lower/lower.h"
+#include "passes/place/group.h"
 #include "tests/codegen/prog_interp.h"
 #include "tests/passes/random_graph.h"
 #include "tests/suite.h"

@@ -235,7 +235,7 @@ START_TEST(the_kernels_read_back) {
 END_TEST
 
 START_TEST(code_can_be_looked_at) {
-  OK(VIT " -o p --emit=llvm stages --emit=asm stages --dump-after=kernels");
+  OK(VIT " -o p --emit=llvm stages --emit=asm stages --dump-after=launch");
   OK("grep -q 'define void @dot_' stages/p.ll && grep -q 'vfmadd' stages/p.s");
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* tessera explain: what would be built, and why. */
 #include "tools/explain/explain.h"
+#include "passes/place/strategy.h"
 
 #include <math.h>
 #include <stdio.h>

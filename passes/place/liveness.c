@@ -1,23 +1,6 @@
-/* What an entry needs: live nodes, how many consumers compute from each, at how many points they read it, and
- * which nodes must have memory. */
-#include "passes/lower/kbuild.h"
-
-bool node_is_view(const Node *n) {
-  switch (n->op) {
-  case O_BROADCAST:
-  case O_RESHAPE:
-  case O_PERMUTE:
-  case O_SLICE:
-  case O_PAD:
-  case O_WINDOW:
-  case O_STOP: return true;
-  default: return false;
-  }
-}
-
-bool node_keeps_order(const Node *n) {
-  return n->op == O_RESHAPE || n->op == O_STOP;
-}
+/* Liveness: what an entry needs: live nodes, how many consumers compute from each, at how many points they
+ * read it, and which nodes must have memory. */
+#include "passes/place/place.h"
 
 static void mark_live(Lower *l, Node *n) {
   Site *s = site_of(l, n);
@@ -52,22 +35,10 @@ static void roots(Lower *l) {
   for (int i = 0; i < l->entry->nassign; i++) force(l, l->entry->assign[i].value);
 }
 
-static int64_t count(const Node *n) {
-  return shape_count(&n->shape);
-}
-
 static bool repeats_operand(const Node *n, int i) {
   for (int j = 0; j < i; j++)
     if (n->in[j] == n->in[i]) return true;
   return false;
-}
-
-Node *lower_index_base(const Node *gather) {
-  Node *n = gather->in[1];
-  while (n->op == O_SLICE || n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_BROADCAST ||
-         n->op == O_STOP)
-    n = n->in[0];
-  return n;
 }
 
 /* Whether the operands of n are asked for beyond their extents, under a condition: below a pad, and in the
@@ -75,7 +46,7 @@ Node *lower_index_base(const Node *gather) {
 static bool reads_beyond(const Node *n) {
   if (n->op == O_PAD) return true;
   if (n->op != O_REDUCE && n->op != O_SCATTER) return false;
-  Sum s = kb_sum(n);
+  Sum s = node_sum(n);
   return s.parts * s.chunk > s.terms;
 }
 
@@ -112,19 +83,19 @@ static void push_uses(Lower *l, Node *n) {
     if (repeats_operand(n, i)) continue;
     Site *o = site_of(l, n->in[i]);
     o->uses += through ? s->uses : 1;
-    o->readers |= through ? s->readers : 1u << decide_kind(n);
+    o->readers |= through ? s->readers : 1u << node_kind(n);
     o->operand |= n->op == O_CONTRACT || (s->operand && written);
     double spread = through ? s->spread : 1;
-    if (n->op == O_BROADCAST) spread *= (double)count(n) / (double)count(n->in[i]);
+    if (n->op == O_BROADCAST) spread *= (double)node_count(n) / (double)node_count(n->in[i]);
     if (spread > o->spread) o->spread = spread;
   }
   if (n->op == O_GATHER || n->op == O_SCATTER) {
-    Node *base = lower_index_base(n);
+    Node *base = node_index_base(n);
     if (base->op != O_STATE && base->op != O_INPUT) site_of(l, base)->forced = true;
   }
 }
 
-void lower_uses(Lower *l) {
+void place_liveness(Lower *l) {
   roots(l);
   mark_backward(l);
   for (int i = l->graph->nnode - 1; i >= 0; i--)

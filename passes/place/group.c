@@ -1,5 +1,7 @@
 /* Groups: the nodes that one kernel computes, and the order between kernels that their reads ask for. */
-#include "passes/lower/lower.h"
+#include "passes/place/group.h"
+
+#include "passes/place/strategy.h"
 
 Group *group_now(Group *g) {
   while (g->merged) g = g->merged;
@@ -16,6 +18,11 @@ bool group_has_core(const Group *g, const Node *n) {
   return false;
 }
 
+bool group_sums_beside(const Lower *l, const Group *g, const Node *n) {
+  const Part *p = part_of(l, g, n);
+  return !p->flat && p->lead->op == O_CONTRACT && n != p->lead && group_has_core(g, n);
+}
+
 void group_add_dep(Lower *l, Group *g, Group *dep) {
   dep = group_now(dep);
   if (dep == g) return;
@@ -26,23 +33,28 @@ void group_add_dep(Lower *l, Group *g, Group *dep) {
 }
 
 /* `aligned` stays true while the path keeps the row-major order of points. */
-static bool reads(Lower *l, const Node *n, bool aligned, LowerVisit *visit, void *ctx) {
+static bool reads(Lower *l, const Node *n, bool aligned, ReadVisit *visit, void *ctx) {
   Site *s = site_of(l, n);
   if (s->seen[aligned] == l->mark) return true;
   s->seen[aligned] = l->mark;
   if (s->where != W_INLINE) return visit(l, n, aligned, ctx);
-  bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
+  bool keeps = node_is_pointwise(n);
   for (int i = 0; i < n->nin; i++)
     if (!reads(l, n->in[i], aligned && keeps, visit, ctx)) return false;
   return true;
 }
 
 /* The same for the operands of n, whatever is decided for n itself. */
-bool lower_reads(Lower *l, const Node *n, LowerVisit *visit, void *ctx) {
+bool each_read(Lower *l, const Node *n, ReadVisit *visit, void *ctx) {
   l->mark++;
-  bool keeps = n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
   for (int i = 0; i < n->nin; i++)
-    if (!reads(l, n->in[i], keeps, visit, ctx)) return false;
+    if (!reads(l, n->in[i], node_is_pointwise(n), visit, ctx)) return false;
+  return true;
+}
+
+bool each_read_of(Lower *l, const Node *const *n, int count, ReadVisit *visit, void *ctx) {
+  for (int i = 0; i < count; i++)
+    if (!each_read(l, n[i], visit, ctx)) return false;
   return true;
 }
 
@@ -61,35 +73,74 @@ bool group_computes(const Lower *l, const Group *g, int class) {
   return false;
 }
 
-void group_depend(Lower *l, Group *g, const Node *n) {
-  lower_reads(l, n, depend_visit, g);
+/* Takes on every group that the node's inline expression reads. */
+static void depend(Lower *l, Group *g, const Node *n) {
+  each_read(l, n, depend_visit, g);
+}
+
+static void have_role(Group *g, KRole r, int64_t extent) {
+  g->extent[r] = extent;
+  g->part[0].role[r] = (RoleMap){1, {r}};
+}
+
+/* The roles of a part that is a kernel of its own. */
+static void have_roles(Group *g, const Part *p) {
+  if (p->flat) {
+    have_role(g, ROLE_POINTS, node_count(p->lead));
+  } else if (p->lead->op == O_CONTRACT) {
+    Contract c = node_contract(p->lead);
+    for (KRole r = ROLE_BATCH; r <= ROLE_K; r++) have_role(g, r, contract_extent(&c, r));
+  } else {
+    Sum s = node_sum(p->lead);
+    if (s.parts > 1) have_role(g, ROLE_PART, s.parts);
+    have_role(g, ROLE_OUTER, s.results);
+    have_role(g, ROLE_ROW, s.chunk);
+  }
+}
+
+static void append(Arena *a, const Node ***list, int *n, int *cap, const Node *node) {
+  ARENA_GROW(a, *list, *n, *cap);
+  (*list)[(*n)++] = node;
+}
+
+Group *group_bare(Arena *a, const Node *core, const Node *root) {
+  Group *g = ARENA_NEW(a, Group);
+  ARENA_GROW(a, g->part, g->npart, g->cap_part);
+  g->part[g->npart++] = (Part){.lead = core ? core : root, .flat = !core};
+  if (core) append(a, &g->core, &g->ncore, &g->cap_core, core);
+  append(a, &g->root, &g->nroot, &g->cap_root, root);
+  have_roles(g, &g->part[0]);
+  return g;
+}
+
+static void stored_by(Lower *l, Group *g, const Node *n) {
+  Site *s = site_of(l, n);
+  s->where = W_BUFFER;
+  s->group = g;
+  if (s->supply) g->alone = true;
 }
 
 Group *group_new(Lower *l, const Node *core, const Node *root) {
-  Group *g = ARENA_NEW(l->arena, Group);
+  Group *g = group_bare(l->arena, core, root);
   g->id = l->ngroup;
   ARENA_GROW(l->arena, l->group, l->ngroup, l->cap_group);
   l->group[l->ngroup++] = g;
   g->backward = site_of(l, root)->backward;
-  if (core) group_add_core(l, g, core);
-  group_add_root(l, g, root);
+  if (core) depend(l, g, core);
+  depend(l, g, root);
+  stored_by(l, g, root);
   return g;
 }
 
 void group_add_core(Lower *l, Group *g, const Node *n) {
-  group_depend(l, g, n);
-  ARENA_GROW(l->arena, g->core, g->ncore, g->cap_core);
-  g->core[g->ncore++] = n;
+  depend(l, g, n);
+  append(l->arena, &g->core, &g->ncore, &g->cap_core, n);
 }
 
 void group_add_root(Lower *l, Group *g, const Node *n) {
-  Site *s = site_of(l, n);
-  group_depend(l, g, n);
-  ARENA_GROW(l->arena, g->root, g->nroot, g->cap_root);
-  g->root[g->nroot++] = n;
-  s->where = W_BUFFER;
-  s->group = g;
-  if (s->supply) g->alone = true;
+  depend(l, g, n);
+  append(l->arena, &g->root, &g->nroot, &g->cap_root, n);
+  stored_by(l, g, n);
 }
 
 static bool search(Group *from, Group *to, int mark) {
@@ -128,12 +179,12 @@ static bool not_of_visit(Lower *l, const Node *stored, bool aligned, void *ctx) 
 }
 
 bool group_reads(Lower *l, Group *g, const Node *n) {
-  return !lower_reads(l, n, not_of_visit, g);
+  return !each_read(l, n, not_of_visit, g);
 }
 
 bool group_allows(Lower *l, Group *g, const Node *n) {
   Reads r = {.self = g};
-  lower_reads(l, n, other_visit, &r);
+  each_read(l, n, other_visit, &r);
   for (int i = 0; i < r.n; i++)
     if (group_before(l, g, r.other[i])) return false;
   return true;
@@ -143,10 +194,9 @@ static bool aligned_visit(Lower *l, const Node *stored, bool aligned, void *ctx)
   return aligned || group_of(site_of(l, stored)) != ctx;
 }
 
-bool group_reads_aligned(Lower *l, Group *reader, Group *of) {
-  for (int i = 0; i < reader->nroot; i++)
-    if (!lower_reads(l, reader->root[i], aligned_visit, of)) return false;
-  return true;
+/* Whether all that the reader's roots read of another group is read at their own points. */
+static bool reads_aligned(Lower *l, Group *reader, Group *of) {
+  return each_read_of(l, reader->root, reader->nroot, aligned_visit, of);
 }
 
 bool group_direct(Lower *l, Group *a, Group *b) {
@@ -189,7 +239,7 @@ DReason group_may_merge(Lower *l, Group *a, Group *b) {
   if (a->alone || b->alone) return DR_ALONE;
   if (shape_count(&a->root[0]->shape) != shape_count(&b->root[0]->shape)) return DR_POINTS;
   if (!group_direct(l, a, b) || !group_direct(l, b, a)) return DR_CYCLE;
-  return group_reads_aligned(l, a, b) && group_reads_aligned(l, b, a) ? DR_NONE : DR_AWAY;
+  return reads_aligned(l, a, b) && reads_aligned(l, b, a) ? DR_NONE : DR_AWAY;
 }
 
 void group_merge(Lower *l, Group *into, Group *from) {
@@ -202,4 +252,5 @@ void group_merge(Lower *l, Group *into, Group *from) {
   for (int i = 0; i < into->nroot; i++) both[n++] = into->root[i];
   into->root = both;
   into->nroot = into->cap_root = n;
+  if (into->part[0].flat) into->part[0].lead = both[0];
 }

@@ -1,5 +1,5 @@
 /* The difference of two dumps whose nodes are numbered differently. */
-#include "passes/explain/dump_diff.h"
+#include "passes/dump_diff.h"
 
 #include <ctype.h>
 #include <limits.h>
