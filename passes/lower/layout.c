@@ -78,6 +78,7 @@ static bool elsewhere(Lower *l, const Node *read, bool aligned, void *ctx) {
 static bool reads_part(Lower *l, const Group *g, const Node *of) {
   Writer w = {of, g};
   return !each_read_of(l, g->root, g->nroot, elsewhere, &w) ||
+         !each_read_of(l, g->held, g->nheld, elsewhere, &w) ||
          !each_read_of(l, g->core, g->ncore, elsewhere, &w);
 }
 

@@ -278,6 +278,23 @@ START_TEST(rows_are_obeyed) {
 }
 END_TEST
 
+/* A kernel that stores its result to one part of a concatenation, and for a value that it holds reads another
+ * part. */
+START_TEST(held_values_read_no_part_of_what_their_kernel_stores_to) {
+  Arena *a = arena_new();
+  Graph *g = graph_new(a);
+  g->name_of_block = "test";
+  Node *x = graph_random(g, 1, shape_of(2, (int64_t[]){4, 2})), *y = graph_random(g, 2, x->shape);
+  Node *joined[] = {graph_elt(g, E_ERF, graph_elt(g, E_SUB, x, y, NULL), NULL, NULL), x};
+  graph_value(g, EN_EVAL, "joined", graph_concat(g, 2, joined, 1), V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  const Strategy *s = parse(a, "tessera fusion 1\n** buffer\n** maps join:maps\n");
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .strategy = s};
+  ck_assert_ptr_nonnull(passes_run(a, g, &o));
+  arena_free(a);
+}
+END_TEST
+
 START_TEST(later_rows_win_and_names_mean_themselves) {
   Arena *a = arena_new();
   const Decisions *d = decide(a, "tessera fusion 1\nnet.*.tanh inline\n** maps buffer\n");
@@ -376,6 +393,7 @@ SUITE("strategy") {
   tcase_add_test(t, written_files_build_the_same_program);
   tcase_add_loop_test(t, illegal_files_are_refused_by_rule, 0, sizeof illegal / sizeof *illegal);
   tcase_add_test(t, rows_are_obeyed);
+  tcase_add_test(t, held_values_read_no_part_of_what_their_kernel_stores_to);
   tcase_add_test(t, later_rows_win_and_names_mean_themselves);
   tcase_add_test(t, reasons_are_recorded);
   tcase_add_test(t, costs_are_compared);
