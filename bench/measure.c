@@ -129,8 +129,8 @@ void measure(Arena *a, const Measure *m) {
   if (m->threads > MAX_THREADS || m->repeat > MAX_REPEAT || k->nbuf > MAX_BUFS) fail("too much");
   const Processor *target = processor_named("native");
   if (!target) fail("no kernels for this processor");
-  CpuModule *module = cpu_module_new(a, target, "bench");
-  cpu_module_add(module, k, "kernel", false);
-  run(a, m, k, (TessKernel *)(uintptr_t)cpu_module_jit(module, "kernel"), target);
-  cpu_module_free(module);
+  HostModule *module = host_module_new(a, target, "bench");
+  cpu_add_kernel(module, k, "kernel", false);
+  run(a, m, k, (TessKernel *)(uintptr_t)host_module_jit(module, "kernel"), target);
+  host_module_free(module);
 }

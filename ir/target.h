@@ -1,10 +1,10 @@
 /* A target: a machine that programs are built for, as the passes and the driver see it. Passes ask it and
- * name none; each lies in a folder of its own in codegen/. */
+ * name none; each is one folder in codegen/ and one row of
+ * tools/build/targets.c. */
 #ifndef IR_TARGET_H
 #define IR_TARGET_H
 
-#include "ir/graph/graph.h"
-#include "ir/kernel/kern.h"
+#include "ir/prog.h"
 
 /* What the machine can do at most. Of one whose kernels run on threads: a thread on a core of its own, and
  * what all cores get from memory together. */
@@ -30,6 +30,16 @@ typedef struct TargetChain {
   int64_t element_bytes; /* of what is resident */
 } TargetChain;
 
+/* The kernels of a program as text in the target's own language, for people and for what compiles them. */
+typedef struct TargetText {
+  const Source *whole;       /* NULL: they have none */
+  const char *const *kernel; /* the part of each kernel of the program */
+  const void *own;           /* what else the target wants to know when it emits */
+} TargetText;
+
+struct HostModule; /* codegen/host/host_module.h */
+struct Processor;  /* codegen/host/processor.h */
+
 typedef struct Target Target;
 struct Target {
   const char *name;      /* in full, as --target takes it: "cpu:znver4", "cuda:sm_80,sm_90a" */
@@ -44,6 +54,18 @@ struct Target {
   /* Adds the plan of a kernel, given the axes of each role, whether it is a chain, and else the value of its
    * contraction. */
   void (*plan)(const Target *t, Kernel *k, const KRoleAxes role[ROLE_COUNT], bool chain, int contraction);
+  /* How many tasks a launch of the kernel has, and the bytes of scratch that it needs beside the arena, of
+   * each thread where there are threads: functions of plan and shape alone. */
+  int64_t (*tasks)(const Target *t, const Kernel *k);
+  int64_t (*scratch)(const Target *t, const Kernel *k);
+  /* Writes the program's kernels as text; NULL: they have none. False after reporting errors. */
+  bool (*write)(const Target *t, const Prog *p, TargetText *out);
+  /* Adds to the module, under each kernel's name, what tess_launch takes for it (abi/program.h), and whatever
+   * else the archive looks for; `text` is what `write` left. False after reporting errors. */
+  bool (*emit)(const Target *t, const Prog *p, const TargetText *text, struct HostModule *m);
+  const struct Processor *host; /* that host code is for */
+  const char *archive;          /* linked before the runtime's own, in place of parts of it; NULL: none */
+  const void *own;              /* the target's */
 };
 
 #endif

@@ -10,22 +10,6 @@ static LLVMMetadataRef file_of(LLVMDIBuilderRef b, const Source *src) {
   return LLVMDIBuilderCreateFile(b, path, strlen(path), "", 0);
 }
 
-static void flag(CpuModule *m, const char *name, unsigned value) {
-  LLVMValueRef v = LLVMConstInt(LLVMInt32TypeInContext(m->cx), value, false);
-  LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, name, strlen(name), LLVMValueAsMetadata(v));
-}
-
-void cpu_debug_open(CpuModule *m) {
-  size_t len;
-  const char *name = LLVMGetModuleIdentifier(m->mod, &len);
-  m->dib = LLVMCreateDIBuilder(m->mod);
-  LLVMMetadataRef file = LLVMDIBuilderCreateFile(m->dib, name, len, "", 0);
-  m->unit = LLVMDIBuilderCreateCompileUnit(m->dib, LLVMDWARFSourceLanguageC, file, "tessera", 7, true, "", 0,
-                                           0, "", 0, LLVMDWARFEmissionFull, 0, false, false, "", 0, "", 0);
-  flag(m, "Debug Info Version", LLVMDebugMetadataVersion());
-  flag(m, "Dwarf Version", 4);
-}
-
 /* A function at the kernel's place. */
 static LLVMMetadataRef add_function(CpuFn *f, LLVMValueRef fn, const char *symbol, unsigned line) {
   LLVMMetadataRef file = file_of(f->dib, f->k->loc.src);
@@ -41,7 +25,7 @@ static unsigned line_of(const CpuFn *f) {
   return f->k->loc.line > 0 ? (unsigned)f->k->loc.line : 0;
 }
 
-void cpu_debug_function(CpuModule *m, CpuFn *f, const char *symbol) {
+void cpu_debug_function(HostModule *m, CpuFn *f, const char *symbol) {
   f->dib = m->dib;
   f->scope = add_function(f, f->fn, symbol, line_of(f));
   cpu_at_loc(f, f->k->loc);
@@ -60,10 +44,4 @@ void cpu_at_loc(CpuFn *f, Loc loc) {
     scope = LLVMDIBuilderCreateLexicalBlockFile(f->dib, scope, file_of(f->dib, loc.src), 0);
   unsigned line = loc.line > 0 ? (unsigned)loc.line : 0, col = loc.col > 0 ? (unsigned)loc.col : 0;
   LLVMSetCurrentDebugLocation2(f->b, LLVMDIBuilderCreateDebugLocation(f->cx, line, col, scope, NULL));
-}
-
-void cpu_debug_close(CpuModule *m) {
-  LLVMDIBuilderFinalize(m->dib);
-  LLVMDisposeDIBuilder(m->dib);
-  m->dib = NULL;
 }

@@ -2,24 +2,8 @@
 #ifndef CODEGEN_CPU_IMPL_H
 #define CODEGEN_CPU_IMPL_H
 
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/TargetMachine.h>
-
 #include "codegen/cpu/cpu_emit.h"
-
-struct CpuModule {
-  Arena *arena;
-  const Processor *cpu;
-  LLVMContextRef cx;
-  LLVMModuleRef mod;
-  LLVMTargetMachineRef machine;
-  LLVMOrcLLJITRef jit;
-  bool optimised;
-  const char *const *setting;
-  int nsetting;
-  void *dib; /* LLVMDIBuilderRef; one compile unit a module */
-  LLVMMetadataRef unit;
-};
+#include "codegen/host/host_llvm.h"
 
 /* Values already computed (cpu_expr.c). A hit was computed earlier in the same straight-line code, at the
  * same point and under the same or no guard. */
@@ -31,11 +15,6 @@ LLVMBasicBlockRef cpu_memo_region(CpuFn *f);
 void cpu_memo_extend(CpuFn *f, LLVMBasicBlockRef region);
 
 /* Line tables (cpu_debug.c). */
-void cpu_debug_open(CpuModule *m);
-void cpu_debug_function(CpuModule *m, CpuFn *f, const char *symbol);
-void cpu_debug_close(CpuModule *m);
-
-/* Verifies and optimises once; ice() when the verifier objects. */
-void cpu_module_finish(CpuModule *m);
+void cpu_debug_function(HostModule *m, CpuFn *f, const char *symbol);
 
 #endif

@@ -121,7 +121,7 @@ static void open_body(CpuFn *f) {
   LLVMPositionBuilderAtEnd(f->b, body);
 }
 
-void cpu_module_add(CpuModule *m, const Kernel *k, const char *symbol, bool red_zones) {
+void cpu_add_kernel(HostModule *m, const Kernel *k, const char *symbol, bool red_zones) {
   CpuFn f = {.k = k,
              .plan = kern_plan_for(k, "cpu"),
              .cpu = m->cpu,

@@ -1,4 +1,5 @@
 /* The CPUs as targets: one a processor. */
+#include <stdio.h>
 #include <string.h>
 
 #include "codegen/cpu/cpu.h"
@@ -10,30 +11,68 @@ static bool in_operand(const Node *n) {
   return true;
 }
 
+static int64_t tasks(const Target *t, const Kernel *k) {
+  return cpu_tasks(k, kern_plan_for(k, t->plan_word));
+}
+
+static int64_t scratch(const Target *t, const Kernel *k) {
+  return cpu_scratch(k, kern_plan_for(k, t->plan_word), t->host);
+}
+
+/* A function a kernel. */
+static bool emit(const Target *t, const Prog *p, const TargetText *text, HostModule *m) {
+  (void)t, (void)text;
+  for (int i = 0; i < p->nkernel; i++) cpu_add_kernel(m, p->kernel[i], p->kernel[i]->name, false);
+  return true;
+}
+
 /* An operation on an element costs as much as moving 0.4 bytes: measured on the flat kernels here, a vector
  * operation takes about a cycle for 16 elements and a core moves about 6 bytes a cycle from L2. What is
  * resident stays in about the second cache of a core; a block has at most the rows of a register tile. */
-#define CPU(processor, ...)                                                                                  \
-  {.name = "cpu:" processor,                                                                                 \
-   .plan_word = "cpu",                                                                                       \
-   .threaded = true,                                                                                         \
-   .speed = {__VA_ARGS__},                                                                                   \
-   .cost = {.operation = 0.4, .launch = 20000},                                                              \
-   .chain = {.least_batches = 8, .most_resident = 1 << 20, .block_rows = 16, .element_bytes = 4},            \
-   .in_operand = in_operand,                                                                                 \
-   .plan = plan_by_roles}
+static const Target cpu = {
+    .plan_word = "cpu",
+    .threaded = true,
+    .cost = {.operation = 0.4, .launch = 20000},
+    .chain = {.least_batches = 8, .most_resident = 1 << 20, .block_rows = 16, .element_bytes = 4},
+    .in_operand = in_operand,
+    .plan = plan_by_roles,
+    .tasks = tasks,
+    .scratch = scratch,
+    .emit = emit};
 
-static const Target targets[] = {
-    CPU("znver5", "Zen 5, as Zen 4 at its clock with 512-bit data paths", 230e9, 115e9, 16e9, 60e9, 1e-6),
-    CPU("znver4", "Zen 4: bench/peak, and 16 additions a cycle", 115e9, 57e9, 14e9, 50e9, 1e-6),
-    CPU("sapphirerapids", "data sheet at 2.8 GHz", 179e9, 90e9, 12e9, 80e9, 1e-6),
-    CPU("skylake-avx512", "data sheet at 2.6 GHz", 166e9, 83e9, 11e9, 60e9, 1e-6),
-    CPU("x86-64-v3", "two 256-bit units at 3 GHz", 96e9, 48e9, 10e9, 40e9, 1e-6),
+static const struct {
+  const char *processor;
+  TargetSpeed speed;
+} speeds[] = {
+    {"znver5", {"Zen 5, as Zen 4 at its clock with 512-bit data paths", 230e9, 115e9, 16e9, 60e9, 1e-6}},
+    {"znver4", {"Zen 4: bench/peak, and 16 additions a cycle", 115e9, 57e9, 14e9, 50e9, 1e-6}},
+    {"sapphirerapids", {"data sheet at 2.8 GHz", 179e9, 90e9, 12e9, 80e9, 1e-6}},
+    {"skylake-avx512", {"data sheet at 2.6 GHz", 166e9, 83e9, 11e9, 60e9, 1e-6}},
+    {"x86-64-v3", {"two 256-bit units at 3 GHz", 96e9, 48e9, 10e9, 40e9, 1e-6}},
 };
+enum { CPUS = sizeof speeds / sizeof *speeds };
 
 const Target *cpu_target(const char *name) {
+  static Target of[CPUS];
+  static char full[CPUS][32];
   const Processor *p = processor_named(name);
-  for (size_t i = 0; p && i < sizeof targets / sizeof *targets; i++)
-    if (!strcmp(targets[i].name + strlen("cpu:"), p->name)) return &targets[i];
+  int i = 0;
+  if (!p) return NULL;
+  while (strcmp(speeds[i].processor, p->name) != 0)
+    if (++i == CPUS) ice("nobody knows how fast %s is", p->name);
+  snprintf(full[i], sizeof full[i], "cpu:%s", p->name);
+  of[i] = cpu;
+  of[i].name = full[i];
+  of[i].speed = speeds[i].speed;
+  of[i].host = p;
+  return &of[i];
+}
+
+const Target *cpu_target_open(Arena *a, const char *name) {
+  const Target *t = cpu_target(name);
+  if (t) return t;
+  const char *list = "native";
+  for (const char *const *n = processor_names(a); *n; n++) list = arena_printf(a, "%s, %s", list, *n);
+  diag_error((Loc){0}, "unknown target \"cpu:%s\"; expected cpu:NAME (%s)", name, list);
   return NULL;
 }

@@ -3,7 +3,10 @@
 #ifndef CODEGEN_CUDA_H
 #define CODEGEN_CUDA_H
 
-#include "ir/kernel/kern.h"
+#include "ir/target.h"
+
+/* The target of architectures, "sm_80,sm_90a"; NULL after reporting one that is none. */
+const Target *cuda_target(Arena *a, const char *archs);
 
 /* How a kernel is launched: functions of its plan and shape alone. It takes one pointer a buffer, in order,
  * then the step block's, then the numbers of its random streams. */

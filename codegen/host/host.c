@@ -6,6 +6,7 @@
 #include "base/i64.h"
 #include "codegen/host/host.h"
 #include "codegen/host/host_entry.h"
+#include "codegen/host/host_llvm.h"
 #include "codegen/host/host_table.h"
 
 _Static_assert((int)DT_F32 == TESS_F32 && (int)DT_BF16 == TESS_BF16 && (int)DT_F16 == TESS_F16 &&
@@ -205,22 +206,17 @@ _Static_assert((int)EN_INIT == TESS_INIT && (int)EN_PREPARE == TESS_PREPARE && (
                    (int)EN_COUNT == TESS_ENTRIES,
                "the runtime names the entries in the graph's order");
 
-int64_t host_scratch(const Prog *p, const Processor *t) {
+int64_t host_scratch(const Prog *p, const Target *t) {
   int64_t most = 0;
-  for (int i = 0; i < p->nkernel; i++) {
-    const KPlan *plan = kern_plan_for(p->kernel[i], "cpu");
-    if (!plan) ice("kernel %s has no plan for cpu", p->kernel[i]->name);
-    int64_t bytes = cpu_scratch(p->kernel[i], plan, t);
-    if (bytes > most) most = bytes;
-  }
+  for (int i = 0; i < p->nkernel; i++) most = i64_max(most, t->scratch(t, p->kernel[i]));
   return i64_round_up(most, SCRATCH_ALIGN);
 }
 
-void host_count_tasks(Prog *p) {
+void host_count_tasks(Prog *p, const Target *t) {
   for (int e = 0; e < EN_COUNT; e++)
     for (int i = 0; i < p->entry[e].nlaunch; i++) {
       PLaunch *l = &p->entry[e].launch[i];
-      l->tasks = cpu_tasks(l->kernel, kern_plan_for(l->kernel, "cpu"));
+      l->tasks = t->tasks(t, l->kernel);
     }
 }
 
@@ -241,9 +237,9 @@ static bool check_limits(const Prog *p) {
   return supplied <= MAX_SUPPLIED && p->graph->nsetting <= TESS_MAX_SETTINGS;
 }
 
-bool host_emit(CpuModule *m, const Prog *p, const HostInfo *info) {
+bool host_emit(HostModule *m, const Prog *p, const HostInfo *info) {
   if (!check_limits(p)) return false;
-  LLVMModuleRef mod = cpu_module_llvm(m);
+  LLVMModuleRef mod = m->mod;
   LLVMValueRef entry[EN_COUNT], launches[EN_COUNT] = {0};
   host_entries(p, mod, info->poison, entry);
   for (int e = 0; e < EN_COUNT; e++)

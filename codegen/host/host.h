@@ -3,8 +3,8 @@
 #ifndef CODEGEN_HOST_H
 #define CODEGEN_HOST_H
 
-#include "codegen/cpu/cpu.h"
-#include "ir/prog.h"
+#include "codegen/host/host_module.h"
+#include "ir/target.h"
 
 /* What the tables say that the program itself does not know. */
 typedef struct HostInfo {
@@ -20,16 +20,16 @@ typedef struct HostInfo {
 } HostInfo;
 
 /* Bytes of scratch that a thread needs: the most of any kernel, a multiple of 64. */
-int64_t host_scratch(const Prog *p, const Processor *t);
+int64_t host_scratch(const Prog *p, const Target *t);
 
-/* Sets the number of tasks of every launch, which the target's emitter alone knows. */
-void host_count_tasks(Prog *p);
+/* Sets the number of tasks of every launch, which the target alone knows. */
+void host_count_tasks(Prog *p, const Target *t);
 
 /* Adds the entries and the tables to the module, which holds every kernel of the program under its name: a
  * function, or a constant that tess_launch understands. Ends
  * the compiler when a kernel is missing; false, with an error reported, when the program has more named
  * values or settings than the runtime's tables can say. */
-bool host_emit(CpuModule *m, const Prog *p, const HostInfo *info);
+bool host_emit(HostModule *m, const Prog *p, const HostInfo *info);
 
 /* A parameter of the build: -D name=value. */
 typedef struct Define {
@@ -37,8 +37,8 @@ typedef struct Define {
 } Define;
 
 /* Serialises the program's manifest into the arena and sets info->manifest; the other members of info and
- * the kernels' scratch on the target (NULL: none) go into it. */
-void host_manifest(const Prog *p, const Processor *t, const Define *define, int ndefine, HostInfo *info);
+ * the kernels' scratch go into it. */
+void host_manifest(const Prog *p, const Target *t, const Define *define, int ndefine, HostInfo *info);
 
 /* The name of the ELF section that holds the manifest. */
 #define HOST_MANIFEST_SECTION ".tessera.manifest"

@@ -34,7 +34,7 @@ static int launches_of(const Prog *p, int kernel) {
   return n;
 }
 
-static void add_kernels(Manifest *m, const Prog *p, const Processor *t) {
+static void add_kernels(Manifest *m, const Prog *p, const Target *t) {
   for (int i = 0; i < p->nkernel; i++) {
     const Kernel *k = p->kernel[i];
     manifest_kernel(m, &(ManifestKernel){.name = k->name,
@@ -42,7 +42,7 @@ static void add_kernels(Manifest *m, const Prog *p, const Processor *t) {
                                          .text = kern_print(p->arena, k),
                                          .origin = k->origin,
                                          .launches = launches_of(p, i),
-                                         .scratch = t ? cpu_scratch(k, kern_plan_for(k, "cpu"), t) : 0});
+                                         .scratch = t->scratch(t, k)});
   }
 }
 
@@ -99,7 +99,7 @@ static ManifestHead head(const Prog *p, const HostInfo *info) {
                         .max_threads = info->max_threads};
 }
 
-void host_manifest(const Prog *p, const Processor *t, const Define *define, int ndefine, HostInfo *info) {
+void host_manifest(const Prog *p, const Target *t, const Define *define, int ndefine, HostInfo *info) {
   Manifest *m = manifest_new();
   for (int i = 0; i < ndefine; i++) manifest_define(m, define[i].name, define[i].value);
   add_states(m, p);

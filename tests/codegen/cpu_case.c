@@ -23,10 +23,10 @@ CpuCase cpu_case_open(const char *text, const char *target, bool red_zones) {
   ck_assert_msg(list && list->n == 1, "the kernel does not parse");
   c.k = list->k[0];
   ck_assert(kern_verify(c.k));
-  c.module = cpu_module_new(c.arena, c.target, "case");
-  cpu_module_settings(c.module, settings, 2);
-  cpu_module_add(c.module, c.k, "case_kernel", red_zones);
-  c.fn = (TessKernel *)(uintptr_t)cpu_module_jit(c.module, "case_kernel");
+  c.module = host_module_new(c.arena, c.target, "case");
+  host_module_settings(c.module, settings, 2);
+  cpu_add_kernel(c.module, c.k, "case_kernel", red_zones);
+  c.fn = (TessKernel *)(uintptr_t)host_module_jit(c.module, "case_kernel");
   ck_assert(c.fn != NULL);
   const KPlan *p = kern_plan_for(c.k, "cpu");
   c.tasks = cpu_tasks(c.k, p);
@@ -39,7 +39,7 @@ CpuCase cpu_case_open(const char *text, const char *target, bool red_zones) {
 }
 
 void cpu_case_close(CpuCase *c) {
-  cpu_module_free(c->module);
+  host_module_free(c->module);
   free(c->scratch);
   arena_free(c->arena);
 }

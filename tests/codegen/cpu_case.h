@@ -9,7 +9,7 @@ typedef struct CpuCase {
   Arena *arena;
   const Kernel *k;
   const Processor *target;
-  CpuModule *module;
+  HostModule *module;
   TessKernel *fn;
   int64_t tasks;
   char *scratch; /* aligned to 64 */

@@ -283,9 +283,9 @@ static void check_kernel(int number, const char *target_name, bool bf16) {
   Arena *a = arena_new();
   Kernel *k = draw_kernel(a, bf16);
   if (!kern_verify(k)) ck_abort_msg("seed %" PRIu64 " does not verify:\n%s", seed, kern_print(a, k));
-  CpuModule *m = cpu_module_new(a, target, "test");
-  cpu_module_add(m, k, "kernel", number % 2);
-  TessKernel *fn = (TessKernel *)(uintptr_t)cpu_module_jit(m, "kernel");
+  HostModule *m = host_module_new(a, target, "test");
+  cpu_add_kernel(m, k, "kernel", number % 2);
+  TessKernel *fn = (TessKernel *)(uintptr_t)host_module_jit(m, "kernel");
   ck_assert(fn != NULL);
   Memory want = fill(k), one = copy(k, &want);
   run(fn, k, target, &one, 1);
@@ -299,7 +299,7 @@ static void check_kernel(int number, const char *target_name, bool bf16) {
   compare(k, &one, &want, seed);
   discard(k, &one);
   discard(k, &want);
-  cpu_module_free(m);
+  host_module_free(m);
   arena_free(a);
 }
 
@@ -350,10 +350,10 @@ START_TEST(does_not_spill) {
                             bf16 ? "bf16" : "f32", bf16 ? "bf16" : "f32");
   KernList *list = kern_parse(a, diag_source(a, "spills", text, strlen(text)));
   ck_assert_ptr_nonnull(list);
-  CpuModule *m = cpu_module_new(a, processor_named(targets[_i / 2]), "test");
-  cpu_module_add(m, list->k[0], "kernel", false);
-  ck_assert_int_eq(spills(cpu_module_asm(m), tiles[_i / 2]), 0);
-  cpu_module_free(m);
+  HostModule *m = host_module_new(a, processor_named(targets[_i / 2]), "test");
+  cpu_add_kernel(m, list->k[0], "kernel", false);
+  ck_assert_int_eq(spills(host_module_asm(m), tiles[_i / 2]), 0);
+  host_module_free(m);
   arena_free(a);
 }
 END_TEST

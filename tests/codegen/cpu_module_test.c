@@ -19,11 +19,11 @@ static const char text[] =
 
 static const char *const names[] = {"znver5", "znver4", "sapphirerapids", "skylake-avx512", "x86-64-v3"};
 
-static CpuModule *build(Arena *a, const char *target) {
+static HostModule *build(Arena *a, const char *target) {
   KernList *list = kern_parse(a, diag_source(a, "case.kern", text, strlen(text)));
   ck_assert(list && list->n == 2);
-  CpuModule *m = cpu_module_new(a, processor_named(target), "models/digpt.tess");
-  for (int i = 0; i < 2; i++) cpu_module_add(m, list->k[i], list->k[i]->name, false);
+  HostModule *m = host_module_new(a, processor_named(target), "models/digpt.tess");
+  for (int i = 0; i < 2; i++) cpu_add_kernel(m, list->k[i], list->k[i]->name, false);
   return m;
 }
 
@@ -33,9 +33,9 @@ static size_t object(const char *target, char *bytes, size_t size) {
   ck_assert(fd >= 0);
   close(fd);
   Arena *a = arena_new();
-  CpuModule *m = build(a, target);
-  ck_assert(cpu_module_object(m, path));
-  cpu_module_free(m);
+  HostModule *m = build(a, target);
+  ck_assert(host_module_object(m, path));
+  host_module_free(m);
   arena_free(a);
   FILE *f = fopen(path, "rb");
   ck_assert_ptr_nonnull(f);
@@ -57,56 +57,56 @@ END_TEST
 /* Nothing is called: neither libm nor conversions of the compiler's own library. */
 START_TEST(calls_nothing) {
   Arena *a = arena_new();
-  CpuModule *m = build(a, names[_i]);
-  ck_assert_ptr_null(strstr(cpu_module_asm(m), "\tcall"));
-  cpu_module_free(m);
+  HostModule *m = build(a, names[_i]);
+  ck_assert_ptr_null(strstr(host_module_asm(m), "\tcall"));
+  host_module_free(m);
   arena_free(a);
 }
 END_TEST
 
 START_TEST(vectors_are_whole) {
   Arena *a = arena_new();
-  CpuModule *m = build(a, names[_i]);
-  const char *code = cpu_module_asm(m);
+  HostModule *m = build(a, names[_i]);
+  const char *code = host_module_asm(m);
   ck_assert((strstr(code, "%zmm") != NULL) == (processor_named(names[_i])->lanes == 16));
   ck_assert_ptr_nonnull(strstr(code, "%ymm"));
-  cpu_module_free(m);
+  host_module_free(m);
   arena_free(a);
 }
 END_TEST
 
 START_TEST(line_tables) {
   Arena *a = arena_new();
-  CpuModule *m = build(a, "x86-64-v3");
-  const char *code = cpu_module_asm(m);
+  HostModule *m = build(a, "x86-64-v3");
+  const char *code = host_module_asm(m);
   ck_assert_ptr_nonnull(strstr(code, "\"models\" \"digpt.tess\""));
   ck_assert_ptr_nonnull(strstr(code, "\"lib\" \"nn.tess\""));
   ck_assert_ptr_nonnull(strstr(code, ".loc\t1 41 "));
   ck_assert_ptr_nonnull(strstr(code, " 12 3"));
   ck_assert_ptr_nonnull(strstr(code, ".asciz\t\"gelu\""));
-  cpu_module_free(m);
+  host_module_free(m);
   arena_free(a);
 }
 END_TEST
 
 START_TEST(several_kernels_in_memory) {
   Arena *a = arena_new();
-  CpuModule *m = build(a, "native");
-  ck_assert(cpu_module_jit(m, "gelu") != NULL && cpu_module_jit(m, "total") != NULL);
-  ck_assert(cpu_module_jit(m, "gelu") != cpu_module_jit(m, "total"));
-  ck_assert(cpu_module_jit(m, "absent") == NULL);
-  cpu_module_free(m);
+  HostModule *m = build(a, "native");
+  ck_assert(host_module_jit(m, "gelu") != NULL && host_module_jit(m, "total") != NULL);
+  ck_assert(host_module_jit(m, "gelu") != host_module_jit(m, "total"));
+  ck_assert(host_module_jit(m, "absent") == NULL);
+  host_module_free(m);
   arena_free(a);
 }
 END_TEST
 
 START_TEST(unwritable_object_is_reported) {
   Arena *a = arena_new();
-  CpuModule *m = build(a, "x86-64-v3");
+  HostModule *m = build(a, "x86-64-v3");
   diag_to(NULL);
-  ck_assert(!cpu_module_object(m, "/nowhere/at/all.o"));
+  ck_assert(!host_module_object(m, "/nowhere/at/all.o"));
   ck_assert_int_eq(diag_count(), 1);
-  cpu_module_free(m);
+  host_module_free(m);
   arena_free(a);
 }
 END_TEST

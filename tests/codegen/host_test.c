@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "codegen/cpu/cpu.h"
 #include "codegen/host/host.h"
 #include "codegen/host/link.h"
 #include "codegen/host/manifest.h"
@@ -151,11 +152,11 @@ static Prog *program(void) {
   p->nvalue = 1;
   p->finite = z;
   p->finite_at = 7;
-  host_count_tasks(p);
+  host_count_tasks(p, cpu_target("native"));
   return p;
 }
 
-static HostInfo info(const Processor *t, const Prog *p, bool poison) {
+static HostInfo info(const Target *t, const Prog *p, bool poison) {
   HostInfo i = {.description = "two.tess",
                 .source_hash = "abc",
                 .build = "tessera test",
@@ -169,16 +170,16 @@ static HostInfo info(const Processor *t, const Prog *p, bool poison) {
 
 static void build_poisoned(const char *out, bool poison) {
   static const char *const settings[] = {"lr", "rate"};
-  const Processor *t = processor_named("native");
+  const Target *t = cpu_target("native");
   Prog *p = program();
   HostInfo i = info(t, p, poison);
-  CpuModule *m = cpu_module_new(arena, t, "two.tess");
-  cpu_module_settings(m, settings, 2);
-  for (int k = 0; k < p->nkernel; k++) cpu_module_add(m, p->kernel[k], p->kernel[k]->name, false);
+  HostModule *m = host_module_new(arena, t->host, "two.tess");
+  host_module_settings(m, settings, 2);
+  for (int k = 0; k < p->nkernel; k++) cpu_add_kernel(m, p->kernel[k], p->kernel[k]->name, false);
   ck_assert(host_emit(m, p, &i));
   const char *object = arena_printf(arena, "%s.o", out);
-  ck_assert(cpu_module_object(m, object));
-  cpu_module_free(m);
+  ck_assert(host_module_object(m, object));
+  host_module_free(m);
   ck_assert(link_program(object, NULL, HOST_READER, out));
 }
 

@@ -13,25 +13,25 @@
 typedef struct Native {
   const Prog *prog;
   const Processor *target;
-  CpuModule *module;
+  HostModule *module;
 } Native;
 
 static inline Native native_open(Arena *a, const Prog *p) {
   Native n = {.prog = p, .target = processor_named("native")};
   const char **setting = ARENA_ARRAY(a, p->graph->nsetting + 1, const char *);
   for (int i = 0; i < p->graph->nsetting; i++) setting[i] = p->graph->setting[i].name;
-  n.module = cpu_module_new(a, n.target, "native");
-  cpu_module_settings(n.module, setting, p->graph->nsetting);
-  for (int i = 0; i < p->nkernel; i++) cpu_module_add(n.module, p->kernel[i], p->kernel[i]->name, true);
+  n.module = host_module_new(a, n.target, "native");
+  host_module_settings(n.module, setting, p->graph->nsetting);
+  for (int i = 0; i < p->nkernel; i++) cpu_add_kernel(n.module, p->kernel[i], p->kernel[i]->name, true);
   return n;
 }
 
 static inline void native_close(Native *n) {
-  cpu_module_free(n->module);
+  host_module_free(n->module);
 }
 
 static inline void native_launch(const Native *n, const PLaunch *l, char *arena, const TessStep *step) {
-  void *buf[256], *f = cpu_module_jit(n->module, l->kernel->name);
+  void *buf[256], *f = host_module_jit(n->module, l->kernel->name);
   Arena *a = arena_new();
   const KPlan *plan = kern_plan_for(l->kernel, "cpu");
   int64_t tasks = cpu_tasks(l->kernel, plan), bytes = cpu_scratch(l->kernel, plan, n->target) + 64;

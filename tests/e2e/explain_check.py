@@ -22,7 +22,7 @@ SCHEMA = {
                "always": {"parameter": int, "frozen": int, "gradient": int, "moment": int, "state": int}},
     "sources": [{"file": TEXT, "text": TEXT}],
     "kernels": [{"name": TEXT, "skeleton": TEXT, "origin": TEXT, **PLACE, "launches": int, "text": TEXT,
-                 "cuda": MAYBE_TEXT}],
+                 "emitted": MAYBE_TEXT}],
     "buffers": [{"name": TEXT, "value": TEXT, "kind": TEXT, "dtype": TEXT, "bytes": int, "offset": int,
                  "lifetime": TEXT, "entry": MAYBE_TEXT, "first": int, "last": int, "made": int, **PLACE}],
     "entries": [{

@@ -338,7 +338,7 @@ def cuda(browser):
     run(build + "/tessera", "explain", models + "/vit_classify.tess", "-D", "depth=1", "--target", "cuda:sm_80",
         "--report", "cuda.html")
     opens(browser, "cuda.html")
-    browser.value("[...document.querySelectorAll('#languages .tab')].find(t => t.innerText == 'CUDA C').click()")
+    browser.value("[...document.querySelectorAll('#languages .tab')].find(t => t.innerText == 'emitted').click()")
     name = browser.value("page.launch.kernel.name")
     check(f"/* {name}: " in text_of(browser, "code") and "__global__" in text_of(browser, "code"), "no CUDA C")
     keys = browser.value("[...document.querySelectorAll('#code .row')].map(r => r.dataset.key).filter(Boolean)")

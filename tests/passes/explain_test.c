@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "codegen/cpu/cpu.h"
-#include "codegen/cuda/cuda_program.h"
+#include "codegen/cuda/cuda.h"
 #include "passes/explain/roofline.h"
 #include "tests/suite.h"
 

@@ -10,14 +10,14 @@
 
 enum { THREADS = 64, MOST_THREADS = 1024, LISTED = 1024 };
 
-static void add_emit(Args *args, BuildOptions *o, const char *kind) {
-  EmitKind k = build_emit_kind(kind);
-  if (k == EMIT_KINDS)
-    args_fail(args, "--emit wants graph, kernels, llvm, asm or cuda, found \"%s\"", kind);
+static void add_emit(Arena *a, Args *args, BuildOptions *o, const char *kind) {
+  Emit none = {0};
+  if (!build_emit(&none, kind, ""))
+    args_fail(args, "--emit wants %s, found \"%s\"", build_emit_kinds(a), kind);
   else if (args->at == args->argc)
     args_fail(args, "--emit=%s wants a folder", kind);
   else
-    o->emit.folder[k] = args_value(args, "--emit=KIND");
+    build_emit(&o->emit, kind, args_value(args, "--emit=KIND"));
 }
 
 static void set_threads(Args *args, BuildOptions *o, const char *text) {
@@ -67,13 +67,13 @@ bool build_common_option(Args *args, BuildOptions *o) {
   return true;
 }
 
-static void read_one(Args *args, BuildOptions *o) {
+static void read_one(Arena *a, Args *args, BuildOptions *o) {
   const char *text = NULL;
   if (build_common_option(args, o) || args_option(args, "-o", &o->out) ||
       args_option(args, "--dump-after", &o->dump_after) || args_option(args, "--dump-diff", &o->dump_diff))
     return;
   if (args_option(args, "--emit", &text)) {
-    if (!args->wrong) add_emit(args, o, text);
+    if (!args->wrong) add_emit(a, args, o, text);
   } else if (args_flag(args, "--debug-poison")) {
     o->poison = true;
   } else {
@@ -103,7 +103,7 @@ BuildOptions build_defaults(Arena *a, const Args *args) {
 
 bool build_options(Arena *a, Args *args, BuildOptions *o) {
   *o = build_defaults(a, args);
-  while (args_more(args)) read_one(args, o);
+  while (args_more(args)) read_one(a, args, o);
   if (!args->wrong && !o->description) args_fail(args, "which description?");
   if (!args->wrong && !o->out) args_fail(args, "-o says where the program goes");
   if (!args->wrong && o->dump_after) check_pass(args, o->dump_after);
@@ -123,7 +123,7 @@ static void announce(const Build *b) {
          (double)p->live_bytes / (1 << 20));
   printf("%s: %.1f MiB (%lld bytes) in all", b->o->out, (double)build_memory(b) / (1 << 20),
          (long long)build_memory(b));
-  if (!b->narch) printf(" with %d threads, the most it may use (--threads N)", b->o->threads);
+  if (b->target->threaded) printf(" with %d threads, the most it may use (--threads N)", b->o->threads);
   printf("\n");
 }
 

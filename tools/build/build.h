@@ -3,18 +3,20 @@
 #ifndef TOOLS_BUILD_H
 #define TOOLS_BUILD_H
 
-#include "codegen/cpu/cpu.h"
-#include "codegen/cuda/cuda_program.h"
+#include "codegen/host/host_module.h"
 #include "frontend/frontend.h"
 #include "passes/passes.h"
+#include "tools/build/targets.h"
 #include "tools/cli/args.h"
 
 /* Texts of stages: --emit=KIND DIR. */
-typedef enum EmitKind { EMIT_GRAPH, EMIT_KERNELS, EMIT_LLVM, EMIT_ASM, EMIT_CUDA, EMIT_KINDS } EmitKind;
+typedef enum EmitKind { EMIT_GRAPH, EMIT_KERNELS, EMIT_LLVM, EMIT_ASM, EMIT_TEXT, EMIT_KINDS } EmitKind;
 
-/* Where each stage's text goes: a folder, or NULL. `name` is the files' name without its ending. */
+/* Where each stage's text goes: a folder, or NULL. `name` is the files' name without its ending. EMIT_TEXT is
+ * the kernels' text of the target in row `text`. */
 typedef struct Emit {
   const char *folder[EMIT_KINDS];
+  const TargetRow *text;
   const char *name;
 } Emit;
 
@@ -49,21 +51,18 @@ typedef struct Build {
   const BuildOptions *o;
   Graph *graph;
   FrontInfo front;
-  const Processor *cpu; /* of a CUDA program: that of its host code */
+  const TargetRow *row; /* the target's */
   const Target *target;
-  int narch;
-  const char *const *arch; /* of CUDA */
-  CudaProgram cuda;
+  TargetText text; /* of the kernels: build_text */
   Prog *prog;
   Lower *lower[EN_COUNT]; /* how each entry was placed; NULL: the program has none */
-  CpuModule *module;
+  HostModule *module;
 } Build;
 
-/* The kind of that name, or EMIT_KINDS. */
-EmitKind build_emit_kind(const char *name);
-/* The processor of "cpu:NAME"; NULL after reporting the names that there are, and what else the caller takes:
- * " or cuda:sm_80". */
-const Processor *build_cpu(Arena *a, const char *text, const char *others);
+/* Takes --emit=KIND FOLDER into e; false when there is no such kind. */
+bool build_emit(Emit *e, const char *kind, const char *folder);
+/* "graph, kernels, llvm, asm or cuda". */
+const char *build_emit_kinds(Arena *a);
 
 /* The stages, in this order; each false after reporting errors. */
 bool build_target(Build *b);
@@ -75,11 +74,13 @@ bool build_plan(Build *b);
 const char *build_hash(const Build *b);
 /* In place of build_plan: visits the programs that it would choose from (passes_try). */
 bool build_try(Build *b, PassVisit *visit, void *ctx);
+/* The kernels as text in the target's language, where they have one. */
+bool build_text(Build *b);
 /* Kernels to the program o->out. */
 bool build_program(Build *b);
 
-/* Of a planned build, in bytes: what one thread takes beside the arena, and the arena with o->threads of
- * them (of a CUDA program: what lies on the device). */
+/* Of a planned build, in bytes: the scratch beside the arena, of one thread where there are threads, and the
+ * arena with that of o->threads. */
 int64_t build_scratch(const Build *b);
 int64_t build_memory(const Build *b);
 /* The same of a program that the build might get. */

@@ -17,62 +17,89 @@
 #include "tools/cli/output.h"
 #include "tools/cli/shipped.h"
 
-static bool find_cuda_target(Build *b, const char *archs) {
-  b->cpu = &processor_any;
-  b->target = cuda_target(b->arena, archs);
-  if (b->o->poison) diag_error((Loc){0}, "--debug-poison is for programs that run on a CPU");
-  return b->target && cuda_archs(b->arena, archs, &b->arch, &b->narch) && !b->o->poison;
+/* "cpu:NAME or cuda:ARCH,..". */
+static const char *forms(Arena *a) {
+  const char *list = "";
+  for (const TargetRow *r = target_rows; r->prefix; r++)
+    list = arena_printf(a, "%s%s%s", list, r == target_rows ? "" : r[1].prefix ? ", " : " or ", r->form);
+  return list;
 }
 
-const Processor *build_cpu(Arena *a, const char *text, const char *others) {
-  const Processor *t = strncmp(text, "cpu:", 4) == 0 ? processor_named(text + 4) : NULL;
-  if (t) return t;
-  const char *list = "native";
-  for (const char *const *name = processor_names(a); *name; name++)
-    list = arena_printf(a, "%s, %s", list, *name);
-  diag_error((Loc){0}, "unknown target \"%s\"; expected cpu:NAME (%s)%s", text, list, others);
+static const TargetRow *row_of(const char *text) {
+  size_t n = strcspn(text, ":");
+  for (const TargetRow *r = target_rows; r->prefix; r++)
+    if (text[n] && strlen(r->prefix) == n && !strncmp(r->prefix, text, n)) return r;
   return NULL;
 }
 
+static bool check_options(const Build *b) {
+  const BuildOptions *o = b->o;
+  const TargetRow *text = o->emit.text;
+  if (o->poison && !b->target->threaded)
+    diag_error((Loc){0}, "--debug-poison is for programs that run on a CPU");
+  else if (text && text != b->row)
+    diag_error((Loc){0}, "--emit=%s wants --target %s; found \"%s\"", text->text, text->form, o->target);
+  else
+    return true;
+  return false;
+}
+
 bool build_target(Build *b) {
-  const char *t = b->o->target;
-  if (strncmp(t, "cuda:", 5) == 0) return find_cuda_target(b, t + 5);
-  if (b->o->emit.folder[EMIT_CUDA]) {
-    diag_error((Loc){0}, "--emit=cuda wants --target cuda:ARCH,..; found \"%s\"", t);
+  const char *text = b->o->target;
+  b->row = row_of(text);
+  if (!b->row) {
+    diag_error((Loc){0}, "unknown target \"%s\"; expected %s", text, forms(b->arena));
     return false;
   }
-  b->cpu = build_cpu(b->arena, t, " or cuda:sm_80,sm_90a and the like");
-  if (!b->cpu) return false;
-  b->target = cpu_target(b->cpu->name);
-  return true;
+  b->target = b->row->open(b->arena, text + strlen(b->row->prefix) + 1);
+  return b->target && check_options(b);
 }
 
 typedef struct Kind {
   const char *name, *ending;
 } Kind;
 
-static const Kind kinds[EMIT_KINDS] = {[EMIT_GRAPH] = {"graph", "graph"},
-                                       [EMIT_KERNELS] = {"kernels", "kern"},
-                                       [EMIT_LLVM] = {"llvm", "ll"},
-                                       [EMIT_ASM] = {"asm", "s"},
-                                       [EMIT_CUDA] = {"cuda", "cu"}};
+static const Kind kinds[EMIT_TEXT] = {[EMIT_GRAPH] = {"graph", "graph"},
+                                      [EMIT_KERNELS] = {"kernels", "kern"},
+                                      [EMIT_LLVM] = {"llvm", "ll"},
+                                      [EMIT_ASM] = {"asm", "s"}};
 
-EmitKind build_emit_kind(const char *name) {
-  for (int k = 0; k < EMIT_KINDS; k++)
-    if (strcmp(kinds[k].name, name) == 0) return (EmitKind)k;
-  return EMIT_KINDS;
+bool build_emit(Emit *e, const char *kind, const char *folder) {
+  for (int k = 0; k < EMIT_TEXT; k++)
+    if (strcmp(kinds[k].name, kind) == 0) {
+      e->folder[k] = folder;
+      return true;
+    }
+  for (const TargetRow *r = target_rows; r->prefix; r++)
+    if (r->text && strcmp(r->text, kind) == 0) {
+      e->folder[EMIT_TEXT] = folder;
+      e->text = r;
+      return true;
+    }
+  return false;
+}
+
+const char *build_emit_kinds(Arena *a) {
+  const char *list = "", *last = NULL;
+  for (int k = 0; k < EMIT_TEXT; k++) list = arena_printf(a, "%s%s%s", list, k ? ", " : "", kinds[k].name);
+  for (const TargetRow *r = target_rows; r->prefix; r++) {
+    if (!r->text) continue;
+    if (last) list = arena_printf(a, "%s, %s", list, last);
+    last = r->text;
+  }
+  return last ? arena_printf(a, "%s or %s", list, last) : list;
 }
 
 /* Writes FOLDER/NAME.ENDING, making the folder where it is missing; false after reporting. */
 static bool write_text(Arena *a, const Emit *e, EmitKind kind, const char *text) {
-  const char *folder = e->folder[kind];
+  const char *folder = e->folder[kind], *ending = kind == EMIT_TEXT ? e->text->ending : kinds[kind].ending;
   Source place = {.path = folder};
   Output file;
   if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
     diag_error((Loc){.src = &place}, "cannot make the folder: %s", strerror(errno));
     return false;
   }
-  if (!output_open(a, arena_printf(a, "%s/%s.%s", folder, e->name, kinds[kind].ending), &file)) return false;
+  if (!output_open(a, arena_printf(a, "%s/%s.%s", folder, e->name, ending), &file)) return false;
   fputs(text, file.f);
   return output_close(&file);
 }
@@ -94,15 +121,15 @@ static char *kernels_text(Build *b) {
 }
 
 static char *llvm_text(Build *b) {
-  return cpu_module_ir(b->module);
+  return host_module_ir(b->module);
 }
 
 static char *asm_text(Build *b) {
-  return cpu_module_asm(b->module);
+  return host_module_asm(b->module);
 }
 
-static char *cuda_text(Build *b) {
-  return arena_strdup(b->arena, b->cuda.text->text);
+static char *target_text(Build *b) {
+  return arena_strdup(b->arena, b->text.whole->text);
 }
 
 bool build_describe(Build *b) {
@@ -145,7 +172,7 @@ bool build_plan(Build *b) {
   if (!pass_options(b, &options)) return false;
   b->prog = passes_run(b->arena, b->graph, &options);
   if (!b->prog) return false;
-  host_count_tasks(b->prog);
+  host_count_tasks(b->prog, b->target);
   return emit(b, EMIT_KERNELS, kernels_text);
 }
 
@@ -154,24 +181,17 @@ bool build_try(Build *b, PassVisit *visit, void *ctx) {
   return pass_options(b, &options) && passes_try(b->arena, b->graph, &options, visit, ctx);
 }
 
-/* Kernels to CUDA C to cubins, kept in the object. */
-static bool add_cuda_kernels(Build *b) {
-  if (!cuda_program_emit(b->prog, &b->cuda) || !emit(b, EMIT_CUDA, cuda_text) ||
-      !cuda_program_compile(b->prog, &b->cuda, b->arch, b->narch))
-    return false;
-  cuda_program_embed(b->module, b->prog, &b->cuda);
-  return true;
+bool build_text(Build *b) {
+  return !b->target->write || b->target->write(b->target, b->prog, &b->text);
 }
 
 static bool add_kernels(Build *b) {
-  if (b->narch) return add_cuda_kernels(b);
   const Graph *g = b->graph;
   const char **settings = ARENA_ARRAY(b->arena, g->nsetting, const char *);
   for (int i = 0; i < g->nsetting; i++) settings[i] = g->setting[i].name;
-  cpu_module_settings(b->module, settings, g->nsetting);
-  for (int i = 0; i < b->prog->nkernel; i++)
-    cpu_module_add(b->module, b->prog->kernel[i], b->prog->kernel[i]->name, false);
-  return true;
+  host_module_settings(b->module, settings, g->nsetting);
+  return build_text(b) && emit(b, EMIT_TEXT, target_text) &&
+         b->target->emit(b->target, b->prog, &b->text, b->module);
 }
 
 static void hash_text(Sha256 *h, const char *text, size_t len) {
@@ -213,26 +233,26 @@ static const char *refused_licences(const Build *b) {
 
 /* Kernels to machine code, with the entries and tables around them. */
 static bool generate(Build *b, const char *object) {
-  const Processor *t = b->cpu;
+  const Target *t = b->target;
   HostInfo info = {.description = b->front.source[0].relative,
                    .source_hash = build_hash(b),
                    .build = arena_printf(b->arena, "tessera " TESSERA_VERSION ", %s%s", b->target->name,
                                          refused_licences(b)),
-                   .cpu_needs = t->needs,
+                   .cpu_needs = t->host->needs,
                    .scratch_bytes = build_scratch(b),
-                   .max_threads = b->narch ? 1 : b->o->threads,
+                   .max_threads = t->threaded ? b->o->threads : 1,
                    .poison = b->o->poison};
-  host_manifest(b->prog, b->narch ? NULL : t, defines(b), b->front.nparam, &info);
-  b->module = cpu_module_new(b->arena, t, info.description);
+  host_manifest(b->prog, t, defines(b), b->front.nparam, &info);
+  b->module = host_module_new(b->arena, t->host, info.description);
   bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
-            emit(b, EMIT_ASM, asm_text) && cpu_module_object(b->module, object);
-  cpu_module_free(b->module);
+            emit(b, EMIT_ASM, asm_text) && host_module_object(b->module, object);
+  host_module_free(b->module);
   return ok;
 }
 
 /* The linker is another process, whose file nobody would remove: until it is done, signals wait. */
 static bool link_object(const Build *b, const char *object) {
-  const char *device = b->narch ? shipped_archive(b->arena, "libtessera_rt_cuda.a") : NULL;
+  const char *device = b->target->archive ? shipped_archive(b->arena, b->target->archive) : NULL;
   cleanup_hold(true);
   bool ok = link_program(object, device, shipped_archive(b->arena, "libtessera_rt.a"), b->o->out);
   cleanup_hold(false);
@@ -249,11 +269,11 @@ bool build_program(Build *b) {
 }
 
 int64_t build_scratch(const Build *b) {
-  return b->narch ? 0 : host_scratch(b->prog, b->cpu);
+  return host_scratch(b->prog, b->target);
 }
 
 int64_t build_takes(const Build *b, const Prog *p) {
-  return p->arena_bytes + (b->narch ? 0 : b->o->threads * host_scratch(p, b->cpu));
+  return p->arena_bytes + (b->target->threaded ? b->o->threads : 1) * host_scratch(p, b->target);
 }
 
 int64_t build_memory(const Build *b) {

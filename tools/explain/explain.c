@@ -121,7 +121,7 @@ static bool explain(Arena *a, const Options *o) {
   if (profile) profile_apply(profile, f);
   Explain x = {.arena = a, .build = &b, .facts = f, .entry = o->entry, .all = o->all};
   if (o->write && !write_strategy(&x, o->write)) return false;
-  if (b.narch && (o->json || o->report) && !cuda_program_emit(b.prog, &b.cuda)) return false;
+  if ((o->json || o->report) && !build_text(&b)) return false;
   if (o->report && !write_report(&x, o->report)) return false;
   if (o->value) return explain_value(&x, o->value, stdout);
   if (o->json)

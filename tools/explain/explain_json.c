@@ -87,7 +87,7 @@ static int launches_of(const Prog *p, int kernel) {
 
 static void put_kernels(JsonTree *j, const Explain *x) {
   const Prog *p = x->facts->prog;
-  const CudaProgram *cuda = &x->build->cuda;
+  const TargetText *text = &x->build->text;
   tree_open(j, "kernels", '[');
   for (int i = 0; i < p->nkernel; i++) {
     const Kernel *k = p->kernel[i];
@@ -98,7 +98,7 @@ static void put_kernels(JsonTree *j, const Explain *x) {
     place(j, k->loc);
     tree_int(j, "launches", launches_of(p, i));
     tree_text(j, "text", kern_print(x->arena, k));
-    tree_text(j, "cuda", cuda->text ? cuda_program_kernel(p, cuda, i) : NULL);
+    tree_text(j, "emitted", text->whole ? text->kernel[i] : NULL);
     tree_close(j, '}');
   }
   tree_close(j, ']');

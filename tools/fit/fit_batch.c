@@ -80,7 +80,7 @@ static bool plan(const Options *o, Mode mode, int64_t batch, bool predict, Point
   bool ok = build_target(&t.b) && build_describe(&t.b) && build_try(&t.b, visit, &t);
   if (ok) {
     int64_t beside = out->bytes - out->arena;
-    out->scratch = t.b.narch ? 0 : beside / build.threads;
+    out->scratch = beside / (t.b.target->threaded ? build.threads : 1);
     snprintf(out->target, sizeof out->target, "%s", t.b.target->name);
   } else {
     diag_note((Loc){0}, "this was tried with -D batch=%lld", (long long)batch);

@@ -278,10 +278,10 @@ static void print_result(const Trial *t, const Options *o, double seconds, doubl
   printf("\n");
 }
 
-static TessKernel *compile(CpuModule *m, Trial *t) {
-  cpu_module_settings(m, t->field, t->nfield);
-  cpu_module_add(m, t->kernel, t->kernel->name, false);
-  void *address = cpu_module_jit(m, t->kernel->name);
+static TessKernel *compile(HostModule *m, Trial *t) {
+  host_module_settings(m, t->field, t->nfield);
+  cpu_add_kernel(m, t->kernel, t->kernel->name, false);
+  void *address = host_module_jit(m, t->kernel->name);
   TessKernel *fn;
   memcpy(&fn, &address, sizeof fn);
   if (!fn) ice("kernel %s is not in its module", t->kernel->name);
@@ -292,7 +292,7 @@ static bool run_kernel(Arena *a, const Kernel *k, const Options *o) {
   Trial t;
   if (!kern_plan_for(k, "cpu")) return diag_error(k->loc, "kernel %s has no plan for cpu", k->name), false;
   if (!open_trial(a, k, &t)) return false;
-  CpuModule *m = cpu_module_new(a, o->cpu, k->name);
+  HostModule *m = host_module_new(a, o->cpu, k->name);
   TessKernel *fn = compile(m, &t);
   if (o->check) interpret(&t);
   double apart = 0, seconds = run_ours(&t, fn, o, &apart), most = tolerance(k);
@@ -302,13 +302,18 @@ static bool run_kernel(Arena *a, const Kernel *k, const Options *o) {
     diag_error(k->loc, "kernel %s is apart from the interpreter by %.1e, expected at most %.0e", k->name,
                apart, most);
   close_trial(&t);
-  cpu_module_free(m);
+  host_module_free(m);
   return good;
 }
 
 static bool find_target(Arena *a, Options *o) {
-  o->cpu = build_cpu(a, o->target, "");
-  if (!o->cpu || processor_runs_here(o->cpu)) return o->cpu;
+  if (strncmp(o->target, "cpu:", 4) != 0) {
+    diag_error((Loc){0}, "unknown target \"%s\"; kernels by themselves run on a CPU, cpu:NAME", o->target);
+    return false;
+  }
+  const Target *t = cpu_target_open(a, o->target + 4);
+  o->cpu = t ? t->host : NULL;
+  if (!t || processor_runs_here(o->cpu)) return t;
   diag_error((Loc){0}, "this machine cannot run code for cpu:%s, which needs %s", o->cpu->name,
              o->cpu->needs);
   return false;

@@ -100,7 +100,7 @@ function drawKernel(page, launch) {
 /* The texts that were made of a kernel; of two builds also how the other one's differs. */
 function textsOf(page, kernel) {
   const texts = { 'compute and plan': kernel.code };
-  if (kernel.cuda) texts['CUDA C'] = cudaLines(kernel);
+  if (kernel.emitted) texts.emitted = emittedLines(kernel);
   const other = page.otherKernel(kernel);
   if (other && other.text !== kernel.text) texts[`against ${page.other.label}`] = changedLines(other, kernel);
   return texts;

@@ -21,15 +21,15 @@ function codeLines(text) {
   });
 }
 
-/* CUDA C has the values' names, with a number or a bar behind them where they would clash: the places are those of
+/* The emitted text has the values' names, with a number or a bar behind them where they would clash: the places are those of
  * the values. What it stores to has that of the kernel. */
-function cudaLines(kernel) {
+function emittedLines(kernel) {
   const head = kernel.code[0].key, keys = new Map();
   for (const line of kernel.code) {
     const value = /^\s*(\w+)\[.* = /.exec(line.text);
     if (value) keys.set(value[1], line.key);
   }
-  return kernel.cuda.trimEnd().split('\n').map((line) => {
+  return kernel.emitted.trimEnd().split('\n').map((line) => {
     const name = /(\w+)(\[.*\])? \+?= .*;$/.exec(line);
     const index = /^\s*(const int|for) /.test(line) || /^ /.test(line) && !name;
     const key = name && (keys.get(name[1]) || keys.get(name[1].replace(/_\d*$/, '')));

@@ -1,15 +1,16 @@
-/* A module of kernels: LLVM's context and machine, the pass pipeline, and what comes out of it: text, a
+/* LLVM's context and machine for one processor, the pass pipeline, and what comes out of it: text, a
  * relocatable object, or that very object linked into this process. */
 #include <errno.h>
 #include <llvm-c/Analysis.h>
+#include <llvm-c/DebugInfo.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "codegen/cpu/cpu.h"
-#include "codegen/cpu/cpu_impl.h"
+#include "base/diag.h"
+#include "codegen/host/host_llvm.h"
 
 static const char triple[] = "x86_64-pc-linux-gnu";
 
@@ -25,8 +26,31 @@ static LLVMTargetMachineRef make_machine(const Processor *t) {
                                  LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
-CpuModule *cpu_module_new(Arena *a, const Processor *t, const char *name) {
-  CpuModule *m = ARENA_NEW(a, CpuModule);
+static void flag(HostModule *m, const char *name, unsigned value) {
+  LLVMValueRef v = LLVMConstInt(LLVMInt32TypeInContext(m->cx), value, false);
+  LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, name, strlen(name), LLVMValueAsMetadata(v));
+}
+
+/* Line tables have one compile unit a module. */
+static void open_lines(HostModule *m) {
+  size_t len;
+  const char *name = LLVMGetModuleIdentifier(m->mod, &len);
+  m->dib = LLVMCreateDIBuilder(m->mod);
+  LLVMMetadataRef file = LLVMDIBuilderCreateFile(m->dib, name, len, "", 0);
+  m->unit = LLVMDIBuilderCreateCompileUnit(m->dib, LLVMDWARFSourceLanguageC, file, "tessera", 7, true, "", 0,
+                                           0, "", 0, LLVMDWARFEmissionFull, 0, false, false, "", 0, "", 0);
+  flag(m, "Debug Info Version", LLVMDebugMetadataVersion());
+  flag(m, "Dwarf Version", 4);
+}
+
+static void close_lines(HostModule *m) {
+  LLVMDIBuilderFinalize(m->dib);
+  LLVMDisposeDIBuilder(m->dib);
+  m->dib = NULL;
+}
+
+HostModule *host_module_new(Arena *a, const Processor *t, const char *name) {
+  HostModule *m = ARENA_NEW(a, HostModule);
   m->arena = a;
   m->cpu = t;
   m->cx = LLVMContextCreate();
@@ -36,20 +60,16 @@ CpuModule *cpu_module_new(Arena *a, const Processor *t, const char *name) {
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(m->machine);
   LLVMSetModuleDataLayout(m->mod, layout);
   LLVMDisposeTargetData(layout);
-  cpu_debug_open(m);
+  open_lines(m);
   return m;
 }
 
-void cpu_module_settings(CpuModule *m, const char *const *names, int n) {
+void host_module_settings(HostModule *m, const char *const *names, int n) {
   m->setting = names;
   m->nsetting = n;
 }
 
-void *cpu_module_llvm(CpuModule *m) {
-  return m->mod;
-}
-
-static void verify(CpuModule *m) {
+static void verify(HostModule *m) {
   char *message = NULL;
   if (LLVMVerifyModule(m->mod, LLVMReturnStatusAction, &message)) {
     char *text = LLVMPrintModuleToString(m->mod);
@@ -65,10 +85,11 @@ static void verify(CpuModule *m) {
 static const char pipeline[] = "function(sroa,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),"
                                "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg)";
 
-void cpu_module_finish(CpuModule *m) {
+/* Verifies and optimises once. */
+static void finish(HostModule *m) {
   if (m->optimised) return;
   m->optimised = true;
-  cpu_debug_close(m);
+  close_lines(m);
   verify(m);
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMErrorRef e = LLVMRunPasses(m->mod, pipeline, m->machine, options);
@@ -77,15 +98,15 @@ void cpu_module_finish(CpuModule *m) {
 }
 
 /* LLVM ends the process when it cannot write a file, so it writes to memory. */
-static LLVMMemoryBufferRef machine_code(CpuModule *m, LLVMCodeGenFileType type) {
-  cpu_module_finish(m);
+static LLVMMemoryBufferRef machine_code(HostModule *m, LLVMCodeGenFileType type) {
+  finish(m);
   char *message = NULL;
   LLVMMemoryBufferRef out = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->mod, type, &message, &out)) ice("LLVM: %s", message);
   return out;
 }
 
-bool cpu_module_object(CpuModule *m, const char *path) {
+bool host_module_object(HostModule *m, const char *path) {
   LLVMMemoryBufferRef code = machine_code(m, LLVMObjectFile);
   size_t size = LLVMGetBufferSize(code);
   FILE *f = fopen(path, "wb");
@@ -97,24 +118,24 @@ bool cpu_module_object(CpuModule *m, const char *path) {
   return ok;
 }
 
-char *cpu_module_asm(CpuModule *m) {
+char *host_module_asm(HostModule *m) {
   LLVMMemoryBufferRef out = machine_code(m, LLVMAssemblyFile);
   char *text = arena_strndup(m->arena, LLVMGetBufferStart(out), LLVMGetBufferSize(out));
   LLVMDisposeMemoryBuffer(out);
   return text;
 }
 
-char *cpu_module_ir(CpuModule *m) {
-  cpu_module_finish(m);
+char *host_module_ir(HostModule *m) {
+  finish(m);
   char *text = LLVMPrintModuleToString(m->mod);
   char *copy = arena_strdup(m->arena, text);
   LLVMDisposeMessage(text);
   return copy;
 }
 
-void cpu_module_free(CpuModule *m) {
+void host_module_free(HostModule *m) {
   if (m->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(m->jit));
-  if (m->dib) cpu_debug_close(m);
+  if (m->dib) close_lines(m);
   LLVMDisposeTargetMachine(m->machine);
   LLVMDisposeModule(m->mod);
   LLVMContextDispose(m->cx);
@@ -124,8 +145,8 @@ static void must(LLVMErrorRef e) {
   if (e) ice("LLVM's JIT: %s", LLVMGetErrorMessage(e));
 }
 
-static void start_jit(CpuModule *m) {
-  cpu_module_finish(m);
+static void start_jit(HostModule *m) {
+  finish(m);
   char *message = NULL;
   LLVMMemoryBufferRef object = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->mod, LLVMObjectFile, &message, &object))
@@ -139,7 +160,7 @@ static void start_jit(CpuModule *m) {
   must(LLVMOrcLLJITAddObjectFile(m->jit, lib, object));
 }
 
-void *cpu_module_jit(CpuModule *m, const char *symbol) {
+void *host_module_jit(HostModule *m, const char *symbol) {
   if (!m->jit) start_jit(m);
   LLVMOrcExecutorAddress at = 0;
   LLVMErrorRef e = LLVMOrcLLJITLookup(m->jit, &at, symbol);
