@@ -1,0 +1,11 @@
+/* A target for tests: its kernels stay text, which the reference interpreter runs. It shows what a target has
+ * to say; nothing else in the compiler knows of it. */
+#ifndef TESTS_TOY_H
+#define TESTS_TOY_H
+
+#include "ir/target.h"
+
+/* "toy:" and nothing more. */
+const Target *toy_target(Arena *a, const char *text);
+
+#endif
