@@ -37,8 +37,7 @@ static size_t floats_of(const char *name, float *v) {
   return n;
 }
 
-/* Sums are added up in another order: the bound is a few times what one of them may lose. Plain steps without
- * moments keep differences as small as they are made. */
+/* Sums are added up in another order: 6e-8 was measured. */
 START_TEST(trains_to_the_same_weights) {
   static float cpu[MOST_FLOATS], toy[MOST_FLOATS];
   write_images();
@@ -48,7 +47,7 @@ START_TEST(trains_to_the_same_weights) {
   ck_assert_uint_eq(floats_of("b", toy), n);
   double most = 0;
   for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)cpu[i] - (double)toy[i]));
-  ck_assert_msg(most <= 1e-4, "weights are up to %g apart", most);
+  ck_assert_msg(most <= 1e-6, "weights are up to %g apart", most);
   OK("./toy bench --steps 1");
 }
 END_TEST
