@@ -69,7 +69,7 @@ typedef struct Site {
   bool outside;        /* another kernel reads it */
   bool kept;           /* of the forward pass, and a kernel of the backward pass reads it */
   int uses;            /* consumers that compute, counted through views */
-  unsigned readers;    /* their kinds, bit k: some is of DKind k */
+  unsigned readers;    /* their kinds, bit k: some is of NodeKind k */
   bool operand;        /* of a contraction, itself or written into one */
   double spread;       /* points at which consumers read it, over its own count */
   double ops, bytes;   /* an element of its inline expression: operations, bytes read */
@@ -97,11 +97,11 @@ struct Lower {
   int ngroup, cap_group;
   Group **group;
   int mark;
-  bool ends_known;          /* whether the groups' `goes_on` are */
-  struct DClasses *classes; /* of the graph */
-  struct DNotes *notes;     /* why placement decided as it did */
-  PBuf **state_buf;         /* by state id: owning group's memory */
-  int norder;               /* groups in launch order */
+  bool ends_known;              /* whether the groups' `goes_on` are */
+  struct ValueClasses *classes; /* of the graph */
+  struct Notes *notes;          /* why placement decided as it did */
+  PBuf **state_buf;             /* by state id: owning group's memory */
+  int norder;                   /* groups in launch order */
   Group **order;
   int ndraft, cap_draft; /* the entry's kernels in launch order */
   struct Draft **draft;

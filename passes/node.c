@@ -2,28 +2,28 @@
 
 #include <ctype.h>
 
-const char *const decide_kinds[DK_COUNT] = {
-#define X(k, text) [DK_##k] = text,
-    DECIDE_KINDS(X)
+const char *const node_kinds[NK_COUNT] = {
+#define X(k, text) [NK_##k] = text,
+    NODE_KINDS(X)
 #undef X
 };
 
-DKind node_kind(const Node *n) {
+NodeKind node_kind(const Node *n) {
   switch (n->op) {
   case O_ELT:
-  case O_CAST: return DK_MAP;
-  case O_REDUCE: return DK_REDUCTION;
-  case O_CONTRACT: return DK_CONTRACTION;
-  case O_RANDOM: return DK_DRAW;
-  case O_GATHER: return DK_GATHER;
-  case O_SCATTER: return DK_SCATTER;
-  case O_CONCAT: return DK_CONCAT;
-  default: return DK_COPY;
+  case O_CAST: return NK_MAP;
+  case O_REDUCE: return NK_REDUCTION;
+  case O_CONTRACT: return NK_CONTRACTION;
+  case O_RANDOM: return NK_DRAW;
+  case O_GATHER: return NK_GATHER;
+  case O_SCATTER: return NK_SCATTER;
+  case O_CONCAT: return NK_CONCAT;
+  default: return NK_COPY;
   }
 }
 
-bool kind_inlines(DKind kind) {
-  return kind == DK_MAP || kind == DK_DRAW || kind == DK_GATHER;
+bool kind_inlines(NodeKind kind) {
+  return kind == NK_MAP || kind == NK_DRAW || kind == NK_GATHER;
 }
 
 const char *node_word(Arena *a, const Node *n) {

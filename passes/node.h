@@ -8,7 +8,7 @@
 #include "ir/kernel/kern.h"
 
 /* What a value is to placement: the word of strategy files. */
-#define DECIDE_KINDS(X)                                                                                      \
+#define NODE_KINDS(X)                                                                                        \
   X(MAP, "maps")                 /* elementwise operations and casts */                                      \
   X(REDUCTION, "reductions")     /* sums and maxima over dimensions */                                       \
   X(CONTRACTION, "contractions") /* products summed */                                                       \
@@ -17,18 +17,18 @@
   X(SCATTER, "scatters")         /* rows added at an index */                                                \
   X(CONCAT, "concats")           /* parts beside each other */                                               \
   X(COPY, "copies")              /* a constant or a view that must have memory */
-typedef enum DKind {
-#define X(k, text) DK_##k,
-  DECIDE_KINDS(X)
+typedef enum NodeKind {
+#define X(k, text) NK_##k,
+  NODE_KINDS(X)
 #undef X
-      DK_COUNT
-} DKind;
-extern const char *const decide_kinds[DK_COUNT];
+      NK_COUNT
+} NodeKind;
+extern const char *const node_kinds[NK_COUNT];
 
-/* What a node is; DK_COPY is said of all that is not computed. */
-DKind node_kind(const Node *n);
+/* What a node is; NK_COPY is said of all that is not computed. */
+NodeKind node_kind(const Node *n);
 /* Whether values of the kind may be written into their readers. */
-bool kind_inlines(DKind kind);
+bool kind_inlines(NodeKind kind);
 /* The word for what a node computes: "contract", and of elementwise operations "mul", since a "*" in a name
  * stands for a number. */
 const char *node_word(Arena *a, const Node *n);

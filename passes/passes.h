@@ -18,7 +18,7 @@ typedef struct PassOptions {
   const struct Strategy
       *strategy; /* what may be fused (passes/place/strategy.h); NULL: whatever is cheapest */
   const struct Decisions *
-      *decisions;     /* room for EN_COUNT: what each entry decided (passes/place/decide.h); or NULL */
+      *decisions;     /* room for EN_COUNT: what each entry decided (passes/place/decisions.h); or NULL */
   Lower **lowered;    /* room for EN_COUNT: each entry as it was placed (passes/entry.h); or NULL */
   int64_t most_bytes; /* that the program may take; 0: no limit */
   int64_t (*takes)(void *ctx, const Prog *p); /* how many it takes; NULL: its arena's */

@@ -57,7 +57,7 @@ static void pass_tables(Ctx *c) {
 }
 
 static void pass_classes(Ctx *c) {
-  DClasses *classes = decide_classes(c->arena, c->graph);
+  ValueClasses *classes = classes_of(c->arena, c->graph);
   if (c->options->strategy && !strategy_bind(c->options->strategy, classes)) return;
   for (int e = 0; e < EN_COUNT; e++)
     if (c->entry[e]) c->entry[e]->classes = classes;

@@ -56,7 +56,7 @@ char *prog_print(Arena *a, const Prog *p) {
 
 static void print_places(FILE *f, const Lower *l) {
   static const char *const where[] = {"dead", "inline", "held", "buffer", "given"};
-  const DClasses *classes = decide_classes(l->arena, l->graph);
+  const ValueClasses *classes = classes_of(l->arena, l->graph);
   fprintf(f, "places %s # %d nodes, %d classes of values\n", entry_names[l->kind], l->graph->nnode,
           classes->n);
   for (int i = 0; i < l->graph->nnode; i++) {

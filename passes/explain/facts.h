@@ -6,7 +6,7 @@
 
 #include "passes/entry.h"
 #include "passes/explain/roofline.h"
-#include "passes/place/decide.h"
+#include "passes/place/decisions.h"
 
 /* What a buffer is for. The first five live always. */
 #define FACT_MEMORY(X)                                                                                       \
@@ -107,9 +107,9 @@ typedef struct FactRow {
 /* Kernels of row `to` read values that kernels of row `from` have stored. */
 typedef struct FactNeighbour {
   int from, to, value;
-  int count;        /* such reads */
-  int64_t bytes;    /* of the values read */
-  const DPair *why; /* why they are not one kernel, and not inline; NULL: a copy, or partial results */
+  int count;               /* such reads */
+  int64_t bytes;           /* of the values read */
+  const DecisionPair *why; /* why they are not one kernel, and not inline; NULL: a copy, or partial results */
 } FactNeighbour;
 
 typedef struct FactEntry {

@@ -72,7 +72,7 @@ static void written(Walk *w, const Node *n) {
 }
 
 /* What was decided of the two. */
-static const DPair *pair_of(const Walk *w, const Node *producer) {
+static const DecisionPair *pair_of(const Walk *w, const Node *producer) {
   const Decisions *d = w->e->decisions;
   int from = d->row_of[producer->id], to = d->row_of[w->top->id];
   for (int i = 0; i < d->npair && from >= 0 && to >= 0; i++)

@@ -143,16 +143,16 @@ static void give_back(Lower *l, Group *chain, const Before *was) {
   chain->ncore = was->ncore, chain->nroot = was->nroot, chain->ndep = was->ndep;
 }
 
-static DReason misfit(Lower *l, Group *chain) {
+static Reason misfit(Lower *l, Group *chain) {
   const TargetChain *t = &l->options->target->chain;
   if (resident(t, chain) > t->most_resident) return DR_SCRATCH;
   return group_fits(l, chain) ? DR_NONE : DR_AWAY;
 }
 
-static DReason try(Lower *l, Group *chain, Group *g, const Match *m) {
+static Reason try(Lower *l, Group *chain, Group *g, const Match *m) {
   Before was = before(chain);
   take(l, chain, g, m);
-  DReason why = misfit(l, chain);
+  Reason why = misfit(l, chain);
   if (why) give_back(l, chain, &was);
   return why;
 }
@@ -165,8 +165,8 @@ static const KRole of_rows[][3] = {{ROLE_M, FEATURE, ROLE_N},
 /* Contractions to the same points as the first: other rows that later parts need beside them. */
 static const KRole to_rows[][3] = {{ROLE_M, ROLE_N, FEATURE}, {ROLE_N, ROLE_M, FEATURE}};
 
-static DReason try_contract(Lower *l, Group *chain, Group *g, const KRole (*as)[3], int n) {
-  DReason why = DR_POINTS;
+static Reason try_contract(Lower *l, Group *chain, Group *g, const KRole (*as)[3], int n) {
+  Reason why = DR_POINTS;
   for (int i = 0; i < n; i++) {
     Match m;
     if (!match_contract(chain, g, as[i], &m)) continue;
@@ -176,7 +176,7 @@ static DReason try_contract(Lower *l, Group *chain, Group *g, const KRole (*as)[
   return why;
 }
 
-static DReason try_group(Lower *l, Group *chain, Group *g) {
+static Reason try_group(Lower *l, Group *chain, Group *g) {
   Match m;
   if (contracts(&g->part[0])) return try_contract(l, chain, g, of_rows, 4);
   bool matches = g->part[0].flat ? match_flat(chain, g, &m) : match_sum(l->options->target, chain, g, &m);
@@ -184,8 +184,8 @@ static DReason try_group(Lower *l, Group *chain, Group *g) {
 }
 
 /* Why g cannot stand in one kernel with the chain, whatever it computes. */
-static DReason kept_apart(Lower *l, Group *chain, Group *g) {
-  DReason parted = strategy_parts_groups(l, chain, g);
+static Reason kept_apart(Lower *l, Group *chain, Group *g) {
+  Reason parted = strategy_parts_groups(l, chain, g);
   if (parted) return parted;
   if (chain->backward != g->backward) return DR_PASSES;
   if (chain->npart == MOST_PARTS) return DR_CORES;
@@ -213,11 +213,11 @@ static bool grow(Lower *l, Group *chain, Group *g) {
   Before was = before(chain);
   int parts = chain->npart;
   take_rows_of(l, chain, g);
-  DReason why = kept_apart(l, chain, g);
+  Reason why = kept_apart(l, chain, g);
   if (!why) why = try_group(l, chain, g);
   if (!why) return true;
   while (chain->npart > parts) give_back(l, chain, &was);
-  decide_refuse(l, g->part[0].lead, chain->part[0].of, why);
+  note_refusal(l, g->part[0].lead, chain->part[0].of, why);
   return false;
 }
 

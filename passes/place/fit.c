@@ -19,11 +19,11 @@ bool group_fits(Lower *l, const Group *g) {
   return good;
 }
 
-static DReason fits(Lower *l, Group *g, const Node *n, bool row) {
+static Reason fits(Lower *l, Group *g, const Node *n, bool row) {
   Arena *a = arena_new();
   Axes x = fine_axes(a, g);
   const Space *at = row ? &x.points[0].row : &x.points[0].result;
-  DReason why = DR_NONE;
+  Reason why = DR_NONE;
   if (!at->shape || shape_count(at->shape) != node_count(n))
     why = DR_POINTS;
   else if (!walk_fits(l, &x, n, at))
@@ -38,8 +38,8 @@ static bool has_row(const Group *g) {
          node_sum(g->core[0]).terms > 1;
 }
 
-DReason group_may_take(Lower *l, Group *g, const Node *n, bool row) {
-  DReason parted = strategy_parts(l, g, n);
+Reason group_may_take(Lower *l, Group *g, const Node *n, bool row) {
+  Reason parted = strategy_parts(l, g, n);
   if (parted) return parted;
   if (!group_of_pass(l, g, site_of(l, n)->backward)) return DR_PASSES;
   if (g->alone || (site_of(l, n)->supply && (row || g->nroot > 1 || g->ncore > 1))) return DR_ALONE;
@@ -53,8 +53,8 @@ static bool same_rows(const Node *a, const Node *b) {
          shape_same(&a->in[0]->shape, &b->in[0]->shape);
 }
 
-DReason group_may_reduce(Lower *l, Group *g, const Node *n) {
-  DReason parted = strategy_parts(l, g, n);
+Reason group_may_reduce(Lower *l, Group *g, const Node *n) {
+  Reason parted = strategy_parts(l, g, n);
   if (parted) return parted;
   if (!group_of_pass(l, g, site_of(l, n)->backward)) return DR_PASSES;
   if (g->alone || site_of(l, n)->supply) return DR_ALONE;

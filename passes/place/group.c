@@ -231,9 +231,9 @@ bool group_of_pass(Lower *l, const Group *g, bool backward) {
   return backward && !g->goes_on;
 }
 
-DReason group_may_merge(Lower *l, Group *a, Group *b) {
+Reason group_may_merge(Lower *l, Group *a, Group *b) {
   if (a->ncore || b->ncore) return DR_FULL;
-  DReason parted = strategy_parts_groups(l, a, b);
+  Reason parted = strategy_parts_groups(l, a, b);
   if (parted) return parted;
   if (a->backward != b->backward) return DR_PASSES;
   if (a->alone || b->alone) return DR_ALONE;

@@ -3,7 +3,8 @@
 #define PASSES_GROUP_H
 
 #include "passes/entry.h"
-#include "passes/place/decide.h"
+#include "passes/place/classes.h"
+#include "passes/place/reasons.h"
 
 /* Visits every stored or given node that the inline expression of n reads; `aligned` says whether at n's own
  * point. Stops and returns false when the visitor does. */
@@ -43,7 +44,7 @@ bool group_direct(Lower *l, Group *a, Group *b);
 bool group_of_pass(Lower *l, const Group *g, bool backward);
 
 /* Why two flat groups may not become one, or DR_NONE. */
-DReason group_may_merge(Lower *l, Group *a, Group *b);
+Reason group_may_merge(Lower *l, Group *a, Group *b);
 void group_merge(Lower *l, Group *into, Group *from);
 
 #endif

@@ -29,7 +29,7 @@ static void inline_cost(Lower *l, const Node *n) {
 }
 
 /* Why n cannot be inline. */
-static DReason no_inline(const Lower *l, const Node *n) {
+static Reason no_inline(const Lower *l, const Node *n) {
   const Site *s = site_of(l, n);
   if (s->forced) return DR_MEMORY;
   if (s->operand && !l->options->target->in_operand(n)) return DR_OPERAND;
@@ -48,7 +48,7 @@ static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   const TargetCost *t = &l->options->target->cost;
   double e = count(n), size = dtype_size(n->dtype), ops = t->operation * s->ops;
   if (no_inline(l, n)) {
-    decide_stored(l, n, no_inline(l, n), 0, 0);
+    note_stored(l, n, no_inline(l, n), 0, 0);
     return false;
   }
   double once = s->bytes + ops;
@@ -56,7 +56,7 @@ static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   double stored = e * ((free_read ? ops : once) + size + s->uses * size);
   if (!free_read) stored += t->launch;
   bool better = inlined <= stored || is_repeated(l, n);
-  decide_stored(l, n, better ? DR_NONE : DR_COST, inlined, stored);
+  note_stored(l, n, better ? DR_NONE : DR_COST, inlined, stored);
   return better;
 }
 
@@ -76,7 +76,7 @@ static bool absorb(Lower *l, const Node *n) {
   }
   if (!best) return false;
   cheaper_inline(l, n, true); /* for its costs */
-  if (!no_inline(l, n)) decide_taken(l, n);
+  if (!no_inline(l, n)) note_taken(l, n);
   group_add_root(l, best, n);
   return true;
 }
@@ -105,9 +105,9 @@ static bool host_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
 /* Whether g's kernel can compute n from what it has at hand, and whether at its row's elements. What is at
  * neither needs the reduction whole. */
 static bool takes(Lower *l, Group *g, const Node *n, bool *row) {
-  DReason why = group_may_take(l, g, n, false);
+  Reason why = group_may_take(l, g, n, false);
   *row = why && !group_may_take(l, g, n, true);
-  if (why && !*row) decide_refuse(l, n, g, why == DR_POINTS && g->ncore ? DR_FULL : why);
+  if (why && !*row) note_refusal(l, n, g, why == DR_POINTS && g->ncore ? DR_FULL : why);
   return !why || *row;
 }
 
@@ -117,11 +117,11 @@ static Group *host_of(Lower *l, const Node *n, bool *row) {
   Hosts h = {.target = strategy_target(l, n)};
   *row = false;
   each_read(l, n, host_visit, &h);
-  for (int i = 0; i < h.n && site_of(l, n)->supply; i++) decide_refuse(l, n, h.group[i], DR_ALONE);
+  for (int i = 0; i < h.n && site_of(l, n)->supply; i++) note_refusal(l, n, h.group[i], DR_ALONE);
   if (site_of(l, n)->supply) return NULL;
   for (int i = 0; i < h.n; i++)
     if (takes(l, h.group[i], n, row)) return h.group[i];
-  if (h.target >= 0) strategy_no_host(l, n, h.n ? decide_refused(l, n, h.group[0]) : DR_NONE);
+  if (h.target >= 0) strategy_no_host(l, n, h.n ? noted_refusal(l, n, h.group[0]) : DR_NONE);
   return NULL;
 }
 
@@ -131,9 +131,9 @@ static void merge_flat_operands(Lower *l, const Node *n) {
   for (int i = 0; i < g->ndep; i++) {
     Group *o = group_now(g->dep[i]);
     if (o == g || o->ncore) continue;
-    DReason why = group_may_merge(l, o, g);
+    Reason why = group_may_merge(l, o, g);
     if (why)
-      decide_refuse(l, n, o, why);
+      note_refusal(l, n, o, why);
     else
       group_merge(l, g, o);
   }
@@ -155,10 +155,10 @@ static void place_map(Lower *l, const Node *n) {
   if (strategy_must_inline(l, n, no_inline(l, n))) return;
   if (strategy_target(l, n) < 0 && absorb(l, n)) return;
   bool row = false, may = !s->forced && strategy_may_inline(l, n);
-  bool part = s->readers == 1u << DK_CONCAT;
+  bool part = s->readers == 1u << NK_CONCAT;
   Group *host = may && !part && cheaper_inline(l, n, false) ? NULL : host_of(l, n, &row);
   if (may && !(part && host) && cheaper_inline(l, n, host)) return;
-  if (!may) decide_stored(l, n, s->forced ? DR_MEMORY : DR_OVERRIDE, 0, 0);
+  if (!may) note_stored(l, n, s->forced ? DR_MEMORY : DR_OVERRIDE, 0, 0);
   store(l, n, host, row);
 }
 
@@ -196,24 +196,24 @@ static bool share_reads(Lower *l, Group *g, const Node *n) {
 }
 
 /* `asked`: somebody wants them together, though they share no reads. */
-static DReason why_apart(Lower *l, Group *g, const Node *n, bool asked) {
-  DReason why = group_may_reduce(l, g, n);
+static Reason why_apart(Lower *l, Group *g, const Node *n, bool asked) {
+  Reason why = group_may_reduce(l, g, n);
   return why || asked || share_reads(l, g, n) ? why : DR_APART;
 }
 
 static void place_reduce(Lower *l, const Node *n) {
   int last = l->ngroup - LOOK_BACK < 0 ? 0 : l->ngroup - LOOK_BACK;
   int target = strategy_target(l, n);
-  DReason latest = DR_NONE;
+  Reason latest = DR_NONE;
   for (int i = l->ngroup - 1; i >= last; i--) {
     Group *g = l->group[i];
     if (g->merged || !g->ncore || (target >= 0 && !group_computes(l, g, target))) continue;
     bool beside = !site_of(l, n)->supply && !g->alone && !strategy_parts(l, g, n) &&
                   g->backward == site_of(l, n)->backward && g->core[0]->op == O_CONTRACT && g->ncore == 1 &&
                   node_sums_beside(g->core[0], n);
-    DReason why = beside ? DR_NONE : why_apart(l, g, n, target >= 0);
+    Reason why = beside ? DR_NONE : why_apart(l, g, n, target >= 0);
     if (why) {
-      decide_refuse(l, n, g, why);
+      note_refusal(l, n, g, why);
       latest = latest ? latest : why;
       continue;
     }
@@ -245,13 +245,13 @@ static void place_other(Lower *l, const Node *n) {
   const Site *s = site_of(l, n);
   bool computed = kind_inlines(node_kind(n));
   if (computed && strategy_must_inline(l, n, no_inline(l, n))) return;
-  DReason why = s->forced                                   ? DR_MEMORY
-                : computed && no_inline(l, n) == DR_OPERAND ? DR_OPERAND
-                : computed && !strategy_may_inline(l, n)    ? DR_OVERRIDE
-                : n->op == O_RANDOM && s->uses > 1          ? DR_COST
-                                                            : DR_NONE;
+  Reason why = s->forced                                   ? DR_MEMORY
+               : computed && no_inline(l, n) == DR_OPERAND ? DR_OPERAND
+               : computed && !strategy_may_inline(l, n)    ? DR_OVERRIDE
+               : n->op == O_RANDOM && s->uses > 1          ? DR_COST
+                                                           : DR_NONE;
   if (!why) return;
-  decide_stored(l, n, why, 0, 0);
+  note_stored(l, n, why, 0, 0);
   group_new(l, NULL, n);
 }
 
@@ -311,7 +311,7 @@ void place_trim(Lower *l) {
 }
 
 void place_values(Lower *l) {
-  l->notes = decide_notes(l->arena, l->graph);
+  l->notes = notes_new(l->arena, l->graph);
   for (int i = 0; i < l->graph->nnode; i++) {
     if (l->site[i].where == W_DEAD) continue;
     inline_cost(l, l->graph->node[i]);

@@ -1,4 +1,4 @@
-/* Strategy files as text: parsing. */
+/* Strategy files as text: reading, which row is whose, and writing. */
 #include "passes/place/strategy.h"
 
 #include <string.h>
@@ -43,9 +43,9 @@ static const char *without_comment(const char *begin, const char *end) {
 }
 
 static int kind_named(const char *text, size_t len) {
-  for (int k = 0; k < DK_COUNT; k++)
-    if (strlen(decide_kinds[k]) == len && strncmp(decide_kinds[k], text, len) == 0) return k;
-  return DK_COUNT;
+  for (int k = 0; k < NK_COUNT; k++)
+    if (strlen(node_kinds[k]) == len && strncmp(node_kinds[k], text, len) == 0) return k;
+  return NK_COUNT;
 }
 
 /* The first of a list that is no kind, or NULL. */
@@ -54,7 +54,7 @@ static const char *read_kinds(Arena *a, const char *list, unsigned *kinds) {
   for (const char *p = list;; p++) {
     size_t len = strcspn(p, ",");
     int kind = kind_named(p, len);
-    if (kind == DK_COUNT) return arena_strndup(a, p, len);
+    if (kind == NK_COUNT) return arena_strndup(a, p, len);
     *kinds |= 1u << kind;
     p += len;
     if (!*p) return NULL;
@@ -62,8 +62,8 @@ static const char *read_kinds(Arena *a, const char *list, unsigned *kinds) {
 }
 
 static const char *kinds_expected(Arena *a) {
-  const char *text = decide_kinds[0];
-  for (int k = 1; k < DK_COUNT; k++) text = arena_printf(a, "%s, %s", text, decide_kinds[k]);
+  const char *text = node_kinds[0];
+  for (int k = 1; k < NK_COUNT; k++) text = arena_printf(a, "%s, %s", text, node_kinds[k]);
   return text;
 }
 
@@ -94,10 +94,10 @@ static bool unknown_word(Line *x, Word w) {
   enum { WORDS = sizeof words / sizeof *words };
   unsigned kinds;
   if (x->first && strchr(w.text, ',')) return unknown_kind(x, w, read_kinds(x->arena, w.text, &kinds));
-  const char *name[WORDS + DK_COUNT];
+  const char *name[WORDS + NK_COUNT];
   for (int i = 0; i < WORDS; i++) name[i] = words[i];
-  for (int k = 0; k < DK_COUNT; k++) name[WORDS + k] = decide_kinds[k];
-  const char *near = nearest_name(w.text, name, x->first ? WORDS + DK_COUNT : WORDS);
+  for (int k = 0; k < NK_COUNT; k++) name[WORDS + k] = node_kinds[k];
+  const char *near = nearest_name(w.text, name, x->first ? WORDS + NK_COUNT : WORDS);
   diag_error(w.loc,
              "rule F3: found \"%s\", expected %s%s%sauto, inline, inline:KINDS, join, join:KINDS, "
              "join=CLASS, buffer, keep or recompute%s",
@@ -202,4 +202,171 @@ Strategy *strategy_parse(Arena *a, const Source *src) {
   if (!header)
     diag_error((Loc){.src = src}, "rule F1: found no row, expected \"tessera fusion 1\" in the first line");
   return diag_count() == errors ? s : NULL;
+}
+
+/* Patterns against the names of classes. */
+
+/* One more piece of the pattern: which beginnings of the text, by length, are matched now, given which were
+ * before it. A star keeps on while the text gives no dot. */
+static void match_piece(bool *matched, const char *text, size_t len, char piece, bool dots) {
+  if (piece == '*') {
+    for (size_t i = 0; i < len; i++) matched[i + 1] |= matched[i] && (dots || text[i] != '.');
+    return;
+  }
+  for (size_t i = len; i > 0; i--)
+    matched[i] = matched[i - 1] && (piece == text[i - 1] || (piece == '?' && text[i - 1] != '.'));
+  matched[0] = false;
+}
+
+bool strategy_glob(const char *pattern, const char *text) {
+  Arena *a = arena_new();
+  size_t len = strlen(text);
+  bool *matched = ARENA_ARRAY(a, len + 1, bool);
+  matched[0] = true;
+  for (const char *p = pattern; *p; p++) {
+    bool dots = p[0] == '*' && p[1] == '*';
+    match_piece(matched, text, len, *p, dots);
+    p += dots;
+  }
+  bool whole = matched[len];
+  arena_free(a);
+  return whole;
+}
+
+static const ValueClass *class_named(const ValueClasses *classes, const char *name) {
+  for (int i = 0; i < classes->n; i++)
+    if (strcmp(classes->class[i].name, name) == 0) return &classes->class[i];
+  return NULL;
+}
+
+/* Names have stars in them, so that the name of a class is no pattern but means that class. */
+static int give(const StrategyRow *r, ValueClasses *classes) {
+  const ValueClass *exact = class_named(classes, r->pattern);
+  int n = 0;
+  for (int i = 0; i < classes->n; i++) {
+    ValueClass *c = &classes->class[i];
+    if (!(r->kinds >> c->kind & 1)) continue;
+    if (exact ? c != exact : !strategy_glob(r->pattern, c->name)) continue;
+    c->row = r;
+    n++;
+  }
+  return n;
+}
+
+static const char *nearest(Arena *a, const ValueClasses *classes, const char *text) {
+  const char **name = ARENA_ARRAY(a, classes->n + 1, const char *);
+  for (int i = 0; i < classes->n; i++) name[i] = classes->class[i].name;
+  const char *near = nearest_name(text, name, classes->n);
+  return near ? arena_printf(a, "; did you mean \"%s\"?", near) : "";
+}
+
+static void report_stale(Arena *a, const StrategyRow *r, const ValueClasses *classes) {
+  const ValueClass *exact = class_named(classes, r->pattern);
+  if (exact)
+    diag_error(r->loc, "rule F4: found \"%s\" among other kinds, but it is one of the %s", r->pattern,
+               node_kinds[exact->kind]);
+  else
+    diag_error(r->loc,
+               "rule F4: found \"%s\", which no value of the description is called; expected a class that "
+               "\"tessera explain --write FILE\" lists, or a pattern of some%s",
+               r->pattern, nearest(a, classes, r->pattern));
+}
+
+void strategy_bind_early(const Strategy *s, ValueClasses *classes) {
+  for (int i = 0; i < s->nrow; i++) give(&s->row[i], classes);
+}
+
+bool strategy_bind(const Strategy *s, ValueClasses *classes) {
+  bool good = true;
+  Arena *a = arena_new();
+  for (int i = 0; i < s->nrow; i++) {
+    const StrategyRow *r = &s->row[i];
+    if (!give(r, classes) && strcmp(r->pattern, "**") != 0) {
+      report_stale(a, r, classes);
+      good = false;
+    }
+    if (r->target && !class_named(classes, r->target)) {
+      diag_error(r->loc,
+                 "rule F8: found join=%s, expected the name of a class that \"tessera explain --write FILE\" "
+                 "lists%s",
+                 r->target, nearest(a, classes, r->target));
+      good = false;
+    }
+  }
+  arena_free(a);
+  return good;
+}
+
+/* Decisions as a file. */
+
+/* A class' rows of all entries as one. */
+typedef struct Members {
+  int members, inlined;
+} Members;
+
+static void print_kinds(FILE *f, const char *word, unsigned kinds) {
+  const char *before = ":";
+  fputs(word, f);
+  for (int k = 0; kinds != STRATEGY_ALL_KINDS && k < NK_COUNT; k++) {
+    if (!(kinds >> k & 1)) continue;
+    fprintf(f, "%s%s", before, node_kinds[k]);
+    before = ",";
+  }
+}
+
+/* What the class' own row says, where the members differ and only the same words decide them alike. */
+static void print_row(FILE *f, const StrategyRow *r) {
+  bool all = r->inline_into == STRATEGY_ALL_KINDS && r->join == STRATEGY_ALL_KINDS;
+  if (all || (!r->inline_into && !r->join)) {
+    fputs(all ? "auto" : "buffer", f);
+    return;
+  }
+  if (r->inline_into) print_kinds(f, "inline", r->inline_into);
+  if (r->inline_into && r->join) fputc(' ', f);
+  if (r->join) print_kinds(f, "join", r->join);
+}
+
+static void print_place(FILE *f, const ValueClass *c, const Members *s) {
+  StrategyRow r = {.inline_into = STRATEGY_ALL_KINDS, .join = STRATEGY_ALL_KINDS};
+  if (c->row) r = *c->row;
+  if (r.target) {
+    fprintf(f, "join=%s", r.target);
+    return;
+  }
+  if (s->inlined == s->members) r.join = 0, r.inline_into = STRATEGY_ALL_KINDS;
+  if (!s->inlined && c->kind != NK_COPY) r.inline_into = 0;
+  print_row(f, &r);
+}
+
+static void print_class(FILE *f, const ValueClass *c, const Members *s) {
+  const Loc *at = &c->first->loc;
+  fprintf(f, "%s ", c->name);
+  print_place(f, c, s);
+  if (c->row && c->row->save) fprintf(f, " %s", strategy_saves[c->row->save]);
+  fprintf(f, "  # %d of the %s", s->members, node_kinds[c->kind]);
+  if (at->src) fprintf(f, ", %s:%d", at->src->path, at->line);
+  fputc('\n', f);
+}
+
+static const ValueClasses *classes_decided(const Decisions *const of[EN_COUNT]) {
+  for (int e = 0; e < EN_COUNT; e++)
+    if (of[e]) return of[e]->classes;
+  return NULL;
+}
+
+char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]) {
+  const ValueClasses *classes = classes_decided(of);
+  Members *sum = ARENA_ARRAY(a, classes ? classes->n + 1 : 1, Members);
+  for (int e = 0; e < EN_COUNT; e++)
+    for (int i = 0; of[e] && i < of[e]->nrow; i++) {
+      Members *s = &sum[of[e]->row[i].class - classes->class];
+      s->members += of[e]->row[i].members;
+      s->inlined += of[e]->row[i].inlined_members;
+    }
+  ArenaText text;
+  arena_text_open(&text);
+  fputs("tessera fusion 1\n", text.f);
+  for (int i = 0; classes && i < classes->n; i++)
+    if (sum[i].members) print_class(text.f, &classes->class[i], &sum[i]);
+  return arena_text_close(a, &text);
 }

@@ -8,7 +8,7 @@
 #ifndef PASSES_STRATEGY_H
 #define PASSES_STRATEGY_H
 
-#include "passes/place/decide.h"
+#include "passes/place/decisions.h"
 
 /* What is done about values that the backward pass needs: whichever costs less, or what a row says. */
 typedef enum StrategySave { SS_CHEAPEST, SS_KEEP, SS_RECOMPUTE } StrategySave;
@@ -18,7 +18,7 @@ extern const char *const strategy_saves[SS_RECOMPUTE + 1];
 typedef struct StrategyRow {
   Loc loc;
   const char *pattern;
-  unsigned kinds;       /* bit k: of classes of DKind k */
+  unsigned kinds;       /* bit k: of classes of NodeKind k */
   unsigned inline_into; /* bit k: may be written into readers of kind k */
   unsigned join;        /* bit k: may share a kernel that was begun for kind k */
   bool must_inline;     /* inline and nothing else */
@@ -33,15 +33,15 @@ struct Strategy {
   StrategyRow *row; /* in order of the file: the last that matches a class is its own */
 };
 
-enum { STRATEGY_ALL_KINDS = (1u << DK_COUNT) - 1 };
+enum { STRATEGY_ALL_KINDS = (1u << NK_COUNT) - 1 };
 
 /* Parses a file. NULL after reporting what breaks rules F1 to F3. */
 Strategy *strategy_parse(Arena *a, const Source *src);
 
 /* Gives each class its row; false after reporting rows that match no class (rule F4). */
-bool strategy_bind(const Strategy *s, DClasses *classes);
+bool strategy_bind(const Strategy *s, ValueClasses *classes);
 /* The same before the graph is rebuilt by what the rows say of saved values; nothing is reported yet. */
-void strategy_bind_early(const Strategy *s, DClasses *classes);
+void strategy_bind_early(const Strategy *s, ValueClasses *classes);
 /* Whether the text matches: "*" anything but a dot, "**" anything, "?" one character that is no dot. */
 bool strategy_glob(const char *pattern, const char *text);
 
@@ -52,11 +52,11 @@ char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]);
 /* What the file says of n while it is being placed (passes/place/strategy_place.c). */
 bool strategy_may_inline(const Lower *l, const Node *n);
 /* Whether n must be inline; reports when it cannot, for the reason given, DR_NONE: it can. */
-bool strategy_must_inline(Lower *l, const Node *n, DReason cannot);
+bool strategy_must_inline(Lower *l, const Node *n, Reason cannot);
 /* DR_OVERRIDE where n, or a value of g, may not share a kernel with the other; else DR_NONE. */
-DReason strategy_parts(const Lower *l, const Group *g, const Node *n);
+Reason strategy_parts(const Lower *l, const Group *g, const Node *n);
 /* The same for two groups. */
-DReason strategy_parts_groups(const Lower *l, const Group *a, const Group *b);
+Reason strategy_parts_groups(const Lower *l, const Group *a, const Group *b);
 /* The row that keeps n, which is in group `own`, or that group out of g's kernel; NULL: none does. */
 const StrategyRow *strategy_parting(const Lower *l, const Group *g, const Group *own, const Node *n);
 /* The class whose kernel n has to join, or -1. */
@@ -64,6 +64,6 @@ int strategy_target(Lower *l, const Node *n);
 /* Reports what the file asks of n that no value of its kind can be. */
 void strategy_check(Lower *l, const Node *n);
 /* Reports that n cannot join its target. */
-void strategy_no_host(Lower *l, const Node *n, DReason why);
+void strategy_no_host(Lower *l, const Node *n, Reason why);
 
 #endif

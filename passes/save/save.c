@@ -14,7 +14,7 @@ static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o) {
   p->graph = g;
   prog_values(p);
   Lower *l = lower_open(a, p, free, EN_MICRO, NULL);
-  l->classes = decide_classes(a, g);
+  l->classes = classes_of(a, g);
   place_liveness(l);
   place_values(l);
   place_chains(l);
@@ -79,7 +79,7 @@ static void connect(Save *s, const Node *n) {
 
 /* What the file's rows say of the classes. */
 static void ask(Save *s, const Strategy *strategy) {
-  const DClasses *classes = s->trial->classes;
+  const ValueClasses *classes = s->trial->classes;
   strategy_bind_early(strategy, s->trial->classes);
   for (int i = 0; i < s->nclass; i++) {
     int class = classes->of[s->class[i].first->id];

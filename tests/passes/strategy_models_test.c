@@ -69,7 +69,7 @@ static const char *names_below(Arena *a, const Decisions *d, const char *path) {
   const char *text = "";
   for (int i = 0; i < d->nrow; i++)
     if (strncmp(d->row[i].class->name, path, strlen(path)) == 0)
-      text = arena_printf(a, "%s%s %s\n", text, d->row[i].class->name, decide_kinds[d->row[i].class->kind]);
+      text = arena_printf(a, "%s%s %s\n", text, d->row[i].class->name, node_kinds[d->row[i].class->kind]);
   return text;
 }
 

@@ -86,7 +86,7 @@ START_TEST(shipped_strategies_mean_what_the_graph_does) {
 END_TEST
 
 /* A placement for a class; what is illegal among them is refused by name and left to the compiler then. */
-static const char *draw_place(Arena *a, const DClasses *classes, int i) {
+static const char *draw_place(Arena *a, const ValueClasses *classes, int i) {
   static const char *const places[] = {"auto",        "join",
                                        "buffer",      "join:maps",
                                        "inline:maps", "inline:reductions join",
@@ -247,7 +247,7 @@ START_TEST(illegal_files_are_refused_by_rule) {
 }
 END_TEST
 
-static const DRow *row_named(const Decisions *d, const char *name) {
+static const DecisionRow *row_named(const Decisions *d, const char *name) {
   for (int i = 0; i < d->nrow; i++)
     if (strcmp(d->row[i].class->name, name) == 0) return &d->row[i];
   ck_abort_msg("no class is called %s", name);
@@ -304,7 +304,7 @@ START_TEST(later_rows_win_and_names_mean_themselves) {
 }
 END_TEST
 
-static const DPair *pair_named(const Decisions *d, const char *consumer, const char *producer) {
+static const DecisionPair *pair_named(const Decisions *d, const char *consumer, const char *producer) {
   for (int i = 0; i < d->npair; i++)
     if (strcmp(d->row[d->pair[i].consumer].class->name, consumer) == 0 &&
         strcmp(d->row[d->pair[i].producer].class->name, producer) == 0)
@@ -348,7 +348,7 @@ START_TEST(costs_are_compared) {
   const Decisions *of[EN_COUNT] = {0};
   PassOptions o = {.target = cpu_target("x86-64-v3"), .decisions = of};
   ck_assert_ptr_nonnull(passes_run(a, costly(a), &o));
-  const DRow *f = row_named(of[EN_EVAL], "erf#2");
+  const DecisionRow *f = row_named(of[EN_EVAL], "erf#2");
   ck_assert_int_eq(f->inlining, DR_COST);
   ck_assert(f->stored && f->inlined > f->storing && f->storing > (double)f->bytes);
   ck_assert_int_eq(row_named(of[EN_EVAL], "random")->role, DP_INLINE);

@@ -3,18 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/place/decide.h"
+#include "passes/place/decisions.h"
 #include "tools/compare/compare_strategies.h"
 
 /* With the kernel that it is in, or, as a kind of placement, without. */
-static const char *place_text(Arena *a, const Decisions *d, const DRow *r, bool name) {
+static const char *place_text(Arena *a, const Decisions *d, const DecisionRow *r, bool name) {
   const char *mixed = r->mixed ? ", not in all places alike" : "",
              *kept = r->stored ? "in memory" : "not in memory";
   if (r->role == DP_INLINE) return arena_printf(a, "inline%s", mixed);
-  const DKernel *k = &d->kernel[r->kernel];
+  const DecisionKernel *k = &d->kernel[r->kernel];
   if (&d->row[k->lead] == r) return arena_printf(a, "a kernel of its own, %s%s", kept, mixed);
   const char *of = name ? arena_printf(a, "the kernel of %s", k->name) : "another's kernel";
-  return arena_printf(a, "%s in %s, %s%s", decide_roles[r->role], of, kept, mixed);
+  return arena_printf(a, "%s in %s, %s%s", decision_roles[r->role], of, kept, mixed);
 }
 
 static CompareRow *row_of(Comparison *c, const char *name) {
@@ -36,7 +36,7 @@ static void add_text(Arena *a, const char **to, const char *text) {
     *to = arena_printf(a, "%s; %s", *to, text);
 }
 
-static void add_place(Comparison *c, int side, const Decisions *d, const DRow *from) {
+static void add_place(Comparison *c, int side, const Decisions *d, const DecisionRow *from) {
   CompareRow *r = row_of(c, from->class->name);
   if (!r->source && from->first->loc.src)
     r->source = arena_printf(c->arena, "%s:%d", from->first->loc.src->path, from->first->loc.line);

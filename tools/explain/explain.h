@@ -49,8 +49,8 @@ typedef struct ExplainWhy {
   const char *text, *rule;
 } ExplainWhy;
 /* Why the consumer is not in the producer's kernel; why the class is not written into its readers. */
-ExplainWhy explain_joining(Arena *a, const FactEntry *e, const DPair *p);
-ExplainWhy explain_inlining(Arena *a, const FactEntry *e, const DRow *r);
+ExplainWhy explain_joining(Arena *a, const FactEntry *e, const DecisionPair *p);
+ExplainWhy explain_inlining(Arena *a, const FactEntry *e, const DecisionRow *r);
 /* A row of a strategy file: "epilogues.fuse:3: ** buffer". */
 const char *explain_strategy_row(Arena *a, const struct StrategyRow *r);
 /* explain_value.c: everything about the classes of that name; false after reporting that there is

@@ -242,21 +242,21 @@ static void put_values(JsonTree *j, const FactEntry *e) {
   tree_close(j, ']');
 }
 
-static void put_reason(JsonTree *j, const char *key, DReason name, ExplainWhy why) {
+static void put_reason(JsonTree *j, const char *key, Reason name, ExplainWhy why) {
   tree_open(j, key, '{');
-  tree_text(j, "name", decide_reasons[name].name);
+  tree_text(j, "name", reason_rows[name].name);
   tree_text(j, "rule", why.rule);
   tree_text(j, "text", why.text);
 }
 
 /* The costs are those of the producer's class; null where they were not compared. */
-static void put_why(JsonTree *j, Arena *a, const FactEntry *e, const DPair *p) {
+static void put_why(JsonTree *j, Arena *a, const FactEntry *e, const DecisionPair *p) {
   if (!p) {
     tree_text(j, "not_joined", NULL);
     tree_text(j, "not_inlined", NULL);
     return;
   }
-  const DRow *row = &e->decisions->row[p->producer];
+  const DecisionRow *row = &e->decisions->row[p->producer];
   bool compared = row->inlined > 0 || row->storing > 0;
   put_reason(j, "not_joined", p->joining, explain_joining(a, e, p));
   tree_close(j, '}');

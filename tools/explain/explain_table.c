@@ -48,8 +48,8 @@ const char *explain_strategy_row(Arena *a, const StrategyRow *r) {
 }
 
 /* Where a value of the class is that placement put into a kernel. */
-static const char *where_taken(Arena *a, const FactEntry *e, const DRow *r) {
-  if (r->kernel < 0) return decide_reasons[DR_TAKEN].text;
+static const char *where_taken(Arena *a, const FactEntry *e, const DecisionRow *r) {
+  if (r->kernel < 0) return reason_rows[DR_TAKEN].text;
   const char *kernel = e->decisions->kernel[r->kernel].name,
              *then = r->stored ? " and stored from there" : "";
   switch (r->role) {
@@ -61,21 +61,21 @@ static const char *where_taken(Arena *a, const FactEntry *e, const DRow *r) {
 }
 
 /* What only this program says of a reason. */
-static ExplainWhy why(Arena *a, DReason reason, const char *taken, const StrategyRow *row) {
-  const DReasonRow *r = &decide_reasons[reason];
+static ExplainWhy why(Arena *a, Reason reason, const char *taken, const StrategyRow *row) {
+  const ReasonRow *r = &reason_rows[reason];
   if (reason == DR_TAKEN) return (ExplainWhy){taken, ""};
   if (reason == DR_OVERRIDE && row)
     return (ExplainWhy){arena_printf(a, "%s (%s)", r->text, explain_strategy_row(a, row)), ""};
   return (ExplainWhy){r->text, r->rule};
 }
 
-ExplainWhy explain_joining(Arena *a, const FactEntry *e, const DPair *p) {
-  const DRow *r = &e->decisions->row[p->consumer];
+ExplainWhy explain_joining(Arena *a, const FactEntry *e, const DecisionPair *p) {
+  const DecisionRow *r = &e->decisions->row[p->consumer];
   return why(a, p->joining, arena_printf(a, "its reader %s %s", r->class->name, where_taken(a, e, r)),
              p->row);
 }
 
-ExplainWhy explain_inlining(Arena *a, const FactEntry *e, const DRow *r) {
+ExplainWhy explain_inlining(Arena *a, const FactEntry *e, const DecisionRow *r) {
   return why(a, r->inlining, arena_printf(a, "it %s", where_taken(a, e, r)), r->class->row);
 }
 
@@ -83,8 +83,8 @@ static const char *cited(Arena *a, ExplainWhy w) {
   return w.rule[0] ? arena_printf(a, "%s (%s)", w.text, w.rule) : w.text;
 }
 
-static const char *inlining(Arena *a, const FactEntry *e, const DPair *p) {
-  const DRow *row = &e->decisions->row[p->producer];
+static const char *inlining(Arena *a, const FactEntry *e, const DecisionPair *p) {
+  const DecisionRow *row = &e->decisions->row[p->producer];
   const char *text = cited(a, explain_inlining(a, e, row));
   if (p->inlining != DR_COST) return text;
   return arena_printf(a, "%s: %s of traffic for writing it in, %s for storing it", text,

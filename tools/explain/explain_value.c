@@ -83,21 +83,21 @@ static void show_state(const FactEntry *e, const FactValue *v, FILE *out) {
 }
 
 /* Why the class is inline. */
-static const char *why_inline(Arena *a, const DRow *r) {
+static const char *why_inline(Arena *a, const DecisionRow *r) {
   const struct StrategyRow *row = r->class->row;
   if (row && row->must_inline)
     return arena_printf(a, "the strategy file says so (%s)", explain_strategy_row(a, row));
   if (r->first->at.again) return "the backward pass makes it again where it is read";
-  if (r->class->kind == DK_GATHER) return "the rows picked are read where they lie";
-  return r->class->kind == DK_DRAW ? "it is read once" : "it costs less";
+  if (r->class->kind == NK_GATHER) return "the rows picked are read where they lie";
+  return r->class->kind == NK_DRAW ? "it is read once" : "it costs less";
 }
 
 static void show_decision(const FactEntry *e, const Node *first, FILE *out) {
   int at = e->decisions->row_of[first->id];
   if (at < 0) return;
   Arena *a = e->lower->arena;
-  const DRow *r = &e->decisions->row[at];
-  fprintf(out, "    placement: %s%s%s", decide_roles[r->role], r->role == DP_INLINE ? "" : " of its kernel",
+  const DecisionRow *r = &e->decisions->row[at];
+  fprintf(out, "    placement: %s%s%s", decision_roles[r->role], r->role == DP_INLINE ? "" : " of its kernel",
           r->mixed ? ", others of the class differ" : "");
   if (r->role == DP_INLINE)
     fprintf(out, "; written into its readers: %s", why_inline(a, r));
@@ -144,7 +144,7 @@ static void show_class(const Explain *x, const FactEntry *e, int value, FILE *ou
 
 /* A class that no row lists: written into kernels, and without a name in the description. */
 static void show_unnamed(const Explain *x, const FactEntry *e, int row, FILE *out) {
-  const DRow *r = &e->decisions->row[row];
+  const DecisionRow *r = &e->decisions->row[row];
   const FactInlined *in = &e->inlined[row];
   show_head(x, e, r->class->name, r->first, r->members, out);
   show_decision(e, r->first, out);
@@ -160,7 +160,7 @@ static int show_entry(const Explain *x, const FactEntry *e, const char *name, FI
       n++;
     }
   for (int i = 0; i < e->decisions->nrow; i++) {
-    const DRow *r = &e->decisions->row[i];
+    const DecisionRow *r = &e->decisions->row[i];
     if (e->value_of[r->first->id] >= 0 || !answers(x->arena, r->class->name, starred)) continue;
     show_unnamed(x, e, i, out);
     n++;

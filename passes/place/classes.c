@@ -3,7 +3,7 @@
  * alone: it is the call path and the op or `let`, and a number only among classes of one name. */
 #include <string.h>
 
-#include "passes/place/decide.h"
+#include "passes/place/classes.h"
 
 static void mark_given(bool *copied, const Node *n) {
   copied[n->id] = n->op != O_STATE && n->op != O_INPUT;
@@ -35,22 +35,22 @@ static const char *name_of(Arena *a, const char *const *base, int at) {
   return number == 1 ? base[at] : arena_printf(a, "%s#%d", base[at], number);
 }
 
-DClasses *decide_classes(Arena *a, const Graph *g) {
-  DClasses *c = ARENA_NEW(a, DClasses);
+ValueClasses *classes_of(Arena *a, const Graph *g) {
+  ValueClasses *c = ARENA_NEW(a, ValueClasses);
   int *first = ARENA_ARRAY(a, g->nnode + 1, int), *at = ARENA_ARRAY(a, g->nnode + 1, int);
   const bool *copied = copies(a, g);
   const char **base = ARENA_ARRAY(a, g->nnode + 1, const char *);
-  c->class = ARENA_ARRAY(a, g->nnode + 1, DClass);
+  c->class = ARENA_ARRAY(a, g->nnode + 1, ValueClass);
   c->of = ARENA_ARRAY(a, g->nnode + 1, int);
   graph_classes(g, first);
   for (int i = 0; i < g->nnode; i++) {
     const Node *n = g->node[i];
     c->of[i] = -1;
-    if (node_kind(n) == DK_COPY && !copied[i]) continue;
+    if (node_kind(n) == NK_COPY && !copied[i]) continue;
     int *k = &at[first[i]]; /* one more than its index, 0: new */
     if (!*k) {
       base[c->n] = base_name(a, n);
-      c->class[c->n] = (DClass){.name = name_of(a, base, c->n), .first = n, .kind = node_kind(n)};
+      c->class[c->n] = (ValueClass){.name = name_of(a, base, c->n), .first = n, .kind = node_kind(n)};
       *k = ++c->n;
     }
     c->class[c->of[i] = *k - 1].members++;

@@ -2,60 +2,60 @@
  * and why it is not written into its readers. */
 #include "passes/place/group.h"
 
-const DReasonRow decide_reasons[DR_COUNT] = {
+const ReasonRow reason_rows[DR_COUNT] = {
 #define X(r, rule, text) [DR_##r] = {#r, rule, text},
-    DECIDE_REASONS(X)
+    PLACE_REASONS(X)
 #undef X
 };
 
 typedef struct Refusal Refusal;
 struct Refusal {
   Group *group;
-  DReason why;
+  Reason why;
   Refusal *next;
 };
 
 typedef struct Note {
   Refusal *refusal; /* latest first */
-  DReason inlining;
+  Reason inlining;
   double inlined, storing;
 } Note;
 
-struct DNotes {
+struct Notes {
   Note *note; /* by node id */
 };
 
-DNotes *decide_notes(Arena *a, const Graph *g) {
-  DNotes *d = ARENA_NEW(a, DNotes);
+Notes *notes_new(Arena *a, const Graph *g) {
+  Notes *d = ARENA_NEW(a, Notes);
   d->note = ARENA_ARRAY(a, g->nnode + 1, Note);
   return d;
 }
 
-void decide_refuse(Lower *l, const Node *n, Group *g, DReason why) {
+void note_refusal(Lower *l, const Node *n, Group *g, Reason why) {
   Note *note = &l->notes->note[n->id];
   Refusal *r = ARENA_NEW(l->arena, Refusal);
   *r = (Refusal){.group = g, .why = why, .next = note->refusal};
   note->refusal = r;
 }
 
-void decide_stored(Lower *l, const Node *n, DReason why, double inlined, double storing) {
+void note_stored(Lower *l, const Node *n, Reason why, double inlined, double storing) {
   Note *note = &l->notes->note[n->id];
   note->inlining = why;
   note->inlined = inlined;
   note->storing = storing;
 }
 
-void decide_taken(Lower *l, const Node *n) {
+void note_taken(Lower *l, const Node *n) {
   l->notes->note[n->id].inlining = DR_TAKEN;
 }
 
-DReason decide_refused(const Lower *l, const Node *n, const Group *g) {
+Reason noted_refusal(const Lower *l, const Node *n, const Group *g) {
   for (const Refusal *r = l->notes->note[n->id].refusal; r; r = r->next)
     if (group_now(r->group) == g) return r->why;
   return DR_NONE;
 }
 
-DReason decide_inlining(const Lower *l, const Node *n, double *inlined, double *storing) {
+Reason noted_inlining(const Lower *l, const Node *n, double *inlined, double *storing) {
   const Note *note = &l->notes->note[n->id];
   *inlined = note->inlined;
   *storing = note->storing;

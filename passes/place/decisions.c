@@ -1,6 +1,6 @@
 /* An entry's decisions, gathered from its placement: rows by class, kernels that compute the same classes,
  * and the neighbours that are not in one kernel, with the reason. */
-#include "passes/place/decide.h"
+#include "passes/place/decisions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "passes/place/group.h"
 #include "passes/place/strategy.h"
 
-const char *const decide_roles[DP_COUNT] = {
+const char *const decision_roles[DP_COUNT] = {
 #define X(r, text) [DP_##r] = text,
-    DECIDE_ROLES(X)
+    DECISION_ROLES(X)
 #undef X
 };
 
@@ -36,7 +36,7 @@ static const Node *lead_of(const Group *g) {
   return lead;
 }
 
-static DRole role_of(const Lower *l, const Node *n) {
+static DecisionRole role_of(const Lower *l, const Node *n) {
   const Site *s = site_of(l, n);
   const Group *g = group_of(s);
   if (s->where == W_INLINE || !g) return DP_INLINE;
@@ -48,9 +48,9 @@ static DRole role_of(const Lower *l, const Node *n) {
 static void begin_row(Gather *x, const Node *n) {
   int *at = &x->row_of_class[x->l->classes->of[n->id]];
   const Site *s = site_of(x->l, n);
-  DRow *r = &x->d->row[x->d->nrow];
+  DecisionRow *r = &x->d->row[x->d->nrow];
   *at = ++x->d->nrow;
-  *r = (DRow){.class = &x->l->classes->class[x->l->classes->of[n->id]], .first = n, .kernel = -1};
+  *r = (DecisionRow){.class = &x->l->classes->class[x->l->classes->of[n->id]], .first = n, .kernel = -1};
   r->role = role_of(x->l, n);
   r->stored = s->where == W_BUFFER;
   r->bytes = node_bytes(n);
@@ -60,9 +60,9 @@ static void begin_row(Gather *x, const Node *n) {
 static void add_row(Gather *x, const Node *n) {
   const int *at = &x->row_of_class[x->l->classes->of[n->id]];
   if (!*at) begin_row(x, n);
-  DRow *r = &x->d->row[*at - 1];
+  DecisionRow *r = &x->d->row[*at - 1];
   double inlined, storing;
-  DReason why = decide_inlining(x->l, n, &inlined, &storing);
+  Reason why = noted_inlining(x->l, n, &inlined, &storing);
   if (why && (!r->inlining || r->inlining == DR_TAKEN)) r->inlining = why;
   r->inlined += inlined;
   r->storing += storing;
@@ -97,9 +97,9 @@ static int *group_rows(Gather *x, const Group *g, int *count) {
   return row;
 }
 
-static DKernel *kernel_like(Decisions *d, int lead, const int *row, int n) {
+static DecisionKernel *kernel_like(Decisions *d, int lead, const int *row, int n) {
   for (int i = 0; i < d->nkernel; i++) {
-    DKernel *k = &d->kernel[i];
+    DecisionKernel *k = &d->kernel[i];
     if (k->lead == lead && k->nrow == n && memcmp(k->row, row, sizeof *row * (size_t)n) == 0) return k;
   }
   return NULL;
@@ -109,10 +109,11 @@ static void add_kernel(Gather *x, Group *g) {
   Decisions *d = x->d;
   int n, lead = d->row_of[lead_of(g)->id];
   int *row = group_rows(x, g, &n);
-  DKernel *k = kernel_like(d, lead, row, n);
+  DecisionKernel *k = kernel_like(d, lead, row, n);
   if (!k) {
     k = &d->kernel[d->nkernel++];
-    *k = (DKernel){.name = lead < 0 ? "" : d->row[lead].class->name, .lead = lead, .nrow = n, .row = row};
+    *k = (DecisionKernel){
+        .name = lead < 0 ? "" : d->row[lead].class->name, .lead = lead, .nrow = n, .row = row};
     k->group = ARENA_ARRAY(x->l->arena, x->l->ngroup, Group *);
   }
   k->group[k->ngroup++] = g;
@@ -124,7 +125,7 @@ static bool is_kernel(const Group *g) {
 }
 
 static void make_kernels(Gather *x) {
-  x->d->kernel = ARENA_ARRAY(x->l->arena, x->l->ngroup + 1, DKernel);
+  x->d->kernel = ARENA_ARRAY(x->l->arena, x->l->ngroup + 1, DecisionKernel);
   x->kernel_of = ARENA_ARRAY(x->l->arena, x->l->ngroup + 1, int);
   for (int i = 0; i < x->l->ngroup; i++)
     if (is_kernel(x->l->group[i])) add_kernel(x, x->l->group[i]);
@@ -135,8 +136,8 @@ static void make_kernels(Gather *x) {
 }
 
 /* Why the consumer is not in a kernel that placement did not try. */
-static DReason untried(Lower *l, const Node *consumer, Group *producer) {
-  DReason why;
+static Reason untried(Lower *l, const Node *consumer, Group *producer) {
+  Reason why;
   switch (consumer->op) {
   case O_ELT:
   case O_CAST: return DR_TAKEN;
@@ -152,18 +153,18 @@ static bool pair_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   int from = d->row_of[read->id], to = d->row_of[x->consumer->id];
   (void)aligned;
   if (!g || g == x->group || from < 0 || to < 0) return true;
-  DReason why = decide_refused(l, x->consumer, g);
+  Reason why = noted_refusal(l, x->consumer, g);
   if (!why) why = untried(l, x->consumer, g);
   ARENA_GROW(l->arena, d->pair, d->npair, x->cap_pair);
-  DPair *p = &d->pair[d->npair++];
-  *p = (DPair){
+  DecisionPair *p = &d->pair[d->npair++];
+  *p = (DecisionPair){
       .consumer = to, .producer = from, .count = 1, .joining = why, .inlining = d->row[from].inlining};
   if (why == DR_OVERRIDE) p->row = strategy_parting(l, g, x->group, x->consumer);
   return true;
 }
 
 static int by_pair(const void *a, const void *b) {
-  const DPair *x = a, *y = b;
+  const DecisionPair *x = a, *y = b;
   if (x->consumer != y->consumer) return x->consumer - y->consumer;
   if (x->producer != y->producer) return x->producer - y->producer;
   return (int)x->joining - (int)y->joining;
@@ -189,7 +190,7 @@ static void make_pairs(Gather *x) {
   if (d->npair) qsort(d->pair, (size_t)d->npair, sizeof *d->pair, by_pair);
   int kept = 0;
   for (int i = 0; i < d->npair; i++) {
-    DPair *last = kept ? &d->pair[kept - 1] : NULL;
+    DecisionPair *last = kept ? &d->pair[kept - 1] : NULL;
     if (last && last->consumer == d->pair[i].consumer && last->producer == d->pair[i].producer)
       last->count++;
     else
@@ -200,7 +201,7 @@ static void make_pairs(Gather *x) {
 
 Decisions *decisions_make(Lower *l) {
   Gather x = {.l = l, .d = ARENA_NEW(l->arena, Decisions)};
-  x.d->row = ARENA_ARRAY(l->arena, l->classes->n + 1, DRow);
+  x.d->row = ARENA_ARRAY(l->arena, l->classes->n + 1, DecisionRow);
   x.d->row_of = ARENA_ARRAY(l->arena, l->graph->nnode + 1, int);
   x.row_of_class = ARENA_ARRAY(l->arena, l->classes->n + 1, int);
   x.d->classes = l->classes;
