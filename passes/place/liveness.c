@@ -2,6 +2,14 @@
  * read it, and which nodes must have memory. */
 #include "passes/place/place.h"
 
+Lower *lower_open(Arena *a, Prog *p, const PassOptions *o, EntryKind e, PBuf **states) {
+  Lower *l = ARENA_NEW(a, Lower);
+  *l = (Lower){.arena = a, .graph = p->graph, .options = o, .prog = p, .kind = e, .state_buf = states};
+  l->entry = &p->graph->entry[e];
+  l->site = ARENA_ARRAY(a, p->graph->nnode + 1, Site);
+  return l;
+}
+
 static void mark_live(Lower *l, Node *n) {
   Site *s = site_of(l, n);
   if (s->where != W_DEAD) return;
