@@ -2,7 +2,7 @@
 """tree_test.py FOLDER: rules that the tree's files keep, whether it is a checkout or an export of one.
 
 No source file has over 600 lines or includes a .c file; a folder has at most 20 sources of its own (24 below
-tests/); no two sources have the same base name; every file that a document or a comment names exists.
+tests/); no two sources have the same base name; every file that a document or a comment names exists, and every function of the walk in docs/internals.md.
 """
 import collections, os, re, subprocess, sys
 
@@ -13,7 +13,7 @@ NOT_OURS = re.compile(r"^(\.[^/]*|build[^/]*)/|/__pycache__/")
 # A path, or the bare name of a source. A word in capitals stands for any name: tests/e2e/NAME.sh.
 NAMED = re.compile(r"(?<![\w./*{}$<>~-])((?:[\w.-]+/)+[\w.-]+\.(?:c|h|cc|def|js|css|html|tess|fuse|sh|py|md|cmake|kern|graph)"
                    r"|\w+\.(?:c|h|cc|def))(?![\w/*{(-])")
-COMMENT = {**dict.fromkeys(SOURCE, re.compile(r"/\*.*?\*/|//[^\n]*", re.S)),
+COMMENT = {**dict.fromkeys((*SOURCE, ".def"), re.compile(r"/\*.*?\*/|//[^\n]*", re.S)),
            **dict.fromkeys((".sh", ".py", ".cmake", ".txt", ""), re.compile(r"#[^\n]*")),
            ".md": re.compile(r".+", re.S)}
 
@@ -71,11 +71,22 @@ def check_mentions(files):
                     yield f"{f} names {name}, which does not exist"
 
 
+def check_walk():
+    """The walk of docs/internals.md: at most eight files, each with the function that its row names."""
+    rows = re.findall(r"^\| (\d+) \| (\S+) \| `(\w+)` \|", text_of("docs/internals.md"), re.M)
+    if not 5 <= len(rows) <= 8 or [int(n) for n, _, _ in rows] != list(range(1, len(rows) + 1)):
+        yield f"the walk of docs/internals.md has rows {[int(n) for n, _, _ in rows]}"
+    for _, f, name in rows:
+        if not os.path.isfile(f) or not re.search(rf"^\S.*\b{name}\(", text_of(f), re.M):
+            yield f"docs/internals.md: the walk names {name} of {f}, which does not exist"
+
+
 def main():
     os.chdir(sys.argv[1])
     files = tree_files()
     sources = [f for f in files if f.endswith(SOURCE)]
-    found = [*check_sources(sources), *check_folders(sources), *check_names(sources), *check_mentions(files)]
+    found = [*check_sources(sources), *check_folders(sources), *check_names(sources), *check_mentions(files),
+             *check_walk()]
     for what in found:
         print(what)
     if len(sources) < 100:
