@@ -241,9 +241,8 @@ bool kval_is_over(const KVal *v, const KRoleAxes *r);
 bool kval_reduces(const KVal *v, const KRoleAxes *r);
 /* Points along a role; 1 without it. */
 int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r);
-/* "batch"; and back, ROLE_NONE for another name. */
+/* "batch" */
 const char *kern_role_name(KRole r);
-KRole kern_role_named(const char *name);
 const char *kern_num_name(KNum n);
 const char *kern_skeleton_name(KSkeleton s);
 const char *kern_place_name(KPlace p);

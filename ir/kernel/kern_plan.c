@@ -65,12 +65,6 @@ const char *kern_role_name(KRole r) {
   return names[r];
 }
 
-KRole kern_role_named(const char *name) {
-  for (int r = 0; r < ROLE_COUNT; r++)
-    if (!strcmp(kern_role_name((KRole)r), name)) return (KRole)r;
-  return ROLE_NONE;
-}
-
 const char *kern_num_name(KNum n) {
   static const char *const names[NUM_COUNT] = {
 #define X(e, text) [NUM_##e] = text,
