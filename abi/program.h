@@ -6,12 +6,17 @@
 
 #include <stdint.h>
 
+#include "base/element_type.h"
+
 #define TESS_ABI 2
 
 enum { TESS_MAX_RANK = 8, TESS_MAX_SETTINGS = 24 };
 
-/* In the order of ir/type.h's DType. */
-typedef enum TessType { TESS_F32, TESS_BF16, TESS_F16, TESS_I32, TESS_U8, TESS_BOOL, TESS_U64 } TessType;
+typedef enum TessType {
+#define X(name, text, bytes) TESS_##name,
+  ELEMENT_TYPES(X)
+#undef X
+} TessType;
 
 /* The step block: all that changes from launch to launch. Read by kernels, written by the runtime. */
 typedef struct TessStep {

@@ -9,8 +9,8 @@ static const struct {
   const char *name;
   int size;
 } rows[DT_COUNT] = {
-#define X(e, text, bytes) [e] = {text, bytes},
-    DTYPES(X)
+#define X(name, text, bytes) [DT_##name] = {text, bytes},
+    ELEMENT_TYPES(X)
 #undef X
 };
 

@@ -5,21 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/element_type.h"
+
 enum { MAX_RANK = 8 };
 
-/* X(enumerator, text, bytes). U64 is for counters only: no arithmetic but what `random` does. */
-#define DTYPES(X)                                                                                            \
-  X(DT_F32, "f32", 4)                                                                                        \
-  X(DT_BF16, "bf16", 2)                                                                                      \
-  X(DT_F16, "f16", 2)                                                                                        \
-  X(DT_I32, "i32", 4)                                                                                        \
-  X(DT_U8, "u8", 1)                                                                                          \
-  X(DT_BOOL, "bool", 1)                                                                                      \
-  X(DT_U64, "u64", 8)
-
 typedef enum DType {
-#define X(e, text, bytes) e,
-  DTYPES(X)
+#define X(name, text, bytes) DT_##name,
+  ELEMENT_TYPES(X)
 #undef X
       DT_COUNT
 } DType;

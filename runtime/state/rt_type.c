@@ -7,7 +7,7 @@ static const struct {
   const char *name;
   uint64_t size;
 } row[RT_TYPE_COUNT] = {
-#define X(e, text, bytes) {text, bytes},
+#define X(name, text, bytes) {#name, bytes},
     RT_TYPES(X)
 #undef X
 };

@@ -5,24 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(enumerator, text in safetensors files, bytes). The first seven are TessType's, in its order. */
+#include "base/element_type.h"
+
+/* X(NAME, text, bytes): those of programs, in TessType's order, and those that only files have. */
 #define RT_TYPES(X)                                                                                          \
-  X(RT_F32, "F32", 4)                                                                                        \
-  X(RT_BF16, "BF16", 2)                                                                                      \
-  X(RT_F16, "F16", 2)                                                                                        \
-  X(RT_I32, "I32", 4)                                                                                        \
-  X(RT_U8, "U8", 1)                                                                                          \
-  X(RT_BOOL, "BOOL", 1)                                                                                      \
-  X(RT_U64, "U64", 8)                                                                                        \
-  X(RT_F64, "F64", 8)                                                                                        \
-  X(RT_I64, "I64", 8)                                                                                        \
-  X(RT_U32, "U32", 4)                                                                                        \
-  X(RT_I16, "I16", 2)                                                                                        \
-  X(RT_U16, "U16", 2)                                                                                        \
-  X(RT_I8, "I8", 1)
+  ELEMENT_TYPES(X)                                                                                           \
+  X(F64, "f64", 8)                                                                                           \
+  X(I64, "i64", 8)                                                                                           \
+  X(U32, "u32", 4)                                                                                           \
+  X(I16, "i16", 2)                                                                                           \
+  X(U16, "u16", 2)                                                                                           \
+  X(I8, "i8", 1)
 
 typedef enum RtType {
-#define X(e, text, bytes) e,
+#define X(name, text, bytes) RT_##name,
   RT_TYPES(X)
 #undef X
       RT_TYPE_COUNT
