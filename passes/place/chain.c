@@ -85,15 +85,16 @@ static bool is_free(const Group *g) {
   return !contracts(&g->part[0]) || (g->ncore == 1 && g->core[0]->dtype == DT_F32);
 }
 
-/* The chain's scratch for a batch, in bytes: for each part a block of rows; for a contraction to or from x
- * features an operand or a result of n by x, and the other one of a block by x. */
+/* The chain's scratch for a batch, in bytes: for each contraction a block of rows, which it makes or reads,
+ * and of the x features that it sums over or has as columns an operand or a result of n by x, and the other
+ * one of a block by x. */
 static int64_t resident(const TargetChain *t, const Group *chain) {
   int64_t elements = 0, m = chain->extent[ROLE_M], n = chain->extent[ROLE_N];
   for (int i = 0; i < chain->npart; i++) {
     const int64_t *own = chain->part[i].of->extent;
-    elements += t->block_rows * n;
-    if (contracts(&chain->part[i]))
-      elements += own[ROLE_M] * own[ROLE_N] * own[ROLE_K] / (m * n) * (n + t->block_rows);
+    if (!contracts(&chain->part[i])) continue;
+    int64_t x = own[ROLE_M] * own[ROLE_N] * own[ROLE_K] / (m * n);
+    elements += t->block_rows * n + x * (n + t->block_rows);
   }
   return elements * t->element_bytes;
 }
