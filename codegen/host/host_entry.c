@@ -113,8 +113,7 @@ static LLVMValueRef at_bytes(HostFn *h, LLVMValueRef base, LLVMValueRef by) {
 /* A field of row number i of a table. */
 static LLVMValueRef field(HostFn *h, LLVMTypeRef t, LLVMValueRef table, LLVMValueRef i, size_t size,
                           size_t at) {
-  LLVMValueRef row = LLVMBuildNSWMul(h->f.b, i, cpu_i64(&h->f, (int64_t)size), "");
-  LLVMValueRef by = LLVMBuildNSWAdd(h->f.b, row, cpu_i64(&h->f, (int64_t)at), "");
+  LLVMValueRef by = cpu_add(&h->f, cpu_mul(&h->f, i, (int64_t)size), cpu_i64(&h->f, (int64_t)at));
   return LLVMBuildLoad2(h->f.b, t, at_bytes(h, table, by), "");
 }
 

@@ -394,7 +394,7 @@ static LLVMValueRef vector_at(Dot *d, LLVMValueRef v) {
  * not exist repeat the last one: nobody reads them. */
 static void pack_square(Dot *d, LLVMValueRef col, LLVMValueRef at, LLVMValueRef u, int64_t count) {
   CpuFn *f = d->f;
-  LLVMValueRef row[DOT_MAX_LANES];
+  LLVMValueRef row[DOT_MAX_LANES] = {0};
   LLVMValueRef last = cpu_i64(f, d->s->n - 1), unit = cpu_add(d->f, d->kbase, u);
   for (int i = 0; i < d->g->lanes; i++) {
     LLVMValueRef n = cpu_add(d->f, col, cpu_i64(f, i));
