@@ -6,6 +6,7 @@
 
 #include "ir/graph/graph.h"
 #include "ir/kernel/kern.h"
+#include "ir/names.h"
 
 /* A tensor in the arena, row-major over its dims unless strides say otherwise. */
 typedef struct PBuf {
@@ -74,9 +75,8 @@ typedef struct Prog {
   Arena *arena;
   const Graph *graph;
   int nkernel, cap_kernel;
-  Kernel **kernel;        /* distinct ones; the symbol of each is its name, unique */
-  const char **canonical; /* parallel to kernel: kern_canonical of each */
-  int cap_canonical;
+  Kernel **kernel;         /* distinct ones; the symbol of each is its name, unique */
+  Names canonical, symbol; /* one more than the number of a kernel, by kern_canonical; names that are taken */
   int nbuf, cap_buf;
   PBuf **buf;
   PEntry entry[EN_COUNT];

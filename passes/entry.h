@@ -96,7 +96,9 @@ struct Lower {
   Site *site; /* by node id */
   int ngroup, cap_group;
   Group **group;
-  int mark;
+  int mark; /* of the search at hand */
+  int nstack, cap_stack;
+  Group **stack;                /* groups that it has yet to look at */
   bool ends_known;              /* whether the groups' `goes_on` are */
   struct ValueClasses *classes; /* of the graph */
   struct Notes *notes;          /* why placement decided as it did */

@@ -59,6 +59,12 @@ bool node_is_pointwise(const Node *n) {
   return n->op == O_ELT || n->op == O_CAST || node_keeps_order(n);
 }
 
+bool node_repeats_operand(const Node *n, int i) {
+  for (int j = 0; j < i; j++)
+    if (n->in[j] == n->in[i]) return true;
+  return false;
+}
+
 Node *node_index_base(const Node *gather) {
   Node *n = gather->in[1];
   while (n->op == O_SLICE || n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_BROADCAST ||

@@ -39,6 +39,8 @@ bool node_is_view(const Node *n);
 bool node_keeps_order(const Node *n);
 /* Whether each element depends on the operands' elements of the same row-major number alone. */
 bool node_is_pointwise(const Node *n);
+/* Whether operand i is one of those before it. */
+bool node_repeats_operand(const Node *n, int i);
 /* The node whose memory a gather's (or scatter's) index comes from: it is read inside an address. */
 Node *node_index_base(const Node *gather);
 /* Where operand `part` of a concatenation begins along its axis. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/graph/graph.h"
+#include "ir/names.h"
 
 char *graph_starred(Arena *a, const char *path) {
   char *out = arena_alloc(a, strlen(path) + 1), *o = out;
@@ -46,41 +47,21 @@ static bool same_path(const Node *a, const Node *b) {
   return strcmp(a->path ? a->path : "", b->path ? b->path : "") == 0;
 }
 
-/* Texts seen so far, by hash. */
-typedef struct Seen {
-  const char *text;
-  int first;
-} Seen;
-
-static size_t hash_of(const char *text) {
-  size_t h = 14695981039346656037u;
-  for (; *text; text++) h = (h ^ (unsigned char)*text) * 1099511628211u;
-  return h;
-}
-
-/* The place of the text among `size` places, a power of two and more than there are texts. */
-static Seen *find(Seen *seen, size_t size, const char *text) {
-  size_t at = hash_of(text) & (size - 1);
-  while (seen[at].text && strcmp(seen[at].text, text) != 0) at = (at + 1) & (size - 1);
-  return &seen[at];
-}
-
 /* What operands are known by. An operand made by the same call is known by its class, seen through views,
  * since equal views of several blocks are one node, of the first; any other operand only by its type and
  * shape, and states by their names. So each node has, by the first node that has an equal one: its class, and
  * as an operand its views over the class of what they are of, or over its type and shape. */
 typedef struct Classes {
   Arena *arena;
-  Seen *seen;
-  size_t size;
+  Names seen;          /* one more than the first node of each text */
   const Node **viewed; /* what the node is a view of, through all views; itself when it is none */
   int *near, *far;
 } Classes;
 
 static int number_of(Classes *c, const char *text, int id) {
-  Seen *at = find(c->seen, c->size, text);
-  if (!at->text) *at = (Seen){text, id};
-  return at->first;
+  int *first = names_at(&c->seen, text);
+  if (!*first) *first = id + 1;
+  return *first - 1;
 }
 
 static const char *far_text(Classes *c, const Node *o) {
@@ -123,9 +104,8 @@ static const char *class_text(Classes *c, const Node *n) {
 }
 
 int graph_classes(const Graph *g, int *first) {
-  Classes c = {.arena = arena_new(), .size = 16};
-  while (c.size < 6 * (size_t)g->nnode) c.size *= 2; /* three texts a node at most */
-  c.seen = ARENA_ARRAY(c.arena, c.size, Seen);
+  Classes c = {.arena = arena_new()};
+  c.seen.arena = c.arena;
   c.viewed = ARENA_ARRAY(c.arena, g->nnode, const Node *);
   c.near = ARENA_ARRAY(c.arena, g->nnode, int);
   c.far = ARENA_ARRAY(c.arena, g->nnode, int);

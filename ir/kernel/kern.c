@@ -9,7 +9,7 @@
 
 Kernel *kern_new(Arena *a, const char *name, Loc loc) {
   Kernel *k = ARENA_NEW(a, Kernel);
-  k->arena = a;
+  k->arena = k->names.arena = a;
   k->name = kern_identifier(a, name);
   k->loc = loc;
   return k;
@@ -65,22 +65,21 @@ int kern_find_stream(const Kernel *k, const char *name) {
   return -1;
 }
 
-/* Axes have a space of names of their own; buffers, streams and values share one. */
-static bool taken(const Kernel *k, const char *name, bool axes) {
-  if (axes) return kern_find_axis(k, name) >= 0;
-  return kern_find_buf(k, name) >= 0 || kern_find_stream(k, name) >= 0 || kern_find_val(k, name) >= 0;
+/* Buffers, streams and values share a space of names; axes have one of their own. */
+static const char *unique_name(Kernel *k, const char *name) {
+  return names_take(&k->names, kern_identifier(k->arena, name));
 }
 
-static const char *unique_name(const Kernel *k, const char *name, bool axes) {
+static const char *axis_name(const Kernel *k, const char *name) {
   const char *first = kern_identifier(k->arena, name), *s = first;
-  for (int i = 2; taken(k, s, axes); i++) s = arena_printf(k->arena, "%s_%d", first, i);
+  for (int i = 2; kern_find_axis(k, s) >= 0; i++) s = arena_printf(k->arena, "%s_%d", first, i);
   return s;
 }
 
 int kern_axis(Kernel *k, const char *name, int64_t extent) {
   if (k->naxes == KERN_MAX_AXES) ice("kernel %s: more than %d axes", k->name, KERN_MAX_AXES);
   if (extent < 1) ice("kernel %s: axis %s of extent %lld", k->name, name, (long long)extent);
-  k->axis[k->naxes] = (KAxis){unique_name(k, name, true), extent};
+  k->axis[k->naxes] = (KAxis){axis_name(k, name), extent};
   return k->naxes++;
 }
 
@@ -89,7 +88,7 @@ int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, cons
   if (rank < 0 || rank > MAX_RANK) ice("kernel %s: buffer %s of rank %d", k->name, name, rank);
   ARENA_GROW(k->arena, k->buf, k->nbuf, k->cap_buf);
   KBuf *b = &k->buf[k->nbuf];
-  *b = (KBuf){.name = unique_name(k, name, false), .dtype = t, .kind = kind, .rank = rank};
+  *b = (KBuf){.name = unique_name(k, name), .dtype = t, .kind = kind, .rank = rank};
   int64_t row_major = 1;
   for (int i = rank - 1; i >= 0; i--) {
     b->dim[i] = dim[i];
@@ -101,7 +100,7 @@ int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, cons
 
 int kern_stream(Kernel *k, const char *name, uint64_t value) {
   ARENA_GROW(k->arena, k->stream, k->nstream, k->cap_stream);
-  k->stream[k->nstream] = (KStream){unique_name(k, name, false), value};
+  k->stream[k->nstream] = (KStream){unique_name(k, name), value};
   return k->nstream++;
 }
 
@@ -130,7 +129,7 @@ int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, K
   check_value(k, name, t, r, nred, red, expr);
   ARENA_GROW(k->arena, k->val, k->nval, k->cap_val);
   KVal *v = &k->val[k->nval];
-  *v = (KVal){.name = unique_name(k, name, false),
+  *v = (KVal){.name = unique_name(k, name),
               .dtype = t,
               .acc = kern_acc(r, t),
               .naxes = naxes,

@@ -25,6 +25,7 @@
 #include "base/diag.h"
 #include "ir/eltwise.h"
 #include "ir/kernel/ix.h"
+#include "ir/names.h"
 #include "ir/type.h"
 
 enum { KERN_MAX_AXES = 24, KERN_MAX_DOMAIN = 12 };
@@ -212,6 +213,7 @@ struct Kernel {
   KStore *store;
   KPlan *plan;
   int cap_buf, cap_stream, cap_val, cap_store, cap_plan;
+  Names names; /* of buffers, streams and values, which share a space */
 };
 
 /* Builders (ir/kernel/kern.c; of plans, ir/kernel/kern_plan.c). They check at once and ice() on misuse, since

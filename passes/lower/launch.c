@@ -25,18 +25,14 @@ static const uint64_t *streams(Arena *a, const Kernel *k) {
 
 /* Equal kernels are one: found by their canonical text. */
 static int share_kernel(Prog *p, Kernel *k) {
-  const char *text = kern_canonical(p->arena, k);
-  for (int i = 0; i < p->nkernel; i++)
-    if (!strcmp(p->canonical[i], text)) return i;
-  int same = 1;
-  const char *base = k->name;
-  for (int i = 0; i < p->nkernel; i++)
-    if (!strcmp(p->kernel[i]->name, k->name)) k->name = arena_printf(p->arena, "%s_%d", base, ++same), i = -1;
-  ARENA_GROW(p->arena, p->canonical, p->nkernel, p->cap_canonical);
+  p->canonical.arena = p->symbol.arena = p->arena;
+  int *number = names_at(&p->canonical, kern_canonical(p->arena, k));
+  if (*number) return *number - 1;
+  k->name = names_take(&p->symbol, k->name);
   ARENA_GROW(p->arena, p->kernel, p->nkernel, p->cap_kernel);
-  p->canonical[p->nkernel] = text;
   p->kernel[p->nkernel] = k;
-  return p->nkernel++;
+  *number = ++p->nkernel;
+  return *number - 1;
 }
 
 static void touch(PBuf *b, int launch) {

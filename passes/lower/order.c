@@ -6,20 +6,48 @@
 #include "passes/lower/lower.h"
 #include "passes/place/group.h"
 
-static void visit(Group *g, int mark, Group **out, int *n) {
-  g = group_now(g);
-  if (g->mark == mark) return;
-  g->mark = mark;
-  for (int i = 0; i < g->ndep; i++) visit(g->dep[i], mark, out, n);
-  out[(*n)++] = g;
+/* An order that grows: each group after those that it needs. Those that wait for others are on the stack,
+ * each with how many of the others it has seen come. */
+typedef struct Line {
+  int mark, n;
+  Group **out;
+  int nwait;
+  Group **wait;
+  int *seen;
+} Line;
+
+static Line begin(Lower *l) {
+  Line x = {.mark = ++l->mark};
+  x.out = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
+  x.wait = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
+  x.seen = ARENA_ARRAY(l->arena, l->ngroup + 1, int);
+  return x;
 }
 
-static Group **as_written(Lower *l, int *n) {
-  Group **out = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
-  int mark = ++l->mark;
-  *n = 0;
-  for (int i = 0; i < l->ngroup; i++) visit(l->group[i], mark, out, n);
-  return out;
+static void wait_for(Line *x, Group *g) {
+  g = group_now(g);
+  if (g->mark == x->mark) return;
+  g->mark = x->mark;
+  x->seen[x->nwait] = 0;
+  x->wait[x->nwait++] = g;
+}
+
+static void visit(Line *x, Group *g) {
+  wait_for(x, g);
+  while (x->nwait) {
+    Group *last = x->wait[x->nwait - 1];
+    int *seen = &x->seen[x->nwait - 1];
+    if (*seen < last->ndep)
+      wait_for(x, last->dep[(*seen)++]);
+    else
+      x->out[x->n++] = x->wait[--x->nwait];
+  }
+}
+
+static Line as_written(Lower *l) {
+  Line x = begin(l);
+  for (int i = 0; i < l->ngroup; i++) visit(&x, l->group[i]);
+  return x;
 }
 
 /* Marks the groups that others need. */
@@ -41,17 +69,15 @@ static bool is_ready(const Group *g, int mark) {
 
 /* Of the other last groups, a loss that is reported say, those that wait for nothing: waiting, they would
  * keep what they read. */
-static void visit_ready(Group **rest, int nrest, int mark, Group **out, int *n) {
+static void visit_ready(Line *x, Group **rest, int nrest) {
   for (int i = 0; i < nrest; i++)
-    if (is_ready(rest[i], mark)) visit(rest[i], mark, out, n);
+    if (is_ready(rest[i], x->mark)) visit(x, rest[i]);
 }
 
-static Group **late(Lower *l, int *n) {
-  Group **out = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
+static Line late(Lower *l) {
   Group **end = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
   Group **rest = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
-  int nend = 0, nrest = 0, needed = mark_needed(l), mark = ++l->mark;
-  *n = 0;
+  int nend = 0, nrest = 0, needed = mark_needed(l);
   for (int i = 0; i < l->ngroup; i++) {
     Group *g = group_now(l->group[i]);
     if (g->mark == needed) continue;
@@ -60,12 +86,13 @@ static Group **late(Lower *l, int *n) {
     else
       rest[nrest++] = g;
   }
+  Line x = begin(l);
   for (int i = 0; i < nend; i++) {
-    visit(end[i], mark, out, n);
-    visit_ready(rest, nrest, mark, out, n);
+    visit(&x, end[i]);
+    visit_ready(&x, rest, nrest);
   }
-  for (int i = 0; i < l->ngroup; i++) visit(l->group[i], mark, out, n);
-  return out;
+  for (int i = 0; i < l->ngroup; i++) visit(&x, l->group[i]);
+  return x;
 }
 
 /* The lives of the values' memory, by id of the node that owns it: positions of the first and last group that
@@ -123,9 +150,8 @@ static int64_t peak(Lower *l, Group *const *order, int n) {
 }
 
 void lower_order(Lower *l) {
-  int n, m;
-  Group **written = as_written(l, &n), **other = late(l, &m);
-  bool later = peak(l, other, m) < peak(l, written, n);
-  l->order = later ? other : written;
-  l->norder = later ? m : n;
+  Line written = as_written(l), other = late(l);
+  bool later = peak(l, other.out, other.n) < peak(l, written.out, written.n);
+  l->order = later ? other.out : written.out;
+  l->norder = later ? other.n : written.n;
 }

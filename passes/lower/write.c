@@ -3,8 +3,6 @@
  * written into what reads it. */
 #include "passes/lower/write.h"
 
-#include <string.h>
-
 #include "passes/lower/lower.h"
 #include "passes/place/group.h"
 
@@ -24,21 +22,10 @@ static const KExpr *remember(Writer *w, const Node *n, const Ix *const *idx, con
   return e;
 }
 
-/* A name that no other value of the kernel has. */
-static const char *value_name(const Writer *w, const char *base) {
-  const char *name = base;
-  for (int again = 2;; again++) {
-    bool taken = false;
-    for (int i = 0; i < w->k->nval && !taken; i++) taken = !strcmp(w->k->val[i].name, name);
-    if (!taken) return name;
-    name = arena_printf(w->arena, "%s_%d", base, again);
-  }
-}
-
 static int define(Writer *w, const char *base, DType t, int naxes, const int *axis, KReduce reduce, int nred,
                   const KRed *red, const KExpr *e) {
   if (!nred) reduce = KR_NONE; /* all reduced extents are 1 */
-  int v = kern_val(w->k, value_name(w, base), t, naxes, axis, reduce, nred, red, e);
+  int v = kern_val(w->k, base, t, naxes, axis, reduce, nred, red, e);
   if (w->at.src) w->k->val[v].loc = w->at;
   return v;
 }

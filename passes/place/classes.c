@@ -1,9 +1,9 @@
 /* The classes of values that people name in strategy files: those of ir/graph/graph_class.c that are
  * computed, each with a name of its own. Edits of the description that leave a class alone leave its name
  * alone: it is the call path and the op or `let`, and a number only among classes of one name. */
-#include <string.h>
-
 #include "passes/place/classes.h"
+
+#include "ir/names.h"
 
 static void mark_given(bool *copied, const Node *n) {
   copied[n->id] = n->op != O_STATE && n->op != O_INPUT;
@@ -28,18 +28,17 @@ static const char *base_name(Arena *a, const Node *n) {
   return arena_printf(a, "%s%s%s%s", path, *path ? "." : "", last, n->at.again ? ".again" : "");
 }
 
-/* The number-th of its name. */
-static const char *name_of(Arena *a, const char *const *base, int at) {
-  int number = 1;
-  for (int i = 0; i < at; i++) number += strcmp(base[i], base[at]) == 0;
-  return number == 1 ? base[at] : arena_printf(a, "%s#%d", base[at], number);
+/* `base`, or the number-th of that name. */
+static const char *name_of(Names *names, const char *base) {
+  int number = ++*names_at(names, base);
+  return number == 1 ? base : arena_printf(names->arena, "%s#%d", base, number);
 }
 
 ValueClasses *classes_of(Arena *a, const Graph *g) {
   ValueClasses *c = ARENA_NEW(a, ValueClasses);
   int *first = ARENA_ARRAY(a, g->nnode + 1, int), *at = ARENA_ARRAY(a, g->nnode + 1, int);
   const bool *copied = copies(a, g);
-  const char **base = ARENA_ARRAY(a, g->nnode + 1, const char *);
+  Names names = {.arena = a};
   c->class = ARENA_ARRAY(a, g->nnode + 1, ValueClass);
   c->of = ARENA_ARRAY(a, g->nnode + 1, int);
   graph_classes(g, first);
@@ -49,8 +48,8 @@ ValueClasses *classes_of(Arena *a, const Graph *g) {
     if (node_kind(n) == NK_COPY && !copied[i]) continue;
     int *k = &at[first[i]]; /* one more than its index, 0: new */
     if (!*k) {
-      base[c->n] = base_name(a, n);
-      c->class[c->n] = (ValueClass){.name = name_of(a, base, c->n), .first = n, .kind = node_kind(n)};
+      c->class[c->n] =
+          (ValueClass){.name = name_of(&names, base_name(a, n)), .first = n, .kind = node_kind(n)};
       *k = ++c->n;
     }
     c->class[c->of[i] = *k - 1].members++;

@@ -45,6 +45,7 @@ Reason group_may_take(Lower *l, Group *g, const Node *n, bool row) {
   if (g->alone || (site_of(l, n)->supply && (row || g->nroot > 1 || g->ncore > 1))) return DR_ALONE;
   if (row && !has_row(g)) return DR_FULL;
   if (!group_allows(l, g, n)) return DR_CYCLE;
+  if (group_too_large(l, g, NULL, n)) return DR_LARGE;
   return fits(l, g, n, row);
 }
 

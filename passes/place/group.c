@@ -45,17 +45,52 @@ static bool reads(Lower *l, const Node *n, bool aligned, ReadVisit *visit, void 
 }
 
 /* The same for the operands of n, whatever is decided for n itself. */
-bool each_read(Lower *l, const Node *n, ReadVisit *visit, void *ctx) {
-  l->mark++;
+static bool operands_read(Lower *l, const Node *n, ReadVisit *visit, void *ctx) {
   for (int i = 0; i < n->nin; i++)
     if (!reads(l, n->in[i], node_is_pointwise(n), visit, ctx)) return false;
   return true;
 }
 
+bool each_read(Lower *l, const Node *n, ReadVisit *visit, void *ctx) {
+  l->mark++;
+  return operands_read(l, n, visit, ctx);
+}
+
 bool each_read_of(Lower *l, const Node *const *n, int count, ReadVisit *visit, void *ctx) {
+  l->mark++;
   for (int i = 0; i < count; i++)
-    if (!each_read(l, n[i], visit, ctx)) return false;
+    if (!operands_read(l, n[i], visit, ctx)) return false;
   return true;
+}
+
+/* What is left of some work after the node's own and that of what it is made of, as far as it was not met. */
+static double spend(Lower *l, const Node *n, double left) {
+  left -= 1 + node_work(n);
+  for (int i = 0; i < n->nin && left > 0; i++) {
+    Site *s = site_of(l, n->in[i]);
+    if (s->seen[0] == l->mark) continue;
+    s->seen[0] = l->mark;
+    if (s->where == W_INLINE) left = spend(l, n->in[i], left);
+  }
+  return left;
+}
+
+static double spend_all(Lower *l, const Node *const *n, int count, double left) {
+  for (int i = 0; i < count && left > 0; i++) left = spend(l, n[i], left);
+  return left;
+}
+
+static double spend_group(Lower *l, const Group *g, double left) {
+  left = spend_all(l, g->core, g->ncore, left);
+  return spend_all(l, g->root, g->nroot, left);
+}
+
+bool group_too_large(Lower *l, const Group *a, const Group *b, const Node *n) {
+  l->mark++;
+  double left = spend_group(l, a, MOST_KERNEL_WORK);
+  if (b) left = spend_group(l, b, left);
+  if (n) left = spend(l, n, left);
+  return left <= 0;
 }
 
 static bool depend_visit(Lower *l, const Node *stored, bool aligned, void *ctx) {
@@ -143,18 +178,25 @@ void group_add_root(Lower *l, Group *g, const Node *n) {
   stored_by(l, g, n);
 }
 
-static bool search(Group *from, Group *to, int mark) {
-  to = group_now(to);
-  if (to == from) return true;
-  if (to->mark == mark) return false;
-  to->mark = mark;
-  for (int i = 0; i < to->ndep; i++)
-    if (search(from, to->dep[i], mark)) return true;
-  return false;
+/* Puts a group on the stack, each once in a search. */
+static void push(Lower *l, Group *g) {
+  g = group_now(g);
+  if (g->mark == l->mark) return;
+  g->mark = l->mark;
+  ARENA_GROW(l->arena, l->stack, l->nstack, l->cap_stack);
+  l->stack[l->nstack++] = g;
 }
 
 bool group_before(Lower *l, Group *from, Group *to) {
-  return search(from, to, ++l->mark);
+  l->mark++;
+  l->nstack = 0;
+  push(l, to);
+  while (l->nstack) {
+    const Group *g = l->stack[--l->nstack];
+    if (g == from) return true;
+    for (int i = 0; i < g->ndep; i++) push(l, g->dep[i]);
+  }
+  return false;
 }
 
 typedef struct Reads {
@@ -207,27 +249,31 @@ bool group_direct(Lower *l, Group *a, Group *b) {
   return true;
 }
 
-static void mark_goes_on(Group *g) {
-  g = group_now(g);
-  if (g->goes_on) return;
-  g->goes_on = true;
-  for (int i = 0; i < g->ndep; i++) mark_goes_on(g->dep[i]);
-}
-
 static bool only_scalars(const Group *g) {
   for (int i = 0; i < g->nroot; i++)
     if (shape_count(&g->root[i]->shape) > 1) return false;
   return true;
 }
 
-bool group_of_pass(Lower *l, const Group *g, bool backward) {
-  if (g->backward == backward) return true;
-  for (int i = 0; !l->ends_known && i < l->ngroup; i++) {
+/* What any group of the forward pass needs goes on, unless losses are all that is made of it. */
+static void find_ends(Lower *l) {
+  l->mark++;
+  l->nstack = 0;
+  for (int i = 0; i < l->ngroup; i++) {
     const Group *h = l->group[i];
-    for (int d = 0; !h->merged && !h->backward && !only_scalars(h) && d < h->ndep; d++)
-      mark_goes_on(h->dep[d]);
+    for (int d = 0; !h->merged && !h->backward && !only_scalars(h) && d < h->ndep; d++) push(l, h->dep[d]);
+  }
+  while (l->nstack) {
+    Group *g = l->stack[--l->nstack];
+    g->goes_on = true;
+    for (int i = 0; i < g->ndep; i++) push(l, g->dep[i]);
   }
   l->ends_known = true;
+}
+
+bool group_of_pass(Lower *l, const Group *g, bool backward) {
+  if (g->backward == backward) return true;
+  if (!l->ends_known) find_ends(l);
   return backward && !g->goes_on;
 }
 
@@ -239,7 +285,8 @@ Reason group_may_merge(Lower *l, Group *a, Group *b) {
   if (a->alone || b->alone) return DR_ALONE;
   if (shape_count(&a->root[0]->shape) != shape_count(&b->root[0]->shape)) return DR_POINTS;
   if (!group_direct(l, a, b) || !group_direct(l, b, a)) return DR_CYCLE;
-  return reads_aligned(l, a, b) && reads_aligned(l, b, a) ? DR_NONE : DR_AWAY;
+  if (!reads_aligned(l, a, b) || !reads_aligned(l, b, a)) return DR_AWAY;
+  return group_too_large(l, a, b, NULL) ? DR_LARGE : DR_NONE;
 }
 
 void group_merge(Lower *l, Group *into, Group *from) {

@@ -13,6 +13,12 @@ bool each_read(Lower *l, const Node *n, ReadVisit *visit, void *ctx);
 /* The same for each of the nodes. */
 bool each_read_of(Lower *l, const Node *const *n, int count, ReadVisit *visit, void *ctx);
 
+/* Whether one kernel would be too large that computes what a does, and what b does (NULL: nothing more) or n
+ * (NULL). Work counts once however often it is read: the time to compile a kernel grows faster than its
+ * instructions. */
+enum { MOST_KERNEL_WORK = 6144 };
+bool group_too_large(Lower *l, const Group *a, const Group *b, const Node *n);
+
 /* A group of one part that is in no list yet and depends on nothing: a reduction, or NULL, and what it
  * stores. */
 Group *group_bare(Arena *a, const Node *core, const Node *root);

@@ -10,18 +10,18 @@ Lower *lower_open(Arena *a, Prog *p, const PassOptions *o, EntryKind e, PBuf **s
   return l;
 }
 
-static void mark_live(Lower *l, Node *n) {
+static Site *make_live(Lower *l, const Node *n) {
   Site *s = site_of(l, n);
-  if (s->where != W_DEAD) return;
+  if (s->where != W_DEAD) return s;
   s->where = W_INLINE;
   s->spread = 1;
-  for (int i = 0; i < n->nin; i++) mark_live(l, n->in[i]);
+  return s;
 }
 
-static void force(Lower *l, Node *n) {
-  mark_live(l, n);
-  site_of(l, n)->forced = true;
-  site_of(l, n)->uses++;
+static void force(Lower *l, const Node *n) {
+  Site *s = make_live(l, n);
+  s->forced = true;
+  s->uses++;
 }
 
 /* The program's bit of a supplied value: those values come first in prog->value. A name has a bit in each
@@ -41,12 +41,6 @@ static void roots(Lower *l) {
     if (v->flags & V_SUPPLY) s->supply |= supply_bit(l, v);
   }
   for (int i = 0; i < l->entry->nassign; i++) force(l, l->entry->assign[i].value);
-}
-
-static bool repeats_operand(const Node *n, int i) {
-  for (int j = 0; j < i; j++)
-    if (n->in[j] == n->in[i]) return true;
-  return false;
 }
 
 /* Whether the operands of n are asked for beyond their extents, under a condition: below a pad, and in the
@@ -88,8 +82,8 @@ static void push_uses(Lower *l, Node *n) {
   bool through = node_is_view(n) && !s->forced;
   bool written = through || (!s->forced && l->options->target->in_operand(n)); /* where it is an operand */
   for (int i = 0; i < n->nin; i++) {
-    if (repeats_operand(n, i)) continue;
-    Site *o = site_of(l, n->in[i]);
+    if (node_repeats_operand(n, i)) continue;
+    Site *o = make_live(l, n->in[i]);
     o->uses += through ? s->uses : 1;
     o->readers |= through ? s->readers : 1u << node_kind(n);
     o->operand |= n->op == O_CONTRACT || (s->operand && written);

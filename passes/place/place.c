@@ -24,7 +24,7 @@ static void inline_cost(Lower *l, const Node *n) {
     double ratio = count(n->in[i]) / count(n);
     s->ops += stored ? 0 : o->ops;
     s->bytes += (stored ? dtype_size(n->in[i]->dtype) : o->bytes) * (ratio < 1 ? ratio : 1);
-    s->size += stored ? 1 : o->size;
+    if (!node_repeats_operand(n, i)) s->size += stored ? 1 : o->size;
   }
 }
 

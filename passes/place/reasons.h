@@ -21,7 +21,7 @@
   X(BEGINS, "F18", "this operation begins a kernel of its own")                                              \
   X(REDUCED, "F5", "a reduction, contraction, scatter or concatenation is computed once, never inlined")     \
   X(MEMORY, "F6", "it must have memory: it is reported, supplied, assigned to a state, or an index")         \
-  X(LARGE, "F7", "its expression is too large to be written into other kernels")                             \
+  X(LARGE, "F7", "its expression, or the kernel with it, is too large to be compiled as one")                \
   X(COST, "", "it costs more")                                                                               \
   X(APART, "", "they read no large value in common, so that one kernel would save nothing")                  \
   X(FAR, "F9", "they lie too far apart in the description to be looked at together")                         \

@@ -10,24 +10,36 @@ typedef struct Walk {
   const Save *s;
   int without; /* a class taken out, or -1 */
   int *state;  /* by class */
+  int *seen;   /* by class: how many of those that it needs were looked at */
   int n;
   int *path;
   int start; /* of the circle, in path */
 } Walk;
 
-static bool visit(Walk *w, int class) {
-  const SaveClass *c = &w->s->class[class];
-  if (!c->recompute || class == w->without || w->state[class] == DONE) return false;
+/* Goes on to a class; true when that closes a circle. */
+static bool enter(Walk *w, int class) {
+  if (!w->s->class[class].recompute || class == w->without || w->state[class] == DONE) return false;
   if (w->state[class] == OPEN) {
     for (w->start = w->n - 1; w->path[w->start] != class;) w->start--;
     return true;
   }
   w->state[class] = OPEN;
   w->path[w->n++] = class;
-  for (int i = 0; i < c->ndep; i++)
-    if (visit(w, c->dep[i])) return true;
-  w->n--;
-  w->state[class] = DONE;
+  return false;
+}
+
+static bool visit(Walk *w, int class) {
+  if (enter(w, class)) return true;
+  while (w->n) {
+    int last = w->path[w->n - 1], *seen = &w->seen[last];
+    const SaveClass *c = &w->s->class[last];
+    if (*seen == c->ndep) {
+      w->state[last] = DONE;
+      w->n--;
+    } else if (enter(w, c->dep[(*seen)++])) {
+      return true;
+    }
+  }
   return false;
 }
 
@@ -35,6 +47,7 @@ static Walk walk(const Save *s, int without, bool *found) {
   Walk w = {.s = s, .without = without};
   w.state = ARENA_ARRAY(s->arena, s->nclass + 1, int);
   w.path = ARENA_ARRAY(s->arena, s->nclass + 1, int);
+  w.seen = ARENA_ARRAY(s->arena, s->nclass + 1, int);
   *found = false;
   for (int i = 0; i < s->nclass && !*found; i++) *found = visit(&w, i);
   return w;

@@ -7,6 +7,8 @@ typedef struct Clone {
   const Save *s;
   Node **now;   /* by old id: what stands for the node */
   Node **again; /* by old id: what the backward pass reads, or NULL: not asked for yet */
+  Node **wait;  /* what waits for an operand to be made again, with how many of its operands were looked at */
+  int *seen;    /* by old id */
   int n, cap;
   Node **order; /* of the new graph */
   bool *placed; /* by id, old or new: in `order` */
@@ -19,13 +21,21 @@ static void put(Clone *c, Node *n) {
   c->order[c->n++] = n;
 }
 
-static Node *made_again(Clone *c, Node *n);
+static bool is_again(const Clone *c, const Node *n) {
+  int class = c->s->class_of[n->id];
+  return class >= 0 && c->s->class[class].recompute;
+}
+
+/* What the backward pass reads of n, an operand of which that is known. */
+static Node *operand_again(const Clone *c, Node *n) {
+  return is_again(c, n) ? c->again[n->id] : n;
+}
 
 static Node *make_again(Clone *c, Node *n) {
   Node **in = ARENA_ARRAY(c->s->arena, n->nin, Node *);
   bool changed = false;
   for (int i = 0; i < n->nin; i++) {
-    in[i] = made_again(c, n->in[i]);
+    in[i] = operand_again(c, n->in[i]);
     changed = changed || in[i] != n->in[i];
   }
   if (node_is_view(n) && !changed) return n;
@@ -37,10 +47,18 @@ static Node *make_again(Clone *c, Node *n) {
 
 /* The value for the backward pass of a value of the forward pass: itself when it is kept. */
 static Node *made_again(Clone *c, Node *n) {
-  int class = c->s->class_of[n->id];
-  if (class < 0 || !c->s->class[class].recompute) return n;
-  if (!c->again[n->id]) c->again[n->id] = make_again(c, n);
-  return c->again[n->id];
+  int nwait = 0;
+  if (is_again(c, n) && !c->again[n->id]) c->wait[nwait++] = n;
+  while (nwait) {
+    Node *last = c->wait[nwait - 1];
+    int *seen = &c->seen[last->id];
+    Node *o = *seen < last->nin ? last->in[(*seen)++] : NULL;
+    if (!o)
+      c->again[last->id] = make_again(c, c->wait[--nwait]);
+    else if (is_again(c, o) && !c->again[o->id])
+      c->wait[nwait++] = o;
+  }
+  return operand_again(c, n);
 }
 
 static Node *rebuild(Clone *c, Node *n) {
@@ -64,6 +82,8 @@ void save_clone(Graph *g, const Save *s) {
   c.now = ARENA_ARRAY(s->arena, n, Node *);
   c.placed = ARENA_ARRAY(s->arena, 3 * n + 1, bool); /* each node rebuilt and made again at most */
   c.again = ARENA_ARRAY(s->arena, n, Node *);
+  c.wait = ARENA_ARRAY(s->arena, n, Node *);
+  c.seen = ARENA_ARRAY(s->arena, n, int);
   for (int i = 0; i < n; i++) c.now[i] = rebuild(&c, g->node[i]);
   graph_redirect(g, c.now);
   graph_order(g, c.order, c.n);
