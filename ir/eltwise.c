@@ -7,13 +7,13 @@
 enum { SAME, BOOL };
 
 const EltRow elt_rows[ELT_COUNT] = {
-#define ELT(N, text, arity, result, prec, formula, cuda)                                                     \
-  [E_##N] = {text, arity, (result) == BOOL, prec, cuda},
+#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
+  [E_##N] = {text, arity, (result) == BOOL, prec, work, cuda},
 #include "ir/eltwise.def"
 #undef ELT
 };
 
-#define ELT(N, text, arity, result, prec, formula, cuda)                                                     \
+#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
   static double eval_##N(double a, double b, double c) {                                                     \
     (void)a, (void)b, (void)c;                                                                               \
     return formula;                                                                                          \
@@ -23,7 +23,7 @@ const EltRow elt_rows[ELT_COUNT] = {
 
 double elt_eval(EltOp op, double a, double b, double c) {
   static double (*const eval[ELT_COUNT])(double, double, double) = {
-#define ELT(N, text, arity, result, prec, formula, cuda) [E_##N] = eval_##N,
+#define ELT(N, ...) [E_##N] = eval_##N,
 #include "ir/eltwise.def"
 #undef ELT
   };

@@ -7,7 +7,7 @@
 #include "ir/type.h"
 
 typedef enum EltOp {
-#define ELT(N, text, arity, result, prec, formula, cuda) E_##N,
+#define ELT(N, ...) E_##N,
 #include "ir/eltwise.def"
 #undef ELT
   ELT_COUNT
@@ -18,6 +18,7 @@ typedef struct EltRow {
   int arity;
   bool is_bool;   /* the result is DT_BOOL whatever the operands are */
   int precedence; /* 0: written as a call; higher binds tighter */
+  double work;    /* on an element, in additions */
   const char *cuda;
 } EltRow;
 

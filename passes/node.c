@@ -28,7 +28,7 @@ bool kind_inlines(NodeKind kind) {
 
 const char *node_word(Arena *a, const Node *n) {
   static const char *const elt[] = {
-#define ELT(N, text, arity, result, prec, formula, cuda) [E_##N] = #N,
+#define ELT(N, ...) [E_##N] = #N,
 #include "ir/eltwise.def"
 #undef ELT
   };
@@ -87,30 +87,8 @@ int64_t node_bytes(const Node *n) {
   return node_count(n) * dtype_size(n->dtype);
 }
 
-double elt_work(EltOp op) {
-  switch (op) {
-  case E_ERF:
-  case E_TANH:
-  case E_SIN:
-  case E_COS:
-  case E_LOG: return 24;
-  case E_EXP: return 10;
-  case E_DIV:
-  case E_SQRT:
-  case E_RSQRT: return 6;
-  default: return 1;
-  }
-}
-
 double node_work(const Node *n) {
-  switch (n->op) {
-  case O_ELT: return elt_work(n->at.elt);
-  case O_RANDOM: return RANDOM_WORK;
-  case O_PAD: return 4;
-  case O_IOTA:
-  case O_CAST: return 1;
-  default: return 0;
-  }
+  return n->op == O_ELT ? elt_rows[n->at.elt].work : op_rows[n->op].work;
 }
 
 /* A reduction with few results and many terms is cut into partials, so that threads can share it; one along

@@ -49,10 +49,7 @@ int64_t node_slice_start(const Node *concat, int part);
 int64_t node_count(const Node *n);
 int64_t node_bytes(const Node *n);
 
-/* What one elementwise operation costs, and one random number, in additions. */
-double elt_work(EltOp op);
-enum { RANDOM_WORK = 14 };
-/* Operations on an element that n's own rule takes. */
+/* Operations on an element that n's own rule takes, in additions. */
 double node_work(const Node *n);
 
 /* How a reduction (or scatter) is cut: its results and terms; parts 1: not at all, else partials of `chunk`

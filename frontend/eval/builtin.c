@@ -15,7 +15,7 @@ static Val call_elementwise(Eval *ev, const Args *a, EltOp op) {
 }
 
 /* A builtin a row of eltwise.def that is written as a call; max and min also reduce, and have own rows. */
-#define ELT(N, text, arity, result, prec, formula, cuda)                                                     \
+#define ELT(N, ...)                                                                                          \
   static Val call_##N(Eval *ev, const Args *a, const Args *named) {                                          \
     (void)named;                                                                                             \
     return call_elementwise(ev, a, E_##N);                                                                   \
@@ -27,7 +27,7 @@ static const struct {
   int precedence;
   Builtin b;
 } elementwise[ELT_COUNT] = {
-#define ELT(N, text, arity, result, prec, formula, cuda)                                                     \
+#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
   [E_##N] = {prec, {text, arity, arity, NULL, call_##N}},
 #include "ir/eltwise.def"
 #undef ELT

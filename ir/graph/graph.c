@@ -7,7 +7,7 @@
 #include "ir/graph/graph_impl.h"
 
 const OpRow op_rows[OP_COUNT] = {
-#define OP(N, text, operands) [O_##N] = {text, operands},
+#define OP(N, text, operands, work, in, out) [O_##N] = {text, operands, work, in, out},
 #include "ir/graph/graph_ops.def"
 #undef OP
 };

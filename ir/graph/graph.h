@@ -11,7 +11,7 @@
 #include "ir/type.h"
 
 typedef enum Op {
-#define OP(N, text, operands) O_##N,
+#define OP(N, ...) O_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
   OP_COUNT
@@ -20,6 +20,7 @@ typedef enum Op {
 typedef struct OpRow {
   const char *text;
   int operands;
+  double work, in, out; /* what it costs, as graph_ops.def says */
 } OpRow;
 extern const OpRow op_rows[OP_COUNT];
 

@@ -127,7 +127,7 @@ EVAL(STATE) {
   return true;
 }
 
-#define ELT(N, text, arity, result, prec, formula, cuda)                                                     \
+#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
   static void map_##N(int64_t n, const double *x, const double *y, const double *z, double *out) {           \
     for (int64_t i = 0; i < n; i++) {                                                                        \
       const double a = x[i], b = y[i], c = z[i];                                                             \
@@ -140,7 +140,7 @@ EVAL(STATE) {
 
 EVAL(ELT) {
   static void (*const map[ELT_COUNT])(int64_t, const double *, const double *, const double *, double *) = {
-#define ELT(N, text, arity, result, prec, formula, cuda) [E_##N] = map_##N,
+#define ELT(N, ...) [E_##N] = map_##N,
 #include "ir/eltwise.def"
 #undef ELT
   };
@@ -441,7 +441,7 @@ EVAL(STOP) {
 
 bool graph_eval(const EvalCtx *c, const Node *n, const double *const *in, double *out) {
   static bool (*const eval[OP_COUNT])(const EvalCtx *, const Node *, const double *const *, double *) = {
-#define OP(N, text, operands) [O_##N] = eval_##N,
+#define OP(N, ...) [O_##N] = eval_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
   };

@@ -208,7 +208,7 @@ NO_ATTRS(STOP)
 
 static bool parse_attrs(GraphParse *p, Node *n) {
   static bool (*const parse[OP_COUNT])(GraphParse *, Node *) = {
-#define OP(N, text, operands) [O_##N] = parse_##N,
+#define OP(N, ...) [O_##N] = parse_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
   };

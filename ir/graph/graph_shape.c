@@ -338,7 +338,7 @@ static bool shape_STOP(Node *n, GraphWhy *why) {
 
 bool graph_shape(Node *n, GraphWhy *why) {
   static bool (*const rule[OP_COUNT])(Node *, GraphWhy *) = {
-#define OP(N, text, operands) [O_##N] = shape_##N,
+#define OP(N, ...) [O_##N] = shape_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
   };

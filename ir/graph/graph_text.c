@@ -138,7 +138,7 @@ NO_ATTRS(STOP)
 
 static void put_node(FILE *f, const Node *n) {
   static void (*const attrs[OP_COUNT])(FILE *, const Node *) = {
-#define OP(N, text, operands) [O_##N] = attrs_##N,
+#define OP(N, ...) [O_##N] = attrs_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
   };

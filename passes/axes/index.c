@@ -75,7 +75,7 @@ static void no_point(Arena *a, const Node *n, const Ix *const *idx, const Ix **o
 #define index_STOP point
 
 static IndexRule *const rules[OP_COUNT] = {
-#define OP(N, text, operands) [O_##N] = index_##N,
+#define OP(N, ...) [O_##N] = index_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
 };

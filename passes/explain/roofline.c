@@ -1,7 +1,7 @@
 #include "passes/explain/roofline.h"
 
+#include "ir/graph/graph.h"
 #include "ir/kernel/kern_walk.h"
-#include "passes/node.h"
 
 const char *const roofline_bounds[RB_COUNT] = {
 #define X(e, text) text,
@@ -64,7 +64,7 @@ static double points(const Kernel *k, const KVal *v) {
 }
 
 static double work(const KExpr *e) {
-  double sum = e->kind == KE_ELT ? elt_work(e->elt) : e->kind == KE_RANDOM ? RANDOM_WORK : 0;
+  double sum = e->kind == KE_ELT ? elt_rows[e->elt].work : e->kind == KE_RANDOM ? op_rows[O_RANDOM].work : 0;
   for (int i = 0; i < 3; i++)
     if (e->arg[i]) sum += work(e->arg[i]);
   return sum;

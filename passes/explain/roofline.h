@@ -32,8 +32,8 @@ extern const char *const roofline_bounds[RB_COUNT];
 /* Seconds of one launch, and what bounds it. `bound` may be NULL. */
 double roofline_seconds(const Roofline *r, double flop, double operations, double bytes, Bound *bound);
 
-/* Elementwise operations of a kernel over its whole domain, each counted as so many additions (elt_work); the
- * multiply and the add of a contraction are left out. */
+/* Elementwise operations of a kernel over its whole domain, each counted as so many additions
+ * (ir/eltwise.def); the multiply and the add of a contraction are left out. */
 double kern_operations(const Kernel *k);
 
 #endif

@@ -150,7 +150,7 @@ static Node *grad_SELECT(Graph *g, Node *n, Node *dy, int i) {
 
 Node *autodiff_elt(Graph *g, Node *n, Node *dy, int i) {
   static Node *(*const rule[ELT_COUNT])(Graph *, Node *, Node *, int) = {
-#define ELT(N, text, arity, result, prec, formula, cuda) [E_##N] = grad_##N,
+#define ELT(N, ...) [E_##N] = grad_##N,
 #include "ir/eltwise.def"
 #undef ELT
   };

@@ -169,7 +169,7 @@ static Node *grad_SCATTER(Graph *g, Node *n, Node *dy, int i) {
 
 Node *autodiff_op(Graph *g, Node *n, Node *dy, int i) {
   static Node *(*const rule[OP_COUNT])(Graph *, Node *, Node *, int) = {
-#define OP(N, text, operands) [O_##N] = grad_##N,
+#define OP(N, ...) [O_##N] = grad_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
   };

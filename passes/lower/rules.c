@@ -103,7 +103,7 @@ static const KExpr *never_inline(Writer *w, const Node *n, const Ix *const *idx)
 #define write_STOP write_view
 
 static WriteRule *const rules[OP_COUNT] = {
-#define OP(N, text, operands) [O_##N] = write_##N,
+#define OP(N, ...) [O_##N] = write_##N,
 #include "ir/graph/graph_ops.def"
 #undef OP
 };

@@ -73,7 +73,7 @@ REF(OR, a < 0.5 ? 1 : b < 0.5)
 REF(SELECT, a < 0.5 ? b : c)
 
 static void (*const refs[ELT_COUNT])(const double *const *, double *) = {
-#define ELT(NAME, text, arity, result, prec, formula, cuda) [E_##NAME] = ref_##NAME,
+#define ELT(NAME, ...) [E_##NAME] = ref_##NAME,
 #include "ir/eltwise.def"
 #include "tests/suite.h"
 #undef ELT

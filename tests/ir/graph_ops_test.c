@@ -362,7 +362,7 @@ static void cases_STOP(void) {
 
 START_TEST(every_op_means_and_differentiates_as_plain_c) {
   static void (*const cases[OP_COUNT])(void) = {
-#define OP(N, text, operands) [O_##N] = cases_##N,
+#define OP(N, ...) [O_##N] = cases_##N,
 #include "ir/graph/graph_ops.def"
 #include "tests/suite.h"
 #undef OP

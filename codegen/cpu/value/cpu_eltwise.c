@@ -164,7 +164,7 @@ static V cpu_SELECT(CpuFn *f, V x, V y, V z) {
 
 LLVMValueRef cpu_elt(CpuFn *f, EltOp op, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z) {
   switch (op) {
-#define ELT(N, text, arity, result, prec, formula, cuda)                                                     \
+#define ELT(N, ...)                                                                                          \
   case E_##N: return cpu_##N(f, x, y, z);
 #include "ir/eltwise.def"
 #undef ELT
