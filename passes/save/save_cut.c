@@ -4,7 +4,8 @@
  * separates what is chosen from what is not. Found by Dinic's algorithm. */
 #include "passes/save/save.h"
 
-static const int64_t unlimited = INT64_MAX / 4, never = (int64_t)1 << 52;
+/* More than all real costs together: those of 32 TiB of values at the highest price. */
+static const int64_t unlimited = INT64_MAX / 4;
 
 typedef struct Arc {
   int to, next;
@@ -95,25 +96,28 @@ static int made_again(int class) {
   return 2 * class + 1;
 }
 
-/* What has memory anyway takes none for being kept. */
+/* Whether c is made again if it is needed at all. What has memory anyway takes none for being kept. */
+static bool only_again(const SaveClass *c) {
+  return !c->kept_always && (!c->keepable || (c->asked == SS_RECOMPUTE && c->keep));
+}
+
 static int64_t keep_cost(const SaveClass *c, int64_t price) {
-  if (!c->keepable) return never;
-  if (!c->keep) return 0;
-  return c->asked == SS_RECOMPUTE ? never : c->keep + price * c->bytes;
+  return only_again(c) || !c->keep ? 0 : c->keep + price * c->bytes;
 }
 
 static void add_class(Net *net, const SaveClass *c, int i, int64_t price) {
   int64_t keep = keep_cost(c, price);
   weigh(net, needed(i), keep);
-  weigh(net, made_again(i), c->kept_always ? never : c->again - keep);
+  weigh(net, made_again(i), c->kept_always ? unlimited : c->again - keep);
   add_arc(net, made_again(i), needed(i), unlimited);
+  if (only_again(c)) add_arc(net, needed(i), made_again(i), unlimited);
   for (int k = 0; k < c->ndep; k++) add_arc(net, made_again(i), needed(c->dep[k]), unlimited);
   if (c->required) add_arc(net, net->source, needed(i), unlimited);
 }
 
 void save_cut(Save *s, int64_t price) {
   int arcs = 0;
-  for (int i = 0; i < s->nclass; i++) arcs += 4 + s->class[i].ndep; /* see add_class */
+  for (int i = 0; i < s->nclass; i++) arcs += 5 + s->class[i].ndep; /* see add_class */
   Net *net = net_new(s->arena, 2 * s->nclass, arcs);
   for (int i = 0; i < s->nclass; i++) add_class(net, &s->class[i], i, price);
   cut(net);

@@ -6,7 +6,7 @@
 #include "codegen/cpu/cpu.h"
 #include "passes/grad/autodiff.h"
 #include "passes/passes.h"
-#include "passes/place/strategy.h"
+#include "passes/save/save.h"
 #include "tests/codegen/prog_interp.h"
 #include "tests/suite.h"
 
@@ -203,7 +203,26 @@ START_TEST(rows_decide) {
 }
 END_TEST
 
+/* Of a value that nothing may keep, at a cost that no value of this world has. */
+static bool is_made_again(bool keepable, StrategySave asked) {
+  Arena *a = arena_new();
+  SaveClass c = {.keepable = keepable, .required = true, .asked = asked, .keep = 16, .bytes = 1};
+  c.again = (int64_t)1 << 60;
+  Save s = {.arena = a, .nclass = 1, .class = &c};
+  save_cut(&s, save_price(SAVE_PRICES - 1));
+  arena_free(a);
+  return c.need && c.recompute;
+}
+
+START_TEST(no_cost_makes_it_kept_where_it_may_not_be) {
+  ck_assert(is_made_again(false, SS_CHEAPEST));
+  ck_assert(is_made_again(true, SS_RECOMPUTE));
+  ck_assert(!is_made_again(true, SS_CHEAPEST));
+}
+END_TEST
+
 SUITE("save") {
+  tcase_add_test(t, no_cost_makes_it_kept_where_it_may_not_be);
   tcase_add_test(t, scores_are_made_again);
   tcase_add_test(t, it_is_made_in_the_backward_pass);
   tcase_add_test(t, what_has_memory_anyway_is_kept);
