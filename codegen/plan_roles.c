@@ -2,6 +2,15 @@
  * accesses cost. */
 #include "codegen/plan_roles.h"
 
+/* Zen 5 with 7 cores busy (codegen/cpu/cpu_target.c), but for elementwise operations: flat kernels take about
+ * a cycle for 16, half of what is possible. A core alone moves about 6 bytes a cycle from its second cache.
+ *
+ * flop / far decides about attention: 25.6 is also Zen 4's with 11 cores; with one busy core it would be 14
+ * and
+ * 8. At 8 the scores would be kept: memory that grows with the square of the tokens, for what a chain kernel
+ * makes again without traffic. */
+const TargetCost plan_roles_cost = {.flop = 64, .operations = 16, .near = 6.4, .far = 2.5, .launch = 3125};
+
 static void add_roles(KPlan *p, const KRoleAxes *role, int n, const KRole *which) {
   for (int i = 0; i < n; i++) kplan_role(p, which[i], role[which[i]].naxes, role[which[i]].axis);
 }

@@ -1,4 +1,5 @@
-/* Plans that follow from the roles of a kernel's axes alone: which skeleton, and what stays resident. */
+/* Plans that follow from the roles of a kernel's axes alone: which skeleton, and what stays resident; and the
+ * costs by which kernels are cut for such plans. */
 #ifndef CODEGEN_PLAN_ROLES_H
 #define CODEGEN_PLAN_ROLES_H
 
@@ -6,5 +7,7 @@
 
 /* Target.plan, under t->plan_word. */
 void plan_by_roles(const Target *t, Kernel *k, const KRoleAxes role[ROLE_COUNT], bool chain, int contraction);
+
+extern const TargetCost plan_roles_cost;
 
 #endif

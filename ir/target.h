@@ -15,10 +15,19 @@ typedef struct TargetSpeed {
   double launch;            /* seconds a launch */
 } TargetSpeed;
 
-/* What placement weighs, in bytes moved to or from memory in the same time. */
+/* What is weighed in deciding which kernels there are: what a core does in a cycle while all others are busy
+ * too. Work becomes bytes by the rate of the memory that it is weighed against: an operation costs
+ * near / operations bytes, or far / operations. These are one machine's for all processors of a kind, so that
+ * kernels depend on the description alone; a TargetSpeed is a machine's own, a second, with any number of
+ * threads. Of the machine that both are of, with c cycles a second and n cores: flop = speed.flop / c,
+ * far = speed.most_bytes / (n c), launch = speed.launch c; operations are what kernels reach of
+ * speed.operations / c. */
 typedef struct TargetCost {
-  double operation; /* an addition on one element */
-  double launch;    /* starting a kernel */
+  double flop;       /* of contractions, a multiply and an add counting two */
+  double operations; /* elementwise, in additions */
+  double near;       /* bytes of the second cache: what placement stores is read soon */
+  double far;        /* bytes of memory: what is saved for the backward pass is read much later */
+  double launch;     /* cycles, not a cycle: starting a kernel */
 } TargetCost;
 
 /* What a chain may keep resident. */

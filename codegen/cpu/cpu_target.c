@@ -26,15 +26,12 @@ static bool emit(const Target *t, const Prog *p, const TargetText *text, HostMod
   return true;
 }
 
-/* An operation on an element costs as much as moving 0.4 bytes: measured on the flat kernels here, a vector
- * operation takes about a cycle for 16 elements and a core moves about 6 bytes a cycle from L2. What is
- * resident stays in about a core's share of the last cache: attention over 1,025 and 2,049 tokens of heads 64
- * wide (1.5 and 3.1 MB) takes 0.86 and 0.92 of the time of separate kernels on a Zen 4 with 1 MiB of second
- * cache and 4 MiB of the third a core. A block has at most the rows of a register tile. */
+/* What is resident stays in about a core's share of the last cache: attention over 1,025 and 2,049 tokens of
+ * heads 64 wide (1.5 and 3.1 MB) takes 0.86 and 0.92 of the time of separate kernels on a Zen 4 with 1 MiB of
+ * second cache and 4 MiB of the third a core. A block has at most the rows of a register tile. */
 static const Target cpu = {
     .plan_word = "cpu",
     .threaded = true,
-    .cost = {.operation = 0.4, .launch = 20000},
     .chain = {.least_batches = 8, .most_resident = 4 << 20, .block_rows = 16, .element_bytes = 4},
     .in_operand = in_operand,
     .plan = plan_by_roles,
@@ -66,6 +63,7 @@ const Target *cpu_target(const char *name) {
   of[i] = cpu;
   of[i].name = full[i];
   of[i].speed = speeds[i].speed;
+  of[i].cost = plan_roles_cost;
   of[i].host = p;
   return &of[i];
 }

@@ -197,7 +197,7 @@ const Target *cuda_target(Arena *a, const char *archs) {
   *t = (Target){.name = arena_printf(a, "cuda:%s", archs),
                 .plan_word = "cpu",
                 .speed = speed_of(arch->name[0]),
-                .cost = {.operation = 0.4, .launch = 20000},
+                .cost = plan_roles_cost,
                 .chain = {.least_batches = 8, .most_resident = 1 << 20, .block_rows = 16, .element_bytes = 4},
                 .in_operand = in_operand,
                 .plan = plan_by_roles,

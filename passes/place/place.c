@@ -46,7 +46,7 @@ static bool is_repeated(const Lower *l, const Node *n) {
 static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   const Site *s = site_of(l, n);
   const TargetCost *t = &l->options->target->cost;
-  double e = count(n), size = dtype_size(n->dtype), ops = t->operation * s->ops;
+  double e = count(n), size = dtype_size(n->dtype), ops = t->near / t->operations * s->ops;
   if (no_inline(l, n)) {
     note_stored(l, n, no_inline(l, n), 0, 0);
     return false;
@@ -54,7 +54,7 @@ static bool cheaper_inline(Lower *l, const Node *n, bool free_read) {
   double once = s->bytes + ops;
   double inlined = e * s->uses * (s->bytes + ops * s->spread);
   double stored = e * ((free_read ? ops : once) + size + s->uses * size);
-  if (!free_read) stored += t->launch;
+  if (!free_read) stored += t->launch * t->near;
   bool better = inlined <= stored || is_repeated(l, n);
   note_stored(l, n, better ? DR_NONE : DR_COST, inlined, stored);
   return better;

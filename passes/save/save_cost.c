@@ -1,17 +1,6 @@
-/* What keeping a value costs and what making it again costs. The unit is the time in which a core moves a
- * byte to or from memory while the others do the same: 2.5 bytes a cycle. In a cycle a core also does one
- * operation on 16 elements, or 64 multiplications and additions.
- *
- * These are not roofline.c's peaks, which follow the target and the threads: what is kept is the same for all
- * of them. 25.6 multiplications and additions a byte is what roofline.c gives Zen 5 with 7 threads and Zen 4
- * with 11; with one thread it gives 14 and 8. At 8 the scores of attention would be kept: memory that grows
- * with the square of the tokens, for what a chain kernel makes again without traffic. */
+/* What keeping a value costs and what making it again costs, in bytes of far memory moved in the same time.
+ */
 #include "passes/save/save.h"
-
-static const double op_bytes = 2.5 / 16;
-static const double flop_bytes = 2.5 / 64;
-/* Starting a kernel. */
-static const double launch_bytes = 20000;
 
 bool save_is_free(const Node *n) {
   switch (n->op) {
@@ -52,28 +41,35 @@ static bool is_batched(const Node *contract) {
   return false;
 }
 
+static const TargetCost *costs(const Lower *l) {
+  return &l->options->target->cost;
+}
+
+/* Of `count` times n's own work. */
+static double work_cost(const Lower *l, const Node *n, double count) {
+  return count * node_work(n) * (costs(l)->far / costs(l)->operations);
+}
+
 /* The products of a batched contraction are used where they are made; any other one is stored again. */
-static double contract_cost(const Node *n) {
-  return node_flop(n) * flop_bytes + (is_batched(n) ? 0 : 2 * bytes(n));
+static double contract_cost(const Lower *l, const Node *n) {
+  double flop = node_flop(n) * (costs(l)->far / costs(l)->flop);
+  return flop + (is_batched(n) ? 0 : op_rows[n->op].out * bytes(n));
 }
 
 /* Elementwise operations are written into kernels that read their operands anyway. Where there are many
  * points to an element (a row's statistic), it is made in each, or stored by a kernel of its own. */
 static double map_cost(const Lower *l, const Node *n) {
-  double spread = site_of(l, n)->spread, once = count(n) * node_work(n) * op_bytes;
-  double inlined = once * spread, stored = once + 2 * bytes(n) + launch_bytes;
+  double spread = site_of(l, n)->spread, once = work_cost(l, n, count(n));
+  double inlined = once * spread, stored = once + 2 * bytes(n) + costs(l)->launch * costs(l)->far;
   return inlined < stored ? inlined : stored;
 }
 
 static double again_cost(const Lower *l, const Node *n) {
-  switch (n->op) {
-  case O_CONTRACT: return contract_cost(n);
-  case O_REDUCE: return bytes(n->in[0]) + count(n->in[0]) * op_bytes;
-  case O_SCATTER: return bytes(n->in[0]) + 2 * bytes(n);
-  case O_CONCAT: return 3 * bytes(n);
-  case O_GATHER: return bytes(n);
-  default: return map_cost(l, n);
-  }
+  const OpRow *row = &op_rows[n->op];
+  if (n->op == O_CONTRACT) return contract_cost(l, n);
+  if (row->in == 0 && row->out == 0) return map_cost(l, n);
+  double moved = row->in * bytes(n->in[0]) + row->out * bytes(n);
+  return moved + work_cost(l, n, count(n->op == O_REDUCE ? n->in[0] : n));
 }
 
 int64_t save_again_cost(const Lower *l, const Node *n) {

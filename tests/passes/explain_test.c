@@ -56,6 +56,18 @@ START_TEST(the_longest_of_three_bounds_a_launch) {
 }
 END_TEST
 
+/* What kernels are cut by is Zen 5's speed, a cycle, of each of 7 busy cores: ir/target.h has the formula. */
+START_TEST(costs_follow_from_speeds) {
+  enum { CORES = 7 };
+  const Target *t = cpu_target("znver5");
+  double cycles = t->speed.flop / t->cost.flop;
+  ck_assert_double_eq_tol(t->cost.far * cycles * CORES / t->speed.most_bytes, 1, 0.1);
+  ck_assert_double_eq_tol(t->cost.launch / cycles / t->speed.launch, 1, 0.15);
+  ck_assert_double_eq_tol(t->cost.operations * cycles / t->speed.operations, 0.5, 0.01);
+  ck_assert_double_gt(t->cost.near, t->cost.far);
+}
+END_TEST
+
 /* Cores add up until memory is full; a GPU is one. */
 START_TEST(every_target_has_a_roof) {
   Roofline one = roofline_of(cpu_target("znver4"), 1), two = roofline_of(cpu_target("znver4"), 2),
@@ -80,5 +92,6 @@ SUITE("explain") {
   tcase_add_test(t, rows_count_their_sums);
   tcase_add_test(t, contractions_count_what_is_written_into_them);
   tcase_add_test(t, the_longest_of_three_bounds_a_launch);
+  tcase_add_test(t, costs_follow_from_speeds);
   tcase_add_test(t, every_target_has_a_roof);
 }

@@ -52,7 +52,7 @@ static bool emit(const Target *t, const Prog *p, const TargetText *text, HostMod
 
 static const Target toy = {.name = "toy:",
                            .speed = {"an interpreter, guessed", 1e8, 1e8, 1e9, 1e9, 1e-5},
-                           .cost = {.operation = 10, .launch = 1000},
+                           .cost = {.flop = 2, .operations = 1, .near = 10, .far = 10, .launch = 100},
                            .chain = {.least_batches = 1, .block_rows = 1, .element_bytes = 4},
                            .in_operand = in_operand,
                            .plan = plan,
