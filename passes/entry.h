@@ -50,7 +50,8 @@ struct Group {
   int ndep, cap_dep;
   Group **dep;     /* groups whose results it reads, or which must run before it */
   bool backward;   /* of the backward pass, as are all its values */
-  bool goes_on;    /* more of the forward pass than losses needs it; known once asked */
+  bool goes_on;    /* more of the forward pass than losses needs it */
+  bool wide;       /* stores more than scalars */
   bool alone;      /* stores a value that may be supplied: nothing else may join */
   Group *merged;   /* the group that took this one over, or NULL */
   int mark;        /* of the search that saw it last */
@@ -99,7 +100,6 @@ struct Lower {
   int mark; /* of the search at hand */
   int nstack, cap_stack;
   Group **stack;                /* groups that it has yet to look at */
-  bool ends_known;              /* whether the groups' `goes_on` are */
   struct ValueClasses *classes; /* of the graph */
   struct Notes *notes;          /* why placement decided as it did */
   PBuf **state_buf;             /* by state id: owning group's memory */

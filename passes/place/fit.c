@@ -41,7 +41,7 @@ static bool has_row(const Group *g) {
 Reason group_may_take(Lower *l, Group *g, const Node *n, bool row) {
   Reason parted = strategy_parts(l, g, n);
   if (parted) return parted;
-  if (!group_of_pass(l, g, site_of(l, n)->backward)) return DR_PASSES;
+  if (!group_of_pass(g, site_of(l, n)->backward)) return DR_PASSES;
   if (g->alone || (site_of(l, n)->supply && (row || g->nroot > 1 || g->ncore > 1))) return DR_ALONE;
   if (row && !has_row(g)) return DR_FULL;
   if (!group_allows(l, g, n)) return DR_CYCLE;
@@ -57,7 +57,7 @@ static bool same_rows(const Node *a, const Node *b) {
 Reason group_may_reduce(Lower *l, Group *g, const Node *n) {
   Reason parted = strategy_parts(l, g, n);
   if (parted) return parted;
-  if (!group_of_pass(l, g, site_of(l, n)->backward)) return DR_PASSES;
+  if (!group_of_pass(g, site_of(l, n)->backward)) return DR_PASSES;
   if (g->alone || site_of(l, n)->supply) return DR_ALONE;
   if (g->ncore && g->core[0]->op == O_CONTRACT) return DR_FULL;
   if (!g->ncore || !same_rows(g->core[0], n)) return DR_ROWS;

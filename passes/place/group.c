@@ -23,6 +23,23 @@ bool group_sums_beside(const Lower *l, const Group *g, const Node *n) {
   return !p->flat && p->lead->op == O_CONTRACT && n != p->lead && group_has_core(g, n);
 }
 
+/* More of the forward pass than losses needs g, and all that g needs. */
+static void go_on(Lower *l, Group *g) {
+  l->nstack = 0;
+  for (; g; g = l->nstack ? group_now(l->stack[--l->nstack]) : NULL) {
+    for (int i = 0; !g->goes_on && i < g->ndep; i++) {
+      ARENA_GROW(l->arena, l->stack, l->nstack, l->cap_stack);
+      l->stack[l->nstack++] = g->dep[i];
+    }
+    g->goes_on = true;
+  }
+}
+
+/* Whether what g needs goes on. */
+static bool leads_on(const Group *g) {
+  return !g->backward && (g->goes_on || g->wide);
+}
+
 void group_add_dep(Lower *l, Group *g, Group *dep) {
   dep = group_now(dep);
   if (dep == g) return;
@@ -30,6 +47,7 @@ void group_add_dep(Lower *l, Group *g, Group *dep) {
     if (group_now(g->dep[i]) == dep) return;
   ARENA_GROW(l->arena, g->dep, g->ndep, g->cap_dep);
   g->dep[g->ndep++] = dep;
+  if (leads_on(g)) go_on(l, dep);
 }
 
 /* `aligned` stays true while the path keeps the row-major order of points. */
@@ -144,8 +162,15 @@ Group *group_bare(Arena *a, const Node *core, const Node *root) {
   g->part[g->npart++] = (Part){.lead = core ? core : root, .flat = !core};
   if (core) append(a, &g->core, &g->ncore, &g->cap_core, core);
   append(a, &g->root, &g->nroot, &g->cap_root, root);
+  g->wide = node_count(root) > 1;
   have_roles(g, &g->part[0]);
   return g;
+}
+
+static void widen(Lower *l, Group *g, bool wide) {
+  if (!wide || g->wide) return;
+  g->wide = true;
+  for (int i = 0; leads_on(g) && i < g->ndep; i++) go_on(l, group_now(g->dep[i]));
 }
 
 static void stored_by(Lower *l, Group *g, const Node *n) {
@@ -175,6 +200,7 @@ void group_add_core(Lower *l, Group *g, const Node *n) {
 void group_add_root(Lower *l, Group *g, const Node *n) {
   depend(l, g, n);
   append(l->arena, &g->root, &g->nroot, &g->cap_root, n);
+  widen(l, g, node_count(n) > 1);
   stored_by(l, g, n);
 }
 
@@ -249,32 +275,8 @@ bool group_direct(Lower *l, Group *a, Group *b) {
   return true;
 }
 
-static bool only_scalars(const Group *g) {
-  for (int i = 0; i < g->nroot; i++)
-    if (shape_count(&g->root[i]->shape) > 1) return false;
-  return true;
-}
-
-/* What any group of the forward pass needs goes on, unless losses are all that is made of it. */
-static void find_ends(Lower *l) {
-  l->mark++;
-  l->nstack = 0;
-  for (int i = 0; i < l->ngroup; i++) {
-    const Group *h = l->group[i];
-    for (int d = 0; !h->merged && !h->backward && !only_scalars(h) && d < h->ndep; d++) push(l, h->dep[d]);
-  }
-  while (l->nstack) {
-    Group *g = l->stack[--l->nstack];
-    g->goes_on = true;
-    for (int i = 0; i < g->ndep; i++) push(l, g->dep[i]);
-  }
-  l->ends_known = true;
-}
-
-bool group_of_pass(Lower *l, const Group *g, bool backward) {
-  if (g->backward == backward) return true;
-  if (!l->ends_known) find_ends(l);
-  return backward && !g->goes_on;
+bool group_of_pass(const Group *g, bool backward) {
+  return g->backward == backward || (backward && !g->goes_on);
 }
 
 Reason group_may_merge(Lower *l, Group *a, Group *b) {
@@ -291,7 +293,8 @@ Reason group_may_merge(Lower *l, Group *a, Group *b) {
 
 void group_merge(Lower *l, Group *into, Group *from) {
   from->merged = into;
-  into->goes_on |= from->goes_on;
+  if (from->goes_on) go_on(l, into);
+  widen(l, into, from->wide);
   for (int i = 0; i < from->ndep; i++) group_add_dep(l, into, from->dep[i]);
   const Node **both = ARENA_ARRAY(l->arena, into->nroot + from->nroot, const Node *);
   int n = 0;

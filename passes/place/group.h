@@ -47,7 +47,7 @@ bool group_before(Lower *l, Group *from, Group *to);
 bool group_direct(Lower *l, Group *a, Group *b);
 /* Whether g may compute values of that pass: its own; or the backward pass' too where nothing of the forward
  * pass but losses comes after g, since then nothing is kept for longer: a loss and its gradient. */
-bool group_of_pass(Lower *l, const Group *g, bool backward);
+bool group_of_pass(const Group *g, bool backward);
 
 /* Why two flat groups may not become one, or DR_NONE. */
 Reason group_may_merge(Lower *l, Group *a, Group *b);
