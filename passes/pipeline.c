@@ -172,8 +172,10 @@ const char *const *passes_names(void) {
 }
 
 static bool verified(const Ctx *c, Stage s) {
-  if (s == GRAPH) return graph_verify(c->graph);
-  return s != PROGRAM || prog_verify(c->prog);
+  bool good = s == GRAPH ? graph_verify(c->graph) : s == PROGRAM ? prog_verify(c->prog) : true;
+  for (int e = 0; e < EN_COUNT && (s == PLACES || s == DRAFTS); e++)
+    if (c->entry[e]) good = good && place_verify(c->entry[e]);
+  return good;
 }
 
 /* What the pass leaves, as text: of a program not yet made, or of entries not yet placed, nothing. */
@@ -223,10 +225,18 @@ static bool run(Ctx *c, int from, int to) {
   return true;
 }
 
+/* The passes that place values, on one entry whose classes are known. */
+static void place_trial(Lower *l) {
+  Ctx c = {.arena = l->arena, .options = l->options};
+  c.entry[EN_MICRO] = l;
+  for (int i = 0; i < PASSES; i++)
+    if (pipeline[i].gives & (LIVE | PLACED | GROUPS | TRIMMED)) pipeline[i].run(&c);
+}
+
 /* Passes on a graph that pass `save` has not rebuilt yet, with its classes looked at. */
 static bool start(Ctx *c) {
   if (!run(c, 0, save_pass())) return false;
-  c->saved = save_look(c->arena, c->graph, c->options);
+  c->saved = save_look(c->arena, c->graph, c->options, place_trial);
   return true;
 }
 

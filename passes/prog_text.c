@@ -110,6 +110,32 @@ char *drafts_print(const Lower *l) {
   return arena_text_close(l->arena, &text);
 }
 
+/* A value that a kernel makes is of a part of that kernel's group, which no other took over. */
+static bool site_agrees(const Lower *l, const Node *n) {
+  const Site *s = site_of(l, n);
+  if (s->where != W_HELD && s->where != W_BUFFER) return true;
+  const Group *g = group_of(s);
+  return g && !g->merged && s->part >= 0 && s->part < g->npart;
+}
+
+static bool in_order(Lower *l) {
+  int done = ++l->mark;
+  for (int i = 0; i < l->norder; i++) {
+    for (int d = 0; d < l->order[i]->ndep; d++) {
+      const Group *dep = group_now(l->order[i]->dep[d]);
+      if (dep != l->order[i] && dep->mark != done) return false;
+    }
+    l->order[i]->mark = done;
+  }
+  return true;
+}
+
+bool place_verify(Lower *l) {
+  for (int i = 0; i < l->graph->nnode; i++)
+    if (!site_agrees(l, l->graph->node[i])) return false;
+  return in_order(l);
+}
+
 static bool planned(const Prog *p) {
   return p->arena_bytes > 0;
 }

@@ -6,7 +6,7 @@
 
 /* Placement with everything kept, for a look at it. A strategy file speaks of the graph as it becomes: it has
  * no say here. */
-static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o) {
+static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o, void (*place)(Lower *)) {
   PassOptions *free = ARENA_NEW(a, PassOptions);
   *free = (PassOptions){.target = o->target};
   Prog *p = ARENA_NEW(a, Prog);
@@ -15,10 +15,7 @@ static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o) {
   prog_values(p);
   Lower *l = lower_open(a, p, free, EN_MICRO, NULL);
   l->classes = classes_of(a, g);
-  place_liveness(l);
-  place_values(l);
-  place_chains(l);
-  place_trim(l);
+  place(l);
   return l;
 }
 
@@ -88,12 +85,12 @@ static void ask(Save *s, const Strategy *strategy) {
   }
 }
 
-Save *save_look(Arena *a, Graph *g, const PassOptions *o) {
+Save *save_look(Arena *a, Graph *g, const PassOptions *o, void (*place)(Lower *)) {
   Save *s = ARENA_NEW(a, Save);
   *s = (Save){.arena = a, .graph = g, .class_of = ARENA_ARRAY(a, g->nnode + 1, int)};
   if (!g->entry[EN_MICRO].present) return s;
   s->class = ARENA_ARRAY(a, g->nnode, SaveClass);
-  s->trial = try_placement(a, g, o);
+  s->trial = try_placement(a, g, o, place);
   collect(s);
   for (int i = 0; i < g->nnode; i++) connect(s, g->node[i]);
   if (o->strategy) ask(s, o->strategy);

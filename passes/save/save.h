@@ -35,8 +35,9 @@ typedef struct Save {
   SaveClass *class;
 } Save;
 
-/* The classes of entry micro, with nothing decided. The graph stays as it is. */
-Save *save_look(Arena *a, Graph *g, const PassOptions *o);
+/* The classes of entry micro, with nothing decided; `place` places the trial entry as the pipeline would. The
+ * graph stays as it is. */
+Save *save_look(Arena *a, Graph *g, const PassOptions *o, void (*place)(Lower *));
 /* Decides, where a byte that is kept costs `price` SAVE_UNITs besides. Whether that differs from the decision
  * before. */
 bool save_decide(Save *s, int64_t price);
