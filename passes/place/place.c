@@ -244,12 +244,13 @@ static void place_contract(Lower *l, const Node *n) {
 static void place_other(Lower *l, const Node *n) {
   const Site *s = site_of(l, n);
   bool computed = kind_inlines(node_kind(n));
-  if (computed && strategy_must_inline(l, n, no_inline(l, n))) return;
-  Reason why = s->forced                                   ? DR_MEMORY
-               : computed && no_inline(l, n) == DR_OPERAND ? DR_OPERAND
-               : computed && !strategy_may_inline(l, n)    ? DR_OVERRIDE
-               : n->op == O_RANDOM && s->uses > 1          ? DR_COST
-                                                           : DR_NONE;
+  Reason cannot = no_inline(l, n);
+  if (computed && strategy_must_inline(l, n, cannot)) return;
+  Reason why = s->forced                                ? DR_MEMORY
+               : computed && cannot                     ? cannot
+               : computed && !strategy_may_inline(l, n) ? DR_OVERRIDE
+               : n->op == O_RANDOM && s->uses > 1       ? DR_COST
+                                                        : DR_NONE;
   if (!why) return;
   note_stored(l, n, why, 0, 0);
   group_new(l, NULL, n);
