@@ -1,54 +1,17 @@
 /* Lowering against the graph interpreter, on random graphs: as kernels run by the kernel interpreter in the
  * planned arena, and as machine code with red zones around every buffer. */
-#include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "codegen/cpu/cpu.h"
 #include "passes/passes.h"
-#include "tests/codegen/prog_native.h"
+#include "tests/passes/program_agrees.h"
 #include "tests/passes/random_graph.h"
 #include "tests/suite.h"
-
-enum { SEED = 7, STEP = 3, MICRO = 1 };
 
 /* Of 1 plus the element. f32 sums in another order, and fused multiplications: 3e-6 apart at most in 1,000
  * graphs. Wild ones round to bf16's 8 bits on the way, here and there to the other side, and go on from that.
  */
 static const double plain = 5e-5, wild = 3e-2;
-
-static double no_scalar(void *ctx, const char *name) {
-  (void)ctx, (void)name;
-  return 0.25;
-}
-
-static bool near(double a, double b, double within) {
-  return fabs(a - b) <= within * (1 + fabs(b)) || (isnan(a) && isnan(b));
-}
-
-static void compare(const Prog *prog, const char *arena, GraphRun *run, const char *name, double within) {
-  const PValue *v = prog_value(prog, EN_EVAL, name);
-  const double *want = graph_run_value(run, name);
-  const float *got = (const float *)(const void *)(arena + v->buf->offset + v->at);
-  int64_t n = shape_count(&v->value->node->shape);
-  for (int64_t i = 0; i < n; i++)
-    ck_assert_msg(near(got[i], want[i], within), "%s[%lld]: %.9g, expected %.9g", name, (long long)i, got[i],
-                  want[i]);
-}
-
-typedef void Execute(Arena *a, const Prog *p, char *arena);
-
-static void by_interpreter(Arena *a, const Prog *p, char *arena) {
-  KStepEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
-  (void)a;
-  prog_interp(p, arena, EN_EVAL, &env, 0);
-}
-
-static void by_machine(Arena *a, const Prog *p, char *arena) {
-  Native n = native_open(a, p);
-  native_entry(&n, arena, EN_EVAL, &(TessStep){.seed = SEED, .step = STEP, .micro = MICRO});
-  native_close(&n);
-}
 
 typedef Graph *Draw(Arena *a, uint64_t seed);
 
@@ -60,23 +23,10 @@ static int chains(const Prog *p) {
 
 static void check_graph(uint64_t seed, Draw *draw, Execute *execute) {
   Arena *a = arena_new();
-  Graph *g = draw(a, seed);
   PassOptions o = {.target = cpu_target("x86-64-v3")};
-  GraphEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
-  GraphRun *run = graph_run_new(g, false);
-  ck_assert(graph_run_entry(run, EN_EVAL, &env));
-  Prog *p = passes_run(a, g, &o);
+  Prog *p = passes_run(a, draw(a, seed), &o);
   ck_assert_msg(draw != chain_graph || chains(p) > 0, "no chain was made");
-  char *arena = aligned_alloc(64, (size_t)(p->arena_bytes + 63) / 64 * 64);
-  memset(arena, 0, (size_t)p->arena_bytes);
-  execute(a, p, arena);
-  for (int i = 0; i < RANDOM_OUTS; i++) {
-    char name[8];
-    snprintf(name, sizeof name, "out%d", i);
-    compare(p, arena, run, name, draw == wild_chain_graph ? wild : plain);
-  }
-  graph_run_free(run);
-  free(arena);
+  program_agrees(a, p, draw(a, seed), execute, draw == wild_chain_graph ? wild : plain);
   arena_free(a);
 }
 
@@ -111,30 +61,30 @@ static Graph *nested_graph(Arena *a, uint64_t seed) {
 }
 
 START_TEST(parts_that_read_parts_of_one_memory) {
-  check_graph(1, nested_graph, by_interpreter);
-  check_graph(1, nested_graph, by_machine);
+  check_graph(1, nested_graph, execute_interpreted);
+  check_graph(1, nested_graph, execute_native);
 }
 END_TEST
 
 START_TEST(kernels_mean_what_the_graph_does) {
-  check_many(200, random_graph, by_interpreter);
+  check_many(200, random_graph, execute_interpreted);
 }
 END_TEST
 
 START_TEST(machine_code_means_what_the_graph_does) {
-  check_many(60, random_graph, by_machine);
+  check_many(60, random_graph, execute_native);
 }
 END_TEST
 
 START_TEST(chains_mean_what_the_graph_does) {
-  check_many(40, chain_graph, by_interpreter);
-  check_many(30, chain_graph, by_machine);
+  check_many(40, chain_graph, execute_interpreted);
+  check_many(30, chain_graph, execute_native);
 }
 END_TEST
 
 START_TEST(wild_chains_mean_what_the_graph_does) {
-  check_many(40, wild_chain_graph, by_interpreter);
-  check_many(30, wild_chain_graph, by_machine);
+  check_many(40, wild_chain_graph, execute_interpreted);
+  check_many(30, wild_chain_graph, execute_native);
 }
 END_TEST
 

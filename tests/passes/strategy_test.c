@@ -3,30 +3,21 @@
 #include "codegen/cpu/cpu.h"
 #include "passes/place/strategy.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "passes/place/group.h"
-#include "tests/codegen/prog_interp.h"
+#include "tests/passes/program_agrees.h"
 #include "tests/passes/random_graph.h"
 #include "tests/suite.h"
 
-enum { SEED = 7, STEP = 3, MICRO = 1, MOST_REFUSALS = 12 };
+enum { MOST_REFUSALS = 12 };
 
 static const char *const shipped[] = {"none", "elementwise", "epilogues", "norm_in_pack", "all"};
 
-static double no_scalar(void *ctx, const char *name) {
-  (void)ctx, (void)name;
-  return 0.25;
-}
-
 /* The interpreters round sums of a few hundred f32 terms in other orders: 5e-7 apart at most in 20,000
  * graphs. */
-static bool near(double a, double b) {
-  return fabs(a - b) <= 1e-5 * (1 + fabs(b)) || (isnan(a) && isnan(b));
-}
+static const double plain = 1e-5;
 
 static const Strategy *parse(Arena *a, const char *text) {
   return strategy_parse(a, diag_source(a, "test.fuse", text, strlen(text)));
@@ -44,33 +35,6 @@ static Prog *build(Arena *a, uint64_t seed, const Strategy *s, const Decisions *
   return passes_run(a, random_graph(a, seed), &o);
 }
 
-static void compare(const Prog *prog, const char *arena, GraphRun *run, const char *name) {
-  const PValue *v = prog_value(prog, EN_EVAL, name);
-  const double *want = graph_run_value(run, name);
-  const float *got = (const float *)(const void *)(arena + v->buf->offset + v->at);
-  for (int64_t i = 0; i < shape_count(&v->value->node->shape); i++)
-    ck_assert_msg(near(got[i], want[i]), "%s[%lld]: %.9g, expected %.9g", name, (long long)i, got[i],
-                  want[i]);
-}
-
-/* The program against the graph interpreter, which knows nothing of placement. */
-static void check_program(Arena *a, uint64_t seed, const Prog *p) {
-  GraphEnv env = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
-  KStepEnv step = {.seed = SEED, .step = STEP, .micro = MICRO, .scalar = no_scalar};
-  GraphRun *run = graph_run_new(random_graph(a, seed), false);
-  ck_assert(graph_run_entry(run, EN_EVAL, &env));
-  char *arena = aligned_alloc(64, (size_t)(p->arena_bytes + 63) / 64 * 64);
-  memset(arena, 0, (size_t)p->arena_bytes);
-  prog_interp(p, arena, EN_EVAL, &step, 0);
-  for (int i = 0; i < RANDOM_OUTS; i++) {
-    char name[8];
-    snprintf(name, sizeof name, "out%d", i);
-    compare(p, arena, run, name);
-  }
-  graph_run_free(run);
-  free(arena);
-}
-
 START_TEST(shipped_strategies_mean_what_the_graph_does) {
   uint64_t seed = suite_seed();
   for (int i = 0; i < suite_rounds(60); i++, seed++) {
@@ -79,7 +43,7 @@ START_TEST(shipped_strategies_mean_what_the_graph_does) {
     fflush(stdout);
     Prog *p = build(a, seed, shipped_strategy(a, _i), NULL);
     ck_assert_ptr_nonnull(p);
-    check_program(a, seed, p);
+    program_agrees(a, p, random_graph(a, seed), execute_interpreted, plain);
     arena_free(a);
   }
 }
@@ -146,7 +110,7 @@ START_TEST(random_placements_mean_what_the_graph_does) {
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
     Prog *p = build_random(a, seed);
-    if (p) check_program(a, seed, p);
+    if (p) program_agrees(a, p, random_graph(a, seed), execute_interpreted, plain);
     built += p != NULL;
     arena_free(a);
   }
