@@ -128,7 +128,7 @@ void kcase_run(KCase *c, double tolerance) {
     if (c->k->buf[b].kind == KB_IN || !is_float(c, b)) continue;
     double *f = ARENA_ARRAY(c->arena, kcase_count(c, b), double);
     for (int64_t i = 0; i < kcase_count(c, b); i++) f[i] = widened(c->k->buf[b].dtype, own[b], i);
-    bool coarse = c->k->buf[b].dtype == DT_BF16;
+    bool coarse = c->k->buf[b].dtype == DT_BF16; /* 8 bits: half a unit of a number from 1 to 2 is 2^-8 */
     compare(c->k->buf[b].name, kcase_count(c, b), f, c->mem[b], 1,
             coarse ? fmax(tolerance, 0x1p-8) : tolerance);
   }
