@@ -100,5 +100,7 @@ int main(int argc, char **argv) {
   }
   for (int i = 0; i < 2; i++)
     run(&(Case){.backward = i, .batch = 8, .heads = 16, .tokens = 257, .dim = 80, .threads = 2}, repeat);
+  for (int i = 0; i < 2; i++)
+    run(&(Case){.backward = i, .batch = 2, .heads = 8, .tokens = 1025, .dim = 64, .threads = 2}, repeat);
   return 0;
 }

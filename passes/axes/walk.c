@@ -15,7 +15,7 @@ struct Walk {
   Axes *x;
   bool checks; /* whether it looks for misfits; else for cuts */
   bool misfit;
-  bool factor; /* what is walked is an operand of a contraction */
+  bool early; /* what is walked is evaluated before a chain's last block of rows */
   int nseen, cap_seen;
   Seen *seen;
 };
@@ -39,15 +39,20 @@ static void note(Walk *w, const Ix *index) {
   if (!w->checks) axes_note(w->x, index);
 }
 
-/* Whether n is a sum over a chain's rows, or is made of one: nobody has it before the last block of rows. */
+static bool is_m(const RoleMap *r) {
+  return r->n && r->as[r->n - 1] == ROLE_M;
+}
+
+/* Whether n is reduced over a chain's rows, or is made of what is: nobody has it before the last block of
+ * rows. */
 static bool ends_batch(const Walk *w, const Node *n) {
-  const RoleMap *summed = &part_of(w->l, w->x->group, n)->role[ROLE_K];
-  return summed->n && summed->as[0] == ROLE_M;
+  const Part *p = part_of(w->l, w->x->group, n);
+  return !site_of(w->l, n)->row && (is_m(&p->role[ROLE_K]) || is_m(&p->role[ROLE_ROW]));
 }
 
 static void check(Walk *w, const Node *n, const Ix *const *idx) {
   bool here = index_same(n, axes_at(w->x, w->l, n), idx) && !group_sums_beside(w->l, w->x->group, n);
-  w->misfit |= !here || (w->factor && ends_batch(w, n));
+  w->misfit |= !here || (w->early && ends_batch(w, n));
 }
 
 /* Whether the group itself makes a gather's index, or a view of it on the way: an address needs memory. */
@@ -103,9 +108,7 @@ static void walk_contract(Walk *w, const Node *n) {
   const Node *contract = w->x->group->part[part].lead;
   for (int side = n == contract; side >= 0; side--) { /* in the order in which they are written */
     const Ix *idx[MAX_RANK] = {0};
-    w->factor = true;
     walk_value(w, axes_side(w->x, part, contract, side, idx), idx);
-    w->factor = false;
   }
 }
 
@@ -132,13 +135,10 @@ static void walk_core(Walk *w, const Node *n) {
 
 static void walk_own(Walk *w, const Node *n) {
   if (met(w, n, NULL)) return;
-  bool factor = w->factor;
-  w->factor = false;
   if (group_has_core(w->x->group, n))
     walk_core(w, n);
   else
     walk_rule(w, n, axes_at(w->x, w->l, n));
-  w->factor = factor;
 }
 
 void walk_value(Walk *w, const Node *n, const Ix *const *idx) {
@@ -178,11 +178,13 @@ void walk_roots(Walk *w, const void *unused) {
 }
 
 bool walk_group_fits(Lower *l, Axes *x) {
-  Walk w = {.l = l, .x = x, .checks = true};
+  Walk w = {.l = l, .x = x, .checks = true, .early = true};
   const Group *g = x->group;
   walk_cores(&w, NULL);
-  for (int i = 0; i < g->nroot; i++)
+  for (int i = 0; i < g->nroot; i++) {
+    w.early = !ends_batch(&w, g->root[i]);
     if (!group_has_core(g, g->root[i])) walk_rule(&w, g->root[i], axes_at(x, l, g->root[i]));
+  }
   return !w.misfit;
 }
 

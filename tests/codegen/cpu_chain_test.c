@@ -100,6 +100,34 @@ START_TEST(backward) {
 }
 END_TEST
 
+/* Reductions over the rows, of elements and of results, stored and read by what is stored after the last
+ * block. */
+START_TEST(sums_over_rows) {
+  Arena *a = arena_new();
+  Sizes s = draw_sizes(_i);
+  const char *col = _i % 2 ? arena_printf(a, "i: lo[j] .. %d", s.i) : "i";
+  const char *ints = _i % 2 ? arena_printf(a, " in lo[%d] : i32 below %d\n", s.j, s.i + 1) : "";
+  const char *text = arena_printf(
+      a,
+      "%s in q[%d, %d, %d, %d] : f32\n in k[%d, %d, %d, %d] : f32\n in do[%d, %d, %d, %d] : f32\n%s"
+      " out gv[%d, %d, %d, %d] : f32\n out all[%d, %d, %d] : f32\n out most[%d, %d, %d] : f32\n"
+      " out count[%d, %d, %d] : i32\n"
+      " s[b, h, i, j] = sum(d) q[b, i, h, d] * k[b, j, h, d]\n p[b, h, i, j] = exp(s[b, h, i, j] * 0.05)\n"
+      " l[b, h, i] = sum(j) p[b, h, i, j]\n"
+      " z[b, h, j] = sum(%s) p[b, h, i, j] / l[b, h, i]\n"
+      " u[b, h, i, d] = sum(j) p[b, h, i, j] * k[b, j, h, d]\n mx[b, h, d] = max(i) u[b, h, i, d]\n"
+      " n[b, h, j] = sum(%s) cast(i32, 1 <= p[b, h, i, j])\n"
+      " dv[b, h, j, e] = sum(%s) p[b, h, i, j] * do[b, i, h, e]\n"
+      " nv[b, h, j, e] = dv[b, h, j, e] / (1 + z[b, h, j])\n"
+      " store nv[b, h, j, e] -> gv[b, j, h, e]\n store z[b, h, j] -> all[b, h, j]\n"
+      " store mx[b, h, d] -> most[b, h, d]\n store n[b, h, j] -> count[b, h, j]\n}\n%s place l row }\n",
+      head(a, &s), s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.i, s.h, s.e, ints, s.b, s.j, s.h, s.e, s.b,
+      s.h, s.j, s.b, s.h, s.d, s.b, s.h, s.j, col, col, col, plan);
+  cpu_case_check(text, 2e-5);
+  arena_free(a);
+}
+END_TEST
+
 /* The text of kernel `name` and of its plan in the file of hard kernels; the plan is the next after it. */
 static char *hard_kernel(Arena *a, const char *name) {
   Source *src = diag_read(a, TESTS_DIR "/ir/kern/hard/attention.kern");
@@ -122,5 +150,6 @@ END_TEST
 SUITE("cpu_chain") {
   tcase_add_loop_test(t, forward, 0, 24);
   tcase_add_loop_test(t, backward, 0, 16);
+  tcase_add_loop_test(t, sums_over_rows, 0, 16);
   tcase_add_loop_test(t, hard_kernels, 0, 2);
 }

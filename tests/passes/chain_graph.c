@@ -79,6 +79,17 @@ static Node *over_rows(const Form *f, GReduce r, Node *x) {
   return graph_reshape(f->g, y, of(f, f->m, 1));
 }
 
+/* Every column of x, which has `cols`, reduced over the rows, or weighted by numbers of theirs and summed. */
+static Node *over_columns(const Form *f, Node *x, int64_t cols) {
+  static const char *const text[] = {"", "amn,am->an", "abmn,abm->abn"};
+  Node *y;
+  if (draw_below(3) == 0)
+    y = graph_contract(f->g, text[f->nbatch], x, draw_tensor(f, of(f, f->m, 0)));
+  else
+    y = graph_reduce(f->g, draw_below(2) ? GR_SUM : GR_MAX, x, last_axis(f) >> 1);
+  return graph_reshape(f->g, y, of(f, 1, cols));
+}
+
 static Node *operand(const Form *f, int64_t rows, int64_t cols) {
   if (!f->wild || draw_below(3)) return plain_operand(f, rows, cols);
   if (draw_below(2)) return gathered(f, rows, cols);
@@ -146,6 +157,8 @@ static void backward(const Form *f, Node *p, Node *q, Node *k, Node *v) {
   Node *ds = op(f, E_MUL, p, op(f, E_SUB, dp, over_rows(f, GR_SUM, op(f, E_MUL, dp, p))));
   Node *dq = contract(f, "mn", "nk", "mk", ds, k), *dk = contract(f, "mn", "mk", "nk", ds, q);
   Node *dv = contract(f, "mn", "md", "nd", p, dy);
+  if (f->wild && draw_below(3) == 0)
+    dv = op(f, E_MUL, dv, graph_reshape(f->g, over_columns(f, ds, f->n), of(f, f->n, 1)));
   if (shape_same(&dk->shape, &dv->shape)) dk = graph_concat(f->g, 2, (Node *[]){dk, dv}, (int)draw_below(2));
   out(f, 1, dq);
   out(f, 2, dk);
@@ -157,7 +170,7 @@ static Node *more_uses(const Form *f, Node *p, Node *v) {
   Graph *g = f->g;
   int rows = f->nbatch;
   Node *y = contract(f, "mn", "nd", "md", p, v);
-  switch (draw_below(6)) {
+  switch (draw_below(9)) {
   case 0: /* rows of what needs all rows */
     return op(f, E_ADD, y, contract(f, "mn", "nd", "md", p, contract(f, "mn", "md", "nd", p, y)));
   case 1: return op(f, E_ADD, y, over_rows(f, GR_MAX, p));
@@ -172,6 +185,9 @@ static Node *more_uses(const Form *f, Node *p, Node *v) {
     Node *inner = graph_concat(g, 2, (Node *[]){y, z}, rows);
     return graph_concat(g, 2, (Node *[]){inner, contract(f, "mn", "md", "nd", p, y)}, rows);
   }
+  case 5: return op(f, E_MUL, y, over_columns(f, y, f->d));
+  case 6: return op(f, E_MUL, y, over_rows(f, draw_below(2) ? GR_SUM : GR_MAX, y));
+  case 7: return op(f, E_ADD, y, contract(f, "mn", "nd", "md", op(f, E_MUL, p, over_columns(f, p, f->n)), v));
   default: return y;
   }
 }

@@ -15,9 +15,9 @@ static const double plain = 5e-5, wild = 3e-2;
 
 typedef Graph *Draw(Arena *a, uint64_t seed);
 
-static int chains(const Prog *p) {
+static int kernels_of(const Prog *p, KSkeleton s) {
   int n = 0;
-  for (int i = 0; i < p->nkernel; i++) n += kern_plan_for(p->kernel[i], "cpu")->skeleton == SK_CHAIN;
+  for (int i = 0; i < p->nkernel; i++) n += kern_plan_for(p->kernel[i], "cpu")->skeleton == s;
   return n;
 }
 
@@ -25,7 +25,7 @@ static void check_graph(uint64_t seed, Draw *draw, Execute *execute) {
   Arena *a = arena_new();
   PassOptions o = {.target = cpu_target("x86-64-v3")};
   Prog *p = passes_run(a, draw(a, seed), &o);
-  ck_assert_msg(draw != chain_graph || chains(p) > 0, "no chain was made");
+  ck_assert_msg(draw != chain_graph || kernels_of(p, SK_CHAIN) > 0, "no chain was made");
   program_agrees(a, p, draw(a, seed), execute, draw == wild_chain_graph ? wild : plain);
   arena_free(a);
 }
@@ -82,6 +82,36 @@ START_TEST(chains_mean_what_the_graph_does) {
 }
 END_TEST
 
+/* Attention of heads 64 wide, and its gradients. */
+static Graph *attention(Arena *a, int64_t tokens) {
+  Graph *g = graph_new(a);
+  g->name_of_block = "test";
+  Node *x[4];
+  for (int i = 0; i < 4; i++) x[i] = graph_random(g, (uint64_t)i, shape_of(3, (int64_t[]){8, tokens, 64}));
+  Node *e = graph_elt(g, E_EXP, graph_contract(g, "amk,ank->amn", x[0], x[1]), NULL, NULL);
+  Shape rows = shape_of(3, (int64_t[]){8, tokens, 1});
+  Node *p = graph_map2(g, E_DIV, e, graph_reshape(g, graph_reduce(g, GR_SUM, e, 1u << 2), rows));
+  Node *dp = graph_contract(g, "amd,and->amn", x[3], x[2]);
+  Node *sum = graph_reduce(g, GR_SUM, graph_map2(g, E_MUL, dp, p), 1u << 2);
+  Node *ds = graph_map2(g, E_MUL, p, graph_map2(g, E_SUB, dp, graph_reshape(g, sum, rows)));
+  Node *out[] = {graph_contract(g, "amn,and->amd", p, x[2]), graph_contract(g, "amn,ank->amk", ds, x[1]),
+                 graph_contract(g, "amn,amk->ank", ds, x[0]), graph_contract(g, "amn,amd->and", p, x[3])};
+  for (int i = 0; i < 4; i++) graph_value(g, EN_EVAL, arena_printf(a, "out%d", i), out[i], V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  return g;
+}
+
+START_TEST(long_rows_chain) {
+  static const int64_t tokens[] = {577, 1025};
+  Arena *a = arena_new();
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
+  Prog *p = passes_run(a, attention(a, tokens[_i]), &o);
+  ck_assert_int_eq(kernels_of(p, SK_CHAIN), 1);
+  ck_assert_int_eq(kernels_of(p, SK_DOT), 0);
+  arena_free(a);
+}
+END_TEST
+
 START_TEST(wild_chains_mean_what_the_graph_does) {
   check_many(40, wild_chain_graph, execute_interpreted);
   check_many(30, wild_chain_graph, execute_native);
@@ -93,5 +123,6 @@ SUITE("lower") {
   tcase_add_test(t, kernels_mean_what_the_graph_does);
   tcase_add_test(t, machine_code_means_what_the_graph_does);
   tcase_add_test(t, chains_mean_what_the_graph_does);
+  tcase_add_loop_test(t, long_rows_chain, 0, 2);
   tcase_add_test(t, wild_chains_mean_what_the_graph_does);
 }

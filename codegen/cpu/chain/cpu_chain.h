@@ -7,6 +7,7 @@
  *   row        (m), reduced over n, k or d   one number a row
  *   out        (m, x), a sum over n          the resident block times B, then stored
  *   column     (n, x), a sum over m          accumulated over the blocks of rows, stored after the last
+ *   sum        (n) or (x), reduced over m    the same, a number each
  *
  * x is k or d. Anything else is written where it is used. Columns that no consumer's bounds reach, for any
  * row of a block, are not computed. */
@@ -15,7 +16,7 @@
 
 #include "codegen/cpu/dot/cpu_dot.h"
 
-typedef enum ChainClass { AT_INLINE, AT_SCORE, AT_MAP, AT_ROW, AT_OUT, AT_COLUMN } ChainClass;
+typedef enum ChainClass { AT_INLINE, AT_SCORE, AT_MAP, AT_ROW, AT_OUT, AT_COLUMN, AT_SUM } ChainClass;
 
 enum { CHAIN_COLUMN_ROWS = 8 };
 
@@ -52,8 +53,8 @@ typedef struct ChainShape {
   const Ix *to[KERN_MAX_AXES];
   ChainClass *cls; /* one a value */
   ChainDot *dot;   /* one a value; those of contractions are filled */
-  int *row_axis;   /* rows: the fused axis they are reduced over */
-  int64_t *row_at; /* rows: scratch, bytes */
+  int *row_axis;   /* rows: the fused axis they are reduced over; sums: the one they lie along */
+  int64_t *row_at; /* rows and sums: scratch, bytes */
   bool *reads;     /* [v * nval + w]: whether v's expression, with what is written into it, reads w */
   int nslot, cap_slot;
   ChainSlot *slot;
@@ -80,6 +81,7 @@ ChainShape *chain_plan(Arena *a, const Kernel *k, const KPlan *p, const Processo
  * the same bounds; -1: none. */
 int chain_slot_of(const ChainShape *s, int val, int reader);
 bool chain_same_bounds(const Kernel *k, int a, int b);
+int64_t chain_extent(const ChainShape *s, int axis);
 
 /* A block of rows (cpu_chain_block.c): element (row, column) of an area of scratch; the columns that a block
  * of rows needs; the passes over it. */
@@ -88,8 +90,12 @@ void chain_columns(Chain *a);
 /* Fills the slots that value `val` makes: its own, and the left factors made for it. */
 void chain_fill(Chain *a, int val);
 void chain_row(Chain *a, int val);
+/* Makes a sum over the rows that of none; adds a block of rows. */
+void chain_sum_clear(Chain *a, int val);
+void chain_sum(Chain *a, int val);
 CpuPlaced chain_placed;
-/* Runs the stores whose values live on (m), (m, x) and (m, n) for the block; on (n, x), once for a batch. */
+/* Runs the stores whose values live on (m), (m, x) and (m, n) for the block; on (n), (x)
+ * and (n, x), once for a batch. */
 void chain_store_block(Chain *a);
 void chain_store_columns(Chain *a);
 

@@ -57,6 +57,11 @@ LLVMValueRef chain_placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
     if (!ix_same(cpu_subst(f, own), cpu_subst(f, idx[i])))
       ice("kernel %s: %s is read away from its own point", f->k->name, v->name);
   }
+  if (c == AT_SUM) {
+    LLVMValueRef at = f->axis[s->row_axis[val]];
+    int lanes = f->lane_axis == s->row_axis[val] ? f->lanes : 1;
+    return load(a, v->dtype, chain_at(a, s->row_at[val], at, 1, NULL), lanes);
+  }
   LLVMValueRef row = c == AT_COLUMN ? f->axis[s->axis_n] : cpu_sub(f, f->axis[s->axis_m], a->row0);
   if (c == AT_ROW) return load(a, v->dtype, chain_at(a, s->row_at[val], row, 1, NULL), 1);
   LLVMValueRef p;
@@ -122,12 +127,17 @@ static bool stored_whole(const Chain *a) {
   return false;
 }
 
+/* Whether value v reduces the columns of the block, each for itself. */
+static bool along_columns(const ChainShape *s, int v) {
+  return s->cls[v] == AT_COLUMN || (s->cls[v] == AT_SUM && s->row_axis[v] == s->axis_n);
+}
+
 /* Whether value v consumes columns of the block, and its bounds: NULL when it wants all. */
 static bool consumes(const Chain *a, int v, const KRed **red) {
   const KVal *kv = &a->f->k->val[v];
   ChainClass c = a->s->cls[v];
   bool along_row = c == AT_OUT || (c == AT_ROW && a->s->row_axis[v] == a->s->axis_n);
-  if (!along_row && c != AT_COLUMN) return false;
+  if (!along_row && !along_columns(a->s, v)) return false;
   *red = kv->nred == 1 && (kv->red[0].lo || kv->red[0].hi) ? kv->red : NULL;
   return true;
 }
@@ -156,7 +166,7 @@ void chain_columns(Chain *a) {
   LLVMBuildStore(f->b, cpu_i64(f, 0), s.hi);
   for (int v = 0; v < f->k->nval; v++) {
     if (!consumes(a, v, &red) || !red || repeated(a, v)) continue;
-    if (a->s->cls[v] == AT_COLUMN)
+    if (along_columns(a->s, v))
       widen_by_columns(a, &s, red);
     else
       widen_by_rows(a, &s, red);
@@ -224,7 +234,7 @@ void chain_row(Chain *a, int val) {
   const KVal *v = &f->k->val[val];
   const ChainShape *s = a->s;
   int axis = s->row_axis[val];
-  int64_t extent = axis == s->axis_n ? s->n : axis == s->axis_k ? s->extent_k : s->extent_d;
+  int64_t extent = chain_extent(s, axis);
   DType sum = kept_as(v->dtype);
   LLVMTypeRef vec = cpu_vec(f, sum, s->lanes);
   LLVMValueRef acc = cpu_alloca(f, vec, "acc"), lo, hi;
@@ -248,24 +258,69 @@ void chain_row(Chain *a, int val) {
   cpu_loop_end(f, &i);
 }
 
+void chain_sum_clear(Chain *a, int val) {
+  CpuFn *f = a->f;
+  const ChainShape *s = a->s;
+  const KVal *v = &f->k->val[val];
+  int64_t end = chain_extent(s, s->row_axis[val]);
+  CpuLoop j = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, end), s->lanes, "clear");
+  f->lanes = s->lanes;
+  store(a, v->dtype, cpu_fill(f, cpu_identity(f, v->reduce, kept_as(v->dtype))),
+        chain_at(a, s->row_at[val], j.i, 1, NULL));
+  cpu_loop_end(f, &j);
+  set_scalar(a);
+}
+
+void chain_sum(Chain *a, int val) {
+  CpuFn *f = a->f;
+  const ChainShape *s = a->s;
+  const KVal *v = &f->k->val[val];
+  int axis = s->row_axis[val];
+  bool columns = axis == s->axis_n;
+  int64_t extent = chain_extent(s, axis);
+  LLVMTypeRef vec = cpu_vec(f, kept_as(v->dtype), s->lanes);
+  LLVMValueRef acc = cpu_alloca(f, vec, "acc");
+  a->reader = val;
+  CpuLoop j =
+      cpu_loop(f, columns ? a->c0 : cpu_i64(f, 0), columns ? a->c1 : cpu_i64(f, extent), s->lanes, "sum");
+  LLVMValueRef at = chain_at(a, s->row_at[val], j.i, 1, NULL);
+  LLVMBuildStore(f->b, cpu_scratch_load(f, vec, 4, at), acc);
+  LLVMValueRef mask = tail(a, j.i, extent);
+  CpuLoop i = cpu_loop(f, cpu_i64(f, 0), a->rows, 1, "rows");
+  f->axis[s->axis_m] = cpu_add(f, a->row0, i.i);
+  set_lanes(a, axis, j.i, mask);
+  LLVMValueRef x = cpu_fill(f, cpu_define(f, val)), keep = dot_in_bounds(f, val);
+  if (keep)
+    x = LLVMBuildSelect(f->b, keep, x, cpu_fill(f, cpu_identity(f, v->reduce, kept_as(v->dtype))), "");
+  LLVMBuildStore(f->b, cpu_accumulate(f, v->reduce, LLVMBuildLoad2(f->b, vec, acc, ""), x), acc);
+  cpu_loop_end(f, &i);
+  store(a, v->dtype, LLVMBuildLoad2(f->b, vec, acc, ""), at);
+  cpu_loop_end(f, &j);
+  set_scalar(a);
+}
+
 static bool has(const Chain *a, const KVal *v, KRole r) {
   return kval_is_over(v, &a->s->plan->role[r]);
 }
 
-/* The stores at the current row (of m, or of n) of values that also live on `axis`. */
-static void store_along(Chain *a, KRole row, KRole along, int axis, int64_t extent) {
+/* One store, along the axis. */
+static void store_along(Chain *a, int store, int axis, int64_t extent) {
   CpuFn *f = a->f;
-  for (int s = 0; s < f->k->nstore; s++) {
-    const KVal *v = &f->k->val[f->k->store[s].val];
-    if (!has(a, v, row) || !has(a, v, along)) continue;
-    CpuLoop x = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, extent), a->s->lanes, "store");
-    if (extent > 1)
-      set_lanes(a, axis, x.i, tail(a, x.i, extent));
-    else
-      f->axis[axis] = x.i;
-    cpu_do_store(f, s);
-    cpu_loop_end(f, &x);
-    set_scalar(a);
+  CpuLoop x = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, extent), a->s->lanes, "store");
+  if (extent > 1)
+    set_lanes(a, axis, x.i, tail(a, x.i, extent));
+  else
+    f->axis[axis] = x.i;
+  cpu_do_store(f, store);
+  cpu_loop_end(f, &x);
+  set_scalar(a);
+}
+
+/* The stores at the current row (of m, or of n) of values that also live on `axis`. */
+static void store_row(Chain *a, KRole row, KRole along, int axis, int64_t extent) {
+  for (int s = 0; s < a->s->k->nstore; s++) {
+    const KVal *v = &a->s->k->val[a->s->k->store[s].val];
+    if (has(a, v, row) && has(a, v, along)) store_along(a, s, axis, extent);
   }
 }
 
@@ -281,20 +336,34 @@ void chain_store_block(Chain *a) {
     if (has(a, v, ROLE_M) && !has(a, v, ROLE_N) && !has(a, v, ROLE_K) && !has(a, v, ROLE_D))
       cpu_do_store(f, t);
   }
-  store_along(a, ROLE_M, ROLE_N, s->axis_n, s->n);
-  store_along(a, ROLE_M, ROLE_K, s->axis_k, s->extent_k);
-  store_along(a, ROLE_M, ROLE_D, s->axis_d, s->extent_d);
+  store_row(a, ROLE_M, ROLE_N, s->axis_n, s->n);
+  store_row(a, ROLE_M, ROLE_K, s->axis_k, s->extent_k);
+  store_row(a, ROLE_M, ROLE_D, s->axis_d, s->extent_d);
   cpu_loop_end(f, &i);
+}
+
+/* The stores of values that live on the one role. */
+static void store_sums(Chain *a, KRole role, int axis, int64_t extent) {
+  static const KRole all[] = {ROLE_M, ROLE_N, ROLE_K, ROLE_D};
+  for (int s = 0; s < a->s->k->nstore; s++) {
+    const KVal *v = &a->s->k->val[a->s->k->store[s].val];
+    bool alone = true;
+    for (int i = 0; i < 4; i++) alone &= has(a, v, all[i]) == (all[i] == role);
+    if (alone) store_along(a, s, axis, extent);
+  }
 }
 
 void chain_store_columns(Chain *a) {
   CpuFn *f = a->f;
   const ChainShape *s = a->s;
   a->reader = -1;
+  store_sums(a, ROLE_N, s->axis_n, s->n);
+  store_sums(a, ROLE_K, s->axis_k, s->extent_k);
+  store_sums(a, ROLE_D, s->axis_d, s->extent_d);
   CpuLoop j = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, s->n), 1, "stores");
   f->axis[s->axis_n] = j.i;
   set_scalar(a);
-  store_along(a, ROLE_N, ROLE_K, s->axis_k, s->extent_k);
-  store_along(a, ROLE_N, ROLE_D, s->axis_d, s->extent_d);
+  store_row(a, ROLE_N, ROLE_K, s->axis_k, s->extent_k);
+  store_row(a, ROLE_N, ROLE_D, s->axis_d, s->extent_d);
   cpu_loop_end(f, &j);
 }

@@ -33,6 +33,7 @@ static void begin(Chain *a, int val) {
   Dot d = dot_of(a, val);
   a->reader = val;
   if (c == AT_COLUMN) clear(a, val);
+  if (c == AT_SUM) chain_sum_clear(a, val);
   if (c == AT_SCORE || c == AT_OUT) dot_pack_b(&d);
 }
 
@@ -141,6 +142,7 @@ static void one_block(Chain *a) {
   for (int v = 0; v < s->k->nval; v++) {
     if (s->cls[v] == AT_SCORE) contract(a, v);
     if (s->cls[v] == AT_ROW) chain_row(a, v);
+    if (s->cls[v] == AT_SUM) chain_sum(a, v);
     if (s->cls[v] == AT_MAP || s->cls[v] == AT_OUT || s->cls[v] == AT_COLUMN) chain_fill(a, v);
     if (s->cls[v] == AT_OUT || s->cls[v] == AT_COLUMN) contract(a, v);
   }
@@ -154,7 +156,7 @@ static void one_batch(Chain *a, LLVMValueRef batch) {
   cpu_axes_set(f, &s->batch, batch);
   for (int v = 0; v < s->k->nval; v++) {
     begin(a, v);
-    columns |= s->cls[v] == AT_COLUMN;
+    columns |= s->cls[v] == AT_COLUMN || s->cls[v] == AT_SUM;
   }
   CpuLoop p = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, s->mpanels), 1, "rows");
   set_block(a, p.i);

@@ -43,7 +43,7 @@ static int fused_axis(const ChainShape *s, unsigned roles) {
   }
 }
 
-static int64_t extent_of(const ChainShape *s, int axis) {
+int64_t chain_extent(const ChainShape *s, int axis) {
   return axis == s->axis_m ? s->m : axis == s->axis_n ? s->n : axis == s->axis_k ? s->extent_k : s->extent_d;
 }
 
@@ -66,7 +66,7 @@ static bool split(ChainShape *s, int val, int left, int right, int x) {
   d->right = e->arg[!turned];
   if (uses(s, d->left, right) || uses(s, d->right, left)) return false;
   d->x = x;
-  d->extent = extent_of(s, x);
+  d->extent = chain_extent(s, x);
   return true;
 }
 
@@ -87,6 +87,8 @@ static ChainClass classify(ChainShape *s, int val) {
   s->row_axis[val] = fused_axis(s, reduced);
   bool one_row = !(domain & ~(unsigned)M) && s->row_axis[val] >= 0 && s->row_axis[val] != s->axis_m;
   if (c == AT_INLINE && one_row) c = AT_ROW;
+  if (c == AT_INLINE && s->row_axis[val] == s->axis_m && fused_axis(s, domain) >= 0)
+    c = AT_SUM, s->row_axis[val] = fused_axis(s, domain);
   if (c == AT_INLINE) ice("kernel %s: the chain skeleton can't reduce %s", s->k->name, v->name);
   return c;
 }
@@ -326,6 +328,8 @@ static void lay_out(ChainShape *s, const Processor *t) {
   at = place_slots(s, at);
   for (int v = 0; v < k->nval; v++) {
     if (s->cls[v] == AT_ROW) s->row_at[v] = area(&at, s->mr);
+    if (s->cls[v] == AT_SUM)
+      s->row_at[v] = area(&at, i64_round_up(chain_extent(s, s->row_axis[v]), s->lanes));
     if (s->cls[v] == AT_SCORE || is_left(s->cls[v])) lay_out_dot(s, v, &at);
   }
   s->bytes = at;
