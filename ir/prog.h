@@ -77,6 +77,12 @@ typedef struct Prog {
   int nkernel, cap_kernel;
   Kernel **kernel;         /* distinct ones; the symbol of each is its name, unique */
   Names canonical, symbol; /* one more than the number of a kernel, by kern_canonical; names that are taken */
+  Names becomes;           /* the same of the first kernel that becomes that text when it is shared */
+  int cap_moved, cap_start, cap_alike;
+  Kernel **moved;  /* by kernel: what it becomes when it is shared by others that begin to read elsewhere, or
+                      NULL */
+  int64_t **start; /* the bytes by buffer at which it does */
+  int *alike;      /* how many there are, until it is shared */
   int nbuf, cap_buf;
   PBuf **buf;
   PEntry entry[EN_COUNT];

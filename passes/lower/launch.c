@@ -23,18 +23,6 @@ static const uint64_t *streams(Arena *a, const Kernel *k) {
   return s;
 }
 
-/* Equal kernels are one: found by their canonical text. */
-static int share_kernel(Prog *p, Kernel *k) {
-  p->canonical.arena = p->symbol.arena = p->arena;
-  int *number = names_at(&p->canonical, kern_canonical(p->arena, k));
-  if (*number) return *number - 1;
-  k->name = names_take(&p->symbol, k->name);
-  ARENA_GROW(p->arena, p->kernel, p->nkernel, p->cap_kernel);
-  p->kernel[p->nkernel] = k;
-  *number = ++p->nkernel;
-  return *number - 1;
-}
-
 static void touch(PBuf *b, int launch) {
   if (b->persistent) return;
   if (b->first < 0) b->first = launch;
@@ -46,14 +34,15 @@ static void launch(Lower *l, const Draft *d) {
   PEntry *e = &p->entry[l->kind];
   ARENA_GROW(p->arena, e->launch, e->nlaunch, e->cap_launch);
   PLaunch *x = &e->launch[e->nlaunch];
-  *x = (PLaunch){.kernel_id = share_kernel(p, d->k), .guard = d->guard, .origin = d->origin};
+  const int64_t *start;
+  *x = (PLaunch){.kernel_id = share_kernel(p, d->k, &start), .guard = d->guard, .origin = d->origin};
   x->kernel = p->kernel[x->kernel_id];
   x->buf = ARENA_ARRAY(p->arena, d->nbound, PBuf *);
   x->at = ARENA_ARRAY(p->arena, d->nbound, int64_t);
   x->stream = streams(p->arena, d->k);
   for (int i = 0; i < d->nbound; i++) {
     x->buf[i] = d->bound[i].buf;
-    x->at[i] = d->bound[i].at;
+    x->at[i] = d->bound[i].at + (start ? start[i] : 0);
     x->bytes += (double)kern_touched(d->k, i) * dtype_size(d->k->buf[i].dtype);
     touch(x->buf[i], e->nlaunch);
   }

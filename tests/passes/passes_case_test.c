@@ -473,6 +473,36 @@ START_TEST(index_is_a_view_that_another_kernel_stores) {
 }
 END_TEST
 
+/* Many steps of a sequence are read by one kernel. */
+
+START_TEST(steps_are_read_by_one_kernel) {
+  enum { STEPS = 20 };
+  Arena *a = arena_new();
+  const char *text = "graph \"t\"\n"
+                     "state s0 temp \"x\" : f32[4, 40, 8]\n"
+                     "state s1 temp \"w\" : f32[8, 8]\n"
+                     "%0 = state s0 : f32[4, 40, 8]\n"
+                     "%1 = state s1 : f32[8, 8]\n",
+             *values = "entry eval\n";
+  for (int i = 0; i < STEPS; i++) {
+    int n = 2 + 3 * i;
+    text = arena_printf(a,
+                        "%s%%%d = slice %%0 start 0 %d 0 : f32[4, 1, 8]\n"
+                        "%%%d = reshape %%%d : f32[4, 8]\n"
+                        "%%%d = contract %%%d, %%1 \"ab,cb->ac\" : f32[4, 8]\n",
+                        text, n, 39 - 2 * i, n + 1, n, n + 2, n + 1);
+    values = arena_printf(a, "%svalue \"v%d\" = %%%d report\n", values, i, n + 2);
+  }
+  text = arena_printf(a, "%s%s", text, values);
+  check(text);
+  Graph *g = graph_parse(a, diag_source(a, "case", text, strlen(text)));
+  const Prog *p = passes_run(a, g, &(PassOptions){.target = cpu_target("x86-64-v3")});
+  ck_assert_int_eq(p->entry[EN_EVAL].nlaunch, STEPS);
+  ck_assert_int_eq(p->nkernel, 7);
+  arena_free(a);
+}
+END_TEST
+
 /* What the backward pass makes again: values of both passes in one kernel. */
 
 START_TEST(backward_concatenation_of_a_forward_value) {
@@ -512,5 +542,6 @@ SUITE("passes_case") {
   tcase_add_test(t, greatest_integer_in_uneven_partials);
   tcase_add_test(t, two_orders_of_many_dimensions_meet_in_a_contraction);
   tcase_add_test(t, index_is_a_view_that_another_kernel_stores);
+  tcase_add_test(t, steps_are_read_by_one_kernel);
   tcase_add_test(t, backward_concatenation_of_a_forward_value);
 }
