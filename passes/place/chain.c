@@ -89,15 +89,16 @@ static bool is_free(const Group *g) {
 /* The chain's scratch for a batch, in bytes: for each contraction a block of rows, which it makes or reads,
  * and of the x features that it sums over or has as columns an operand or a result of n by x, and the other
  * one of a block by x. */
-static int64_t resident(const TargetChain *t, const Group *chain) {
-  int64_t elements = 0, m = chain->extent[ROLE_M], n = chain->extent[ROLE_N];
+static double resident(const TargetChain *t, const Group *chain) {
+  double elements = 0, m = (double)chain->extent[ROLE_M], n = (double)chain->extent[ROLE_N];
+  double block = (double)t->block_rows;
   for (int i = 0; i < chain->npart; i++) {
     const int64_t *own = chain->part[i].of->extent;
     if (!contracts(&chain->part[i])) continue;
-    int64_t x = own[ROLE_M] * own[ROLE_N] * own[ROLE_K] / (m * n);
-    elements += t->block_rows * n + x * (n + t->block_rows);
+    double x = (double)own[ROLE_M] * (double)own[ROLE_N] * (double)own[ROLE_K] / (m * n);
+    elements += block * n + x * (n + block);
   }
-  return elements * t->element_bytes;
+  return elements * (double)t->element_bytes;
 }
 
 static void append(Arena *a, const Node ***list, int *n, int *cap, const Node **more, int nmore) {
@@ -134,6 +135,8 @@ static void take(Lower *l, Group *chain, Group *g, const Match *m) {
   append(l->arena, &chain->core, &chain->ncore, &chain->cap_core, g->core, g->ncore);
   append(l->arena, &chain->root, &chain->nroot, &chain->cap_root, g->root, g->nroot);
   for (int i = 0; i < g->ndep; i++) group_add_dep(l, chain, g->dep[i]);
+  chain->goes_on |= g->goes_on;
+  chain->wide |= g->wide;
   g->merged = chain;
 }
 
@@ -147,7 +150,7 @@ static void give_back(Lower *l, Group *chain, const Before *was) {
 
 static Reason misfit(Lower *l, Group *chain) {
   const TargetChain *t = &l->options->target->chain;
-  if (resident(t, chain) > t->most_resident) return DR_SCRATCH;
+  if (resident(t, chain) > (double)t->most_resident) return DR_SCRATCH;
   return group_fits(l, chain) ? DR_NONE : DR_AWAY;
 }
 
@@ -257,10 +260,14 @@ static Group *start(Lower *l, Group *g) {
   return chain;
 }
 
-static int contractions(const Group *chain) {
-  int n = 0;
-  for (int i = 0; i < chain->npart; i++) n += contracts(&chain->part[i]);
-  return n;
+/* Whether some part contracts the rows, over their elements or over the rows themselves. */
+static bool contracts_rows(const Group *chain) {
+  for (int i = 0; i < chain->npart; i++) {
+    const RoleMap *over = &chain->part[i].role[ROLE_K];
+    if (contracts(&chain->part[i]) && over->n && (over->as[0] == ROLE_M || over->as[0] == ROLE_N))
+      return true;
+  }
+  return false;
 }
 
 /* Rows are packed and results stored along their features, which costs more than a chain saves where features
@@ -287,7 +294,7 @@ static void chain_from(Lower *l, Group *g) {
     grown = false;
     for (int i = 0; i < l->ngroup; i++) grown |= grow(l, chain, l->group[i]);
   }
-  if (contractions(chain) > 1) {
+  if (contracts_rows(chain)) {
     ARENA_GROW(l->arena, l->group, l->ngroup, l->cap_group);
     l->group[l->ngroup++] = chain;
   } else {

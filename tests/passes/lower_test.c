@@ -112,6 +112,33 @@ START_TEST(long_rows_chain) {
 }
 END_TEST
 
+/* How many chains become of rows [8, m, n] that are contracted over k features, and, if `again`, once more.
+ */
+static int chains_of(int64_t m, int64_t k, bool again) {
+  Arena *a = arena_new();
+  Graph *g = graph_new(a);
+  g->name_of_block = "test";
+  Node *x[4];
+  for (int i = 0; i < 4; i++) x[i] = graph_random(g, (uint64_t)i, shape_of(3, (int64_t[]){8, m, k}));
+  Node *s = graph_elt(g, E_EXP, graph_contract(g, "bik,bjk->bij", x[0], x[1]), NULL, NULL);
+  Node *t =
+      again ? graph_contract(g, "bij,bjk->bik", s, x[2]) : graph_contract(g, "bik,bjk->bij", x[2], x[3]);
+  Node *out = again ? t : graph_reduce(g, GR_SUM, graph_elt(g, E_MUL, s, t, NULL), 4);
+  graph_value(g, EN_EVAL, "out", out, V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
+  int n = kernels_of(passes_run(a, g, &o), SK_CHAIN);
+  arena_free(a);
+  return n;
+}
+
+START_TEST(only_rows_that_fit_and_are_contracted_again_chain) {
+  ck_assert_int_eq(chains_of(64, 32, true), 1);
+  ck_assert_int_eq(chains_of(64, 32, false), 0);
+  ck_assert_int_eq(chains_of((int64_t)1 << 22, 3 << 18, true), 0); /* whose scratch is no int64_t */
+}
+END_TEST
+
 START_TEST(wild_chains_mean_what_the_graph_does) {
   check_many(40, wild_chain_graph, execute_interpreted);
   check_many(30, wild_chain_graph, execute_native);
@@ -124,5 +151,6 @@ SUITE("lower") {
   tcase_add_test(t, machine_code_means_what_the_graph_does);
   tcase_add_test(t, chains_mean_what_the_graph_does);
   tcase_add_loop_test(t, long_rows_chain, 0, 2);
+  tcase_add_test(t, only_rows_that_fit_and_are_contracted_again_chain);
   tcase_add_test(t, wild_chains_mean_what_the_graph_does);
 }
