@@ -236,7 +236,9 @@ START_TEST(rows) {
   if (draw(2)) add(&g, "; place c row");
   if (draw(2)) add(&g, "; num tasks %d", 1 + draw(20));
   add(&g, " }\n");
-  cpu_case_check(g.text, 1e-4);
+  /* The interpreter adds up to 20,000 f32 terms one by one, which may be off by 20,000 times 2^-24 of their
+   * absolute sum: 1.03e-4 of max(1, |y|) was seen once in some thousand kernels, 1.7e-5 at most otherwise. */
+  cpu_case_check(g.text, 1e-3);
 }
 END_TEST
 
