@@ -1,7 +1,7 @@
 /* Row kernels through LLVM against the interpreter, lanes along the row and along an outer axis. Sums run in
  * another order than the interpreter's, so that results differ by roundings: 1e-5 of sums of up to 9,509
- * terms, of which the interpreter adds one after another: its roundings spread by 1.5e-6, and 6e-6 was seen
- * in 9 runs. */
+ * terms, of which the interpreter adds one after another: its roundings spread by about 1.5e-6 by estimate,
+ * and 6e-6 was seen in 9 runs. */
 #include <stdlib.h>
 
 #include "tests/codegen/cpu_case.h"

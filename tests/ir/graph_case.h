@@ -143,8 +143,8 @@ static inline double case_slope(GraphRun *run, double *place, double h, double *
 
 /* The slope at one element. The finer step is 6e-5 or more: cutting off costs its fourth power, 1e-18 of the
  * fifth derivative; rounding 1e-16 of the loss over the step, which may be large beside a small gradient:
- * 8e-8 of `scale` at most in 6,000 random graphs, 1e-8 of those drawn for one op. False near a corner: there
- * the differences of two steps disagree, or those to the two sides do. */
+ * 8e-8 of `scale` at most in 6,000 random graphs drawn, 1e-8 of those drawn for one op. False near a corner:
+ * there the differences of two steps disagree, or those to the two sides do. */
 static inline bool case_difference(GraphRun *run, double *place, double scale, double *slope) {
   double h = 2.5e-4 * fmax(1, fabs(*place)), bend, fine_bend;
   double coarse = case_slope(run, place, h, &bend);

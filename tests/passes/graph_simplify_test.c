@@ -42,7 +42,7 @@ static void report_last(GrownGraph *r) {
   }
 }
 
-/* In f64, 1.5e-14 apart at most in 30,000 graphs that are steady. */
+/* In f64, 1.5e-14 apart at most in those of 30,000 drawn graphs that are steady. */
 static void check_same(const double *was, const double *is, int64_t n, const char *what) {
   for (int64_t i = 0; i < n; i++) {
     bool same = (isnan(was[i]) && isnan(is[i])) || fabs(was[i] - is[i]) <= 2e-13 * fmax(1, fabs(was[i]));
