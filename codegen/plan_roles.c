@@ -39,10 +39,10 @@ static void read_in(int *pass, int val, int by) {
   pass[val] = pass[val] == NO_PASS || pass[val] == by ? by : MANY_PASSES;
 }
 
-static void reads_in(const KExpr *e, int *pass, int by) {
+static void note_reads(const KExpr *e, int *pass, int by) {
   if (!e) return;
   if (e->kind == KE_VALUE) read_in(pass, e->ref, by);
-  for (int i = 0; i < 3; i++) reads_in(e->arg[i], pass, by);
+  for (int i = 0; i < 3; i++) note_reads(e->arg[i], pass, by);
 }
 
 /* What is made of a block of rows and read by more than one pass stays resident. */
@@ -58,7 +58,7 @@ static void plan_chain(Kernel *k, KPlan *p, const KRoleAxes *role) {
     bool resident = !reduced && kval_is_over(val, &role[ROLE_M]) && kval_is_over(val, &role[ROLE_N]);
     resident = resident && pass[v] == MANY_PASSES && val->dtype != DT_U64;
     if (resident) p->place[v] = KP_ROW;
-    reads_in(val->expr, pass, reduced || resident ? v : pass[v]);
+    note_reads(val->expr, pass, reduced || resident ? v : pass[v]);
   }
 }
 

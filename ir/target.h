@@ -1,5 +1,5 @@
 /* A target: a machine that programs are built for, as the passes and the driver see it. Passes ask it and
- * name none; each is one folder in codegen/ and one row of tools/build/targets.c. */
+ * name none; each is one folder in codegen/ and one row of tools/build/target_rows.c. */
 #ifndef IR_TARGET_H
 #define IR_TARGET_H
 

@@ -26,7 +26,7 @@ bool kind_inlines(NodeKind kind) {
   return kind == NK_MAP || kind == NK_DRAW || kind == NK_GATHER;
 }
 
-const char *node_word(Arena *a, const Node *n) {
+const char *node_op_name(Arena *a, const Node *n) {
   static const char *const elt[] = {
 #define ELT(N, ...) [E_##N] = #N,
 #include "ir/eltwise.def"
@@ -46,13 +46,13 @@ bool node_is_view(const Node *n) {
   case O_SLICE:
   case O_PAD:
   case O_WINDOW:
-  case O_STOP: return true;
+  case O_STOP_GRADIENT: return true;
   default: return false;
   }
 }
 
 bool node_keeps_order(const Node *n) {
-  return n->op == O_RESHAPE || n->op == O_STOP;
+  return n->op == O_RESHAPE || n->op == O_STOP_GRADIENT;
 }
 
 bool node_is_pointwise(const Node *n) {
@@ -68,7 +68,7 @@ bool node_repeats_operand(const Node *n, int i) {
 Node *node_index_base(const Node *gather) {
   Node *n = gather->in[1];
   while (n->op == O_SLICE || n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_BROADCAST ||
-         n->op == O_STOP)
+         n->op == O_STOP_GRADIENT)
     n = n->in[0];
   return n;
 }

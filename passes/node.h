@@ -31,7 +31,7 @@ NodeKind node_kind(const Node *n);
 bool kind_inlines(NodeKind kind);
 /* The word for what a node computes: "contract", and of elementwise operations "mul", since a "*" in a name
  * stands for a number. */
-const char *node_word(Arena *a, const Node *n);
+const char *node_op_name(Arena *a, const Node *n);
 
 /* A view only renames indices: it is never computed. */
 bool node_is_view(const Node *n);

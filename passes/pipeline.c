@@ -46,8 +46,8 @@ static void pass_tables(Ctx *c) {
   Prog *p = c->prog = ARENA_NEW(c->arena, Prog);
   p->arena = c->arena;
   p->graph = c->graph;
-  PBuf **states = prog_states(p);
-  prog_values(p);
+  PBuf **states = prog_add_states(p);
+  prog_add_values(p);
   save_record(c->saved, p);
   for (int e = 0; e < EN_COUNT; e++)
     if (c->graph->entry[e].present) {

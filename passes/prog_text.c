@@ -122,7 +122,7 @@ static bool in_order(Lower *l) {
   int done = ++l->mark;
   for (int i = 0; i < l->norder; i++) {
     for (int d = 0; d < l->order[i]->ndep; d++) {
-      const Group *dep = group_now(l->order[i]->dep[d]);
+      const Group *dep = group_current(l->order[i]->dep[d]);
       if (dep != l->order[i] && dep->mark != done) return false;
     }
     l->order[i]->mark = done;

@@ -67,7 +67,7 @@ bool rt_has_entry(TessEntryKind e) {
   return tess_program.entry[e].fn != NULL;
 }
 
-bool rt_trains(void) {
+bool rt_is_training(void) {
   return rt_has_entry(TESS_MICRO) && rt_has_entry(TESS_UPDATE);
 }
 
@@ -76,7 +76,7 @@ void rt_session_entry(RtSession *s, TessEntryKind e) {
 }
 
 TessEntryKind rt_pass(void) {
-  return rt_trains() ? TESS_MICRO : TESS_EVAL;
+  return rt_is_training() ? TESS_MICRO : TESS_EVAL;
 }
 
 void rt_session_at(RtSession *s, uint64_t step, uint64_t micro) {
@@ -88,14 +88,14 @@ void rt_session_at(RtSession *s, uint64_t step, uint64_t micro) {
 
 bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, void *ctx) {
   TessEntryKind pass = rt_pass();
-  uint64_t n = rt_trains() ? tess_program.accumulate : 1;
+  uint64_t n = rt_is_training() ? tess_program.accumulate : 1;
   for (uint64_t m = 0; m < n; m++) {
     rt_session_at(s, step, m);
     if (fill && !fill(ctx, step, m)) return false;
     rt_session_entry(s, pass);
     if (seen) seen(ctx, m);
   }
-  if (!rt_trains()) return true;
+  if (!rt_is_training()) return true;
   rt_session_entry(s, TESS_UPDATE);
   if (seen) seen(ctx, n);
   return true;

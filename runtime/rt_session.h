@@ -34,7 +34,7 @@ typedef void RtSeen(void *ctx, uint64_t micro);
 bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, void *ctx);
 
 /* The entries that make a step: micro and update, or eval alone. */
-bool rt_trains(void);
+bool rt_is_training(void);
 /* Micro, or eval. */
 TessEntryKind rt_pass(void);
 

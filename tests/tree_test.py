@@ -2,7 +2,8 @@
 """tree_test.py FOLDER: rules that the tree's files keep, whether it is a checkout or an export of one.
 
 No source file has over 600 lines or includes a .c file; a folder has at most 20 sources of its own (24 below
-tests/); no two sources have the same base name; every file that a document or a comment names exists, and every function of the walk in docs/internals.md.
+tests/); no two sources have the same base name or one that differs by a letter, nor have two functions of one module or
+of one file; every file that a document or a comment names exists, and every function of the walk in docs/internals.md.
 """
 import collections, os, re, subprocess, sys
 
@@ -13,6 +14,12 @@ NOT_OURS = re.compile(r"^(\.[^/]*|build[^/]*)/|/__pycache__/")
 # A path, or the bare name of a source. A word in capitals stands for any name: tests/e2e/NAME.sh.
 NAMED = re.compile(r"(?<![\w./*{}$<>~-])((?:[\w.-]+/)+[\w.-]+\.(?:c|h|cc|def|js|css|html|tess|fuse|sh|py|md|cmake|kern|graph)"
                    r"|\w+\.(?:c|h|cc|def))(?![\w/*{(-])")
+# A function's definition: what stands before its name, and that.
+FUNCTION = re.compile(r"^(?![\s#/}]|typedef)(\w[\w\s*]*?[\s*])(\w{4,})\([^;{}]*\)\s*\{", re.M)
+# What two names may differ in by a letter and still be told apart: sides of a product, element types, numbers of
+# operands, rows of a table, a va_list or a length instead of the C library's arguments, and opposites.
+FAMILIES = [re.compile(f) for f in (r"a|b|c|k|e", r"(bf|f|i|u)\d+", r"([a-z]+)\d", r"[A-Z]+", r"v?printf", r"strn?dup",
+                                    r"get|set")]
 COMMENT = {**dict.fromkeys((*SOURCE, ".def"), re.compile(r"/\*.*?\*/|//[^\n]*", re.S)),
            **dict.fromkeys((".sh", ".py", ".cmake", ".txt", ""), re.compile(r"#[^\n]*")),
            ".md": re.compile(r".+", re.S)}
@@ -56,6 +63,46 @@ def check_names(sources):
             yield "the same base name: " + ", ".join(all)
 
 
+def one_letter_apart(a, b):
+    """One letter more, one other, or two neighbours swapped."""
+    if len(a) > len(b):
+        a, b = b, a
+    i = next((i for i in range(len(a)) if a[i] != b[i]), len(a))
+    if len(a) < len(b):
+        return a[i:] == b[i + 1:]
+    return a[i + 1:] == b[i + 1:] or (a[i + 2:] == b[i + 2:] and a[i:i + 2] == b[i:i + 2][::-1])
+
+
+def same_family(a, b):
+    """Whether the words in which the two differ are of one family."""
+    words = [(x, y) for x, y in zip(a.split("_"), b.split("_")) if x != y]
+    return bool(words) and all(any(f.fullmatch(x) and f.fullmatch(y) for f in FAMILIES) for x, y in words)
+
+
+def close_pairs(names):
+    """By the strings that names leave with a letter cut out: those of two close names meet."""
+    meet = collections.defaultdict(set)
+    for name in names:
+        for cut in {name, *(name[:i] + name[i + 1:] for i in range(len(name)))}:
+            meet[cut].add(name)
+    pairs = {(a, b) for all in meet.values() for a in all for b in all if a < b}
+    return sorted(p for p in pairs if one_letter_apart(*p) and not same_family(*p))
+
+
+def check_letters(sources):
+    """File names of the whole tree; functions that files share, by module, which is a name's first word; a file's own."""
+    stems = {os.path.splitext(os.path.basename(f))[0] for f in sources}
+    yield from (f"two files' names differ by a letter: {a}, {b}" for a, b in close_pairs(stems))
+    groups = collections.defaultdict(set)
+    for f in sources:
+        for kind, name in FUNCTION.findall(text_of(f)):
+            groups[f].add(name)
+            if "static" not in kind:
+                groups["the tree, of one module " + name.split("_")[0]].add(name)
+    for where, names in sorted(groups.items()):
+        yield from (f"functions of {where} differ by a letter: {a}, {b}" for a, b in close_pairs(names))
+
+
 def check_mentions(files):
     """Each named file: from the root, from the file that names it, or from models/ (a library's import)."""
     known, bases = set(files), set(map(os.path.basename, files))
@@ -85,8 +132,8 @@ def main():
     os.chdir(sys.argv[1])
     files = tree_files()
     sources = [f for f in files if f.endswith(SOURCE)]
-    found = [*check_sources(sources), *check_folders(sources), *check_names(sources), *check_mentions(files),
-             *check_walk()]
+    found = [*check_sources(sources), *check_folders(sources), *check_names(sources), *check_letters(sources),
+             *check_mentions(files), *check_walk()]
     for what in found:
         print(what)
     if len(sources) < 100:

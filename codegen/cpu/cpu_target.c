@@ -72,7 +72,7 @@ const Target *cpu_target_open(Arena *a, const char *name) {
   const Target *t = cpu_target(name);
   if (t) return t;
   const char *list = "native";
-  for (const char *const *n = processor_names(a); *n; n++) list = arena_printf(a, "%s, %s", list, *n);
+  for (const char *const *n = processor_list(a); *n; n++) list = arena_printf(a, "%s, %s", list, *n);
   diag_error((Loc){0}, "unknown target \"cpu:%s\"; expected cpu:NAME (%s)", name, list);
   return NULL;
 }

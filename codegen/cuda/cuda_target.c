@@ -90,7 +90,7 @@ static const char *kernel_text(const Prog *p, const Source *whole, int i) {
   return at + 1;
 }
 
-static const char *const *kernel_texts(const Prog *p, const Source *whole) {
+static const char *const *split_by_kernel(const Prog *p, const Source *whole) {
   const char **text = ARENA_ARRAY(p->arena, p->nkernel, const char *);
   for (int i = 0; i < p->nkernel; i++) {
     const char *from = kernel_text(p, whole, i);
@@ -112,7 +112,7 @@ static bool write(const Target *t, const Prog *p, TargetText *out) {
   cuda_unit_launches(u, &launch);
   const char *text = cuda_unit_text(u);
   out->whole = diag_source(p->arena, "kernels.cu", text, strlen(text));
-  out->kernel = kernel_texts(p, out->whole);
+  out->kernel = split_by_kernel(p, out->whole);
   out->own = launch;
   return true;
 }
@@ -144,7 +144,7 @@ static LLVMValueRef embed_kernel(const Prog *p, LLVMModuleRef mod, const CudaLau
   return host_table_emit(&t, p->kernel[index]->name);
 }
 
-static LLVMValueRef embed_kernels(const Prog *p, LLVMModuleRef mod, const Program *c) {
+static LLVMValueRef embed_all(const Prog *p, LLVMModuleRef mod, const Program *c) {
   HostTable t = host_table(p->arena, mod, (size_t)p->nkernel, sizeof(TessCudaKernel *));
   for (int i = 0; i < p->nkernel; i++)
     host_point(&t, t.bytes + (size_t)i * sizeof(TessCudaKernel *), embed_kernel(p, mod, &c->launch[i], i));
@@ -177,7 +177,7 @@ static void embed(LLVMModuleRef mod, const Prog *p, const Program *c) {
   TessCuda *head = (TessCuda *)t.bytes;
   head->nkernel = (uint32_t)p->nkernel;
   head->nimage = (uint32_t)c->nimage;
-  host_point(&t, &head->kernel, embed_kernels(p, mod, c));
+  host_point(&t, &head->kernel, embed_all(p, mod, c));
   host_point(&t, &head->image, embed_images(p, mod, c));
   host_table_emit(&t, "tess_cuda");
 }

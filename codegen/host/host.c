@@ -38,7 +38,7 @@ static int loose_dims(const KBuf *b) {
   return 0;
 }
 
-static int64_t pieces(const KBuf *b) {
+static int64_t piece_count(const KBuf *b) {
   int64_t n = 1;
   for (int i = loose_dims(b) - 1; i >= 0; i--) n *= b->dim[i];
   return n;
@@ -59,17 +59,17 @@ static TessTensor piece(const KBuf *b, int64_t offset, int64_t i) {
 
 /* A buffer in too many pieces is left out: the first launch that reads it is then the one blamed. */
 static bool listed(const KBuf *b) {
-  return b->kind != KB_IN && pieces(b) <= MOST_PIECES;
+  return b->kind != KB_IN && piece_count(b) <= MOST_PIECES;
 }
 
 static LLVMValueRef outs(const Prog *p, LLVMModuleRef mod, const PLaunch *l, uint32_t *count) {
   const Kernel *k = l->kernel;
   int64_t n = 0;
-  for (int i = 0; i < k->nbuf; i++) n += listed(&k->buf[i]) ? pieces(&k->buf[i]) : 0;
+  for (int i = 0; i < k->nbuf; i++) n += listed(&k->buf[i]) ? piece_count(&k->buf[i]) : 0;
   HostTable t = host_table(p->arena, mod, (size_t)n, sizeof(TessTensor));
   TessTensor *out = (TessTensor *)t.bytes;
   for (int i = 0; i < k->nbuf; i++)
-    for (int64_t j = 0; listed(&k->buf[i]) && j < pieces(&k->buf[i]); j++)
+    for (int64_t j = 0; listed(&k->buf[i]) && j < piece_count(&k->buf[i]); j++)
       *out++ = piece(&k->buf[i], l->buf[i]->offset + l->at[i], j);
   *count = (uint32_t)n;
   return host_table_emit(&t, NULL);

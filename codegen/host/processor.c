@@ -86,7 +86,7 @@ const Processor *processor_named(const char *name) {
   return strcmp(name, "native") ? row(name) : native();
 }
 
-const char *const *processor_names(Arena *a) {
+const char *const *processor_list(Arena *a) {
   const char **names = ARENA_ARRAY(a, PROCESSORS + 1, const char *);
   for (int i = 0; i < PROCESSORS; i++) names[i] = processors[i].name;
   return names;

@@ -25,7 +25,7 @@ const Processor *processor_named(const char *name);
 /* Whether this machine has all that the row needs. */
 bool processor_runs_here(const Processor *t);
 /* The rows' names, NULL-ended, for messages. */
-const char *const *processor_names(Arena *a);
+const char *const *processor_list(Arena *a);
 
 /* What every x86-64 machine has: for host code beside kernels that run elsewhere. */
 extern const Processor processor_any;

@@ -112,7 +112,7 @@ static Val call_gather(Eval *ev, const Args *a, const Args *named) {
 static Val call_stop_gradient(Eval *ev, const Args *a, const Args *named) {
   (void)named;
   Node *x = builtin_tensor_arg(ev, &a->v[0]);
-  return x ? val_tensor(graph_stop(ev->graph, x)) : (Val){0};
+  return x ? val_tensor(graph_stop_gradient(ev->graph, x)) : (Val){0};
 }
 
 static bool type_arg(const Arg *a, DType *t) {

@@ -111,7 +111,7 @@ typedef struct Collected {
   Val *v;
 } Collected;
 
-static bool eval_clauses(Eval *ev, Scope *s, const Expr *e, int k, Collected *out);
+static bool eval_from_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out);
 
 static bool eval_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out) {
   const Clause *c = &e->u.each.clause[k];
@@ -126,13 +126,13 @@ static bool eval_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out
     bool ok = true, take = true;
     eval_bind_names(ev, inner, &c->names, over.u.item[i], c->over->loc, false);
     if (c->only) take = eval_truth(eval_expr(ev, inner, c->only), c->only->loc, &ok);
-    if (!ok || (take && !eval_clauses(ev, inner, e, k + 1, out))) return false;
+    if (!ok || (take && !eval_from_clause(ev, inner, e, k + 1, out))) return false;
   }
   return true;
 }
 
 /* Runs clause k and those within it, then the item; false after an error. */
-static bool eval_clauses(Eval *ev, Scope *s, const Expr *e, int k, Collected *out) {
+static bool eval_from_clause(Eval *ev, Scope *s, const Expr *e, int k, Collected *out) {
   if (k < e->u.each.n) {
     if (!eval_enter(ev, e->u.each.clause[k].over->loc)) return false;
     bool ok = eval_clause(ev, s, e, k, out);
@@ -147,7 +147,7 @@ static bool eval_clauses(Eval *ev, Scope *s, const Expr *e, int k, Collected *ou
 
 static Val eval_each(Eval *ev, Scope *s, const Expr *e) {
   Collected out = {0};
-  if (!eval_clauses(ev, s, e, 0, &out)) {
+  if (!eval_from_clause(ev, s, e, 0, &out)) {
     if (out.n > MOST_WEIGHT) eval_fail(e->loc, "the list has more than %d values", MOST_WEIGHT);
     return (Val){0};
   }

@@ -101,7 +101,7 @@ static Val unknown(Eval *ev, Scope *s, const char *name, Loc loc) {
 }
 
 Val eval_name(Eval *ev, Scope *s, const char *name, Loc loc) {
-  Bind *b = scope_find(s, name);
+  Bind *b = scope_lookup(s, name);
   if (b) return b->val;
   Decl *d = eval_find_decl(file_of(s), name, false);
   if (d) return eval_decl_value(ev, d);
@@ -110,7 +110,7 @@ Val eval_name(Eval *ev, Scope *s, const char *name, Loc loc) {
 }
 
 bool eval_known_number(Eval *ev, Scope *s, const char *name, Val *out) {
-  Bind *b = scope_find(s, name);
+  Bind *b = scope_lookup(s, name);
   if (b) {
     *out = b->val;
     return true;

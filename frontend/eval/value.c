@@ -140,7 +140,7 @@ void scope_bind(Arena *a, Scope *s, const char *name, Val v) {
     for (; s->table.n < s->n; b = b->next) name_table_set(a, &s->table, b->name, b);
 }
 
-Bind *scope_find(const Scope *s, const char *name) {
+Bind *scope_lookup(const Scope *s, const char *name) {
   Bind *b = NULL;
   for (; s && !b; s = s->parent) b = scope_own(s, name);
   return b;

@@ -113,7 +113,7 @@ Scope *scope_new(Arena *a, Scope *parent);
 void scope_bind(Arena *a, Scope *s, const char *name, Val v);
 /* In this scope alone; in it and those around it. */
 Bind *scope_own(const Scope *s, const char *name);
-Bind *scope_find(const Scope *s, const char *name);
+Bind *scope_lookup(const Scope *s, const char *name);
 /* The scope as it is now, whatever is bound in it later. */
 Scope *scope_snapshot(Arena *a, const Scope *s);
 

@@ -62,7 +62,7 @@ static bool index_reads(const Expr *e, const char *name) {
   return false;
 }
 
-static bool each_reads(const Expr *e, const char *name) {
+static bool clauses_read(const Expr *e, const char *name) {
   for (int i = 0; i < e->u.each.n; i++)
     if (reads(e->u.each.clause[i].over, name) || reads(e->u.each.clause[i].only, name)) return true;
   return reads(e->u.each.item, name);
@@ -83,7 +83,7 @@ static bool rest_reads(const Expr *e, const char *name) {
     return reads(e->u.choice.cond, name) || reads(e->u.choice.yes, name) || reads(e->u.choice.no, name);
   case EX_CALL: return call_reads(&e->u.call.args, name);
   case EX_INDEX: return index_reads(e, name);
-  case EX_EACH: return each_reads(e, name);
+  case EX_EACH: return clauses_read(e, name);
   }
   return false;
 }

@@ -94,7 +94,7 @@ static int count_supplied(const Graph *g) {
 }
 
 /* Lets that may be given from outside: those that are used, and depend on no parameter. */
-static bool add_lets(Train *t, EntryKind e, const bool *used, const bool *from_params) {
+static bool add_given_lets(Train *t, EntryKind e, const bool *used, const bool *from_params) {
   int n = count_supplied(t->ev->graph);
   for (int i = 0; i < t->let.n && n <= MOST_SUPPLIED; i++) {
     const Item *it = t->let.v[i];
@@ -121,7 +121,7 @@ static bool declare_values(Train *t, EntryKind e) {
     add_data(t, e, t->data.v[i]);
     ok = batch_fits(t, t->data.v[i]) && ok;
   }
-  return add_lets(t, e, used, from_params) && ok;
+  return add_given_lets(t, e, used, from_params) && ok;
 }
 
 static bool contains_minimise(const Block *b) {
@@ -138,7 +138,7 @@ enum { MOST_COUNT = 1 << 24 };
 
 /* The parameter `name` as a whole number from 1 to MOST_COUNT; `missing` where there is none. */
 static bool count_param(Train *t, const char *name, int64_t missing, int64_t *out) {
-  Bind *b = scope_find(t->params, name);
+  Bind *b = scope_lookup(t->params, name);
   *out = missing;
   if (!b && missing) return true;
   if (b && val_whole(b->val, 1, MOST_COUNT, out)) return true;

@@ -23,7 +23,7 @@ static bool run_let(Train *t, const Stmt *st) {
   int errors = diag_count();
   eval_bind_names(t->ev, t->scope, names, v, st->loc, false);
   for (int i = 0; i < names->n; i++) {
-    Val one = scope_find(t->scope, names->v[i])->val;
+    Val one = scope_lookup(t->scope, names->v[i])->val;
     if (one.kind == VAL_TENSOR)
       keep(t, &t->let, (Item){.name = names->v[i], .node = one.u.node, .loc = st->loc});
   }
@@ -119,7 +119,7 @@ static bool run_data(Train *t, const Stmt *st) {
 
 /* Models and settings are made in the first pass and found again in the second. */
 static bool bind_made(Train *t, const char *name) {
-  Bind *made = scope_find(t->made, name);
+  Bind *made = scope_lookup(t->made, name);
   Val v = made ? made->val : (Val){0};
   scope_bind(t->ev->arena, t->scope, name, v);
   return v.kind != VAL_ERROR;

@@ -123,7 +123,7 @@ static Scope *args_for(Update *u, const State *p) {
 
 static bool same_args(const Signature *sig, Scope *a, Scope *b) {
   for (int i = 0; i < sig->n; i++)
-    if (!val_same(scope_find(a, sig->v[i].name)->val, scope_find(b, sig->v[i].name)->val)) return false;
+    if (!val_same(scope_lookup(a, sig->v[i].name)->val, scope_lookup(b, sig->v[i].name)->val)) return false;
   return true;
 }
 
@@ -266,7 +266,7 @@ static bool clip_factor(Update *u, Node *norm, Node **factor) {
 /* What `name` stands for after the update, of the state's shape. */
 static bool assign_new(Update *u, Scope *s, const char *name, const State *st, Node *ok) {
   Graph *g = u->g;
-  Node *old = graph_read(g, st), *v = eval_tensor(u->t->ev, scope_find(s, name)->val, DT_F32, st->loc);
+  Node *old = graph_read(g, st), *v = eval_tensor(u->t->ev, scope_lookup(s, name)->val, DT_F32, st->loc);
   if (!v) return false;
   g->loc = v->loc;
   if (v->dtype != DT_F32)

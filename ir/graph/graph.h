@@ -187,7 +187,7 @@ Node *graph_concat(Graph *g, int n, Node *const *x, int axis);
 Node *graph_window(Graph *g, Node *x, int axis, int64_t size, int64_t stride);
 Node *graph_gather(Graph *g, Node *x, Node *index);
 Node *graph_scatter(Graph *g, Node *x, Node *index, int64_t extent);
-Node *graph_stop(Graph *g, Node *x);
+Node *graph_stop_gradient(Graph *g, Node *x);
 /* The labels of a CONTRACT as text, "abc,dc->abd", into buf, which it returns. */
 enum { GRAPH_LABELS_TEXT = 3 * MAX_RANK + 4 };
 char *graph_labels(const Node *n, char buf[GRAPH_LABELS_TEXT]);

@@ -237,9 +237,9 @@ Node *graph_scatter(Graph *g, Node *x, Node *index, int64_t extent) {
   return build(g, O_SCATTER, DT_F32, NULL, &at, 2, in);
 }
 
-Node *graph_stop(Graph *g, Node *x) {
+Node *graph_stop_gradient(Graph *g, Node *x) {
   Attr at = graph_attr();
-  return build(g, O_STOP, DT_F32, NULL, &at, 1, &x);
+  return build(g, O_STOP_GRADIENT, DT_F32, NULL, &at, 1, &x);
 }
 
 static Node *rebuild(Graph *g, const Node *n, const Attr *at, Node *const *in) {

@@ -8,7 +8,7 @@
 
 #include "base/random.h"
 
-static double held(double v, double lo, double hi) {
+static double clamped(double v, double lo, double hi) {
   if (isnan(v)) return 0;
   v = trunc(v);
   return v < lo ? lo : v > hi ? hi : v;
@@ -19,10 +19,10 @@ double graph_convert(DType t, double v, bool f64) {
   case DT_F32: return f64 ? v : (double)(float)v;
   case DT_BF16:
   case DT_F16: return f64 ? v : (double)dtype_round(t, (float)v);
-  case DT_I32: return held(v, INT32_MIN, INT32_MAX);
-  case DT_U8: return held(v, 0, UINT8_MAX);
+  case DT_I32: return clamped(v, INT32_MIN, INT32_MAX);
+  case DT_U8: return clamped(v, 0, UINT8_MAX);
   case DT_BOOL: return v != 0;
-  default: return held(v, 0, 0x1p64);
+  default: return clamped(v, 0, 0x1p64);
   }
 }
 
@@ -433,7 +433,7 @@ EVAL(SCATTER) {
   return true;
 }
 
-EVAL(STOP) {
+EVAL(STOP_GRADIENT) {
   (void)c;
   copy_all(n, in[0], out);
   return true;

@@ -95,7 +95,7 @@ static bool parse_loc(GraphParse *p, Loc *loc) {
 }
 
 /* "%7": sets *n, which is NULL when the node's line was wrong. False, reported, when there is none. */
-static bool parse_operand(GraphParse *p, Node **n) {
+static bool parse_node_ref(GraphParse *p, Node **n) {
   int number;
   if (!graph_lex_ref(&p->lex, '%', &number)) return graph_lex_wrong(&p->lex, "a node such as %7");
   if (number < p->nnode) {
@@ -204,7 +204,7 @@ NO_ATTRS(GATHER)
 PARSE(SCATTER) {
   return ints(p, "extent", &n->at.size, 1);
 }
-NO_ATTRS(STOP)
+NO_ATTRS(STOP_GRADIENT)
 
 static bool parse_attrs(GraphParse *p, Node *n) {
   static bool (*const parse[OP_COUNT])(GraphParse *, Node *) = {
@@ -246,7 +246,7 @@ static bool parse_operands(GraphParse *p, Node *n, bool *known) {
   p->lex = before;
   do {
     ARENA_GROW(p->g->arena, n->in, n->nin, cap);
-    if (!parse_operand(p, &n->in[n->nin])) return false;
+    if (!parse_node_ref(p, &n->in[n->nin])) return false;
     *known = *known && n->in[n->nin++];
   } while (graph_lex_char(&p->lex, ','));
   return true;
@@ -454,7 +454,7 @@ static void parse_assign(GraphParse *p) {
   Node *n = NULL;
   Loc place, at = graph_lex_loc(&p->lex);
   if (!inside_entry(p) || !parse_state_ref(p, &s) || !graph_lex_expect(&p->lex, '=') ||
-      !parse_operand(p, &n) || !parse_loc(p, &place))
+      !parse_node_ref(p, &n) || !parse_loc(p, &place))
     return;
   int before = p->entry->nassign;
   p->g->loc = at;
@@ -476,7 +476,7 @@ static void parse_value(GraphParse *p) {
   Value v = {0};
   Loc at = graph_lex_loc(&p->lex);
   if (!inside_entry(p) || !graph_lex_need_string(&p->lex, &name) || !graph_lex_expect(&p->lex, '=') ||
-      !parse_operand(p, &n))
+      !parse_node_ref(p, &n))
     return;
   v.flags = value_flags(p);
   if (!is_then_string(p, "source", &v.source) || !is_then_real(p, "shift", &v.shift) ||

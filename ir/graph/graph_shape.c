@@ -58,7 +58,7 @@ static bool whole_between(double v, double lo, double hi) {
   return v == floor(v) && v >= lo && v <= hi;
 }
 
-static bool holds(DType t, double v) {
+static bool type_holds(DType t, double v) {
   switch (t) {
   case DT_I32: return whole_between(v, INT32_MIN, INT32_MAX);
   case DT_U8: return whole_between(v, 0, UINT8_MAX);
@@ -69,7 +69,7 @@ static bool holds(DType t, double v) {
 }
 
 static bool shape_CONST(Node *n, GraphWhy *why) {
-  if (!holds(n->dtype, n->at.value))
+  if (!type_holds(n->dtype, n->at.value))
     return fail(why, "found %.9g, expected a value of type %s", n->at.value, dtype_name(n->dtype));
   return true;
 }
@@ -330,7 +330,7 @@ static bool shape_SCATTER(Node *n, GraphWhy *why) {
   return true;
 }
 
-static bool shape_STOP(Node *n, GraphWhy *why) {
+static bool shape_STOP_GRADIENT(Node *n, GraphWhy *why) {
   (void)why;
   like(n, n->in[0]);
   return true;

@@ -134,7 +134,7 @@ NO_ATTRS(GATHER)
 ATTRS(SCATTER) {
   fprintf(f, " extent %lld", (long long)n->at.size);
 }
-NO_ATTRS(STOP)
+NO_ATTRS(STOP_GRADIENT)
 
 static void put_node(FILE *f, const Node *n) {
   static void (*const attrs[OP_COUNT])(FILE *, const Node *) = {

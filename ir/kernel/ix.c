@@ -152,7 +152,7 @@ static void atom_range(const IxAtom *atom, int64_t *lo, int64_t *hi) {
 }
 
 /* base + coef * v, held within the limit. */
-static int64_t bounded(int64_t base, int64_t coef, int64_t v) {
+static int64_t held_within(int64_t base, int64_t coef, int64_t v) {
   int64_t r;
   if (!ix_mul_fits(coef, v, &r)) r = (coef < 0) == (v < 0) ? limit - 1 : 1 - limit;
   if (!ix_add_fits(base, r, &r)) return base < 0 ? 1 - limit : limit - 1;
@@ -164,8 +164,8 @@ void ix_range(const Ix *x, int64_t *lo, int64_t *hi) {
   for (int i = 0; i < x->nterm; i++) {
     int64_t l, h, coef = x->term[i].coef;
     atom_range(x->term[i].atom, &l, &h);
-    *lo = bounded(*lo, coef, coef > 0 ? l : h);
-    *hi = bounded(*hi, coef, coef > 0 ? h : l);
+    *lo = held_within(*lo, coef, coef > 0 ? l : h);
+    *hi = held_within(*hi, coef, coef > 0 ? h : l);
   }
 }
 

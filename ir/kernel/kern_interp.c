@@ -202,7 +202,7 @@ static KAddr make_addr(KRun *r, const char *name, int rank, const int64_t *dim, 
   for (int i = 0; i < rank; i++) {
     int64_t lo, hi;
     ix_range(idx[i], &lo, &hi);
-    a.checked |= lo < 0 || hi >= dim[i] || ix_reads(idx[i]);
+    a.checked |= lo < 0 || hi >= dim[i] || ix_has_read(idx[i]);
     x = ix_add(r->arena, x, ix_scale(r->arena, idx[i], stride[i]));
   }
   set_terms(r, &a, x);

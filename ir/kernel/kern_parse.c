@@ -278,7 +278,7 @@ static void recover(KParser *p) {
   while (p->tok.kind != KT_END && !p->tok.first && !ktok_is(&p->tok, "}")) kparse_next(p);
 }
 
-static void parse_items(KParser *p) {
+static void parse_body(KParser *p) {
   while (!ktok_is(&p->tok, "}") && p->tok.kind != KT_END) {
     size_t start = p->lex.pos;
     p->depth = p->parts = 0;
@@ -415,7 +415,7 @@ static void parse_compute(KParser *p, KernList *list, int *cap) {
   p->k->text = p->src;
   p->below = NULL;
   p->cap_below = 0;
-  parse_items(p);
+  parse_body(p);
   ARENA_GROW(p->arena, list->k, list->n, *cap);
   list->k[list->n++] = p->k;
   kparse_expect(p, "}");

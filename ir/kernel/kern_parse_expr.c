@@ -277,7 +277,7 @@ static const KExpr *step(KParser *p) {
 }
 
 /* The stream named by the next token, or -1. */
-static int stream_named(KParser *p) {
+static int parse_stream(KParser *p) {
   Loc loc = p->tok.loc;
   const char *name = kparse_name(p, "a random stream");
   if (!name) return -1;
@@ -290,7 +290,7 @@ static int stream_named(KParser *p) {
 
 static const KExpr *random_draw(KParser *p) {
   if (!kparse_expect(p, "(")) return NULL;
-  int stream = stream_named(p);
+  int stream = parse_stream(p);
   const Ix *ix = stream >= 0 && kparse_expect(p, ",") ? kparse_ix(p) : NULL;
   return ix && kparse_expect(p, ")") ? kexpr_random(p->k, stream, ix) : NULL;
 }

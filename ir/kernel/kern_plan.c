@@ -173,7 +173,7 @@ static void check_role(KCheck *c, const KPlan *p, KRole role, uint32_t *seen) {
   }
 }
 
-static void check_roles(KCheck *c, const KPlan *p) {
+static void check_all_roles(KCheck *c, const KPlan *p) {
   uint32_t seen = 0;
   for (int r = 0; r < ROLE_COUNT; r++) check_role(c, p, (KRole)r, &seen);
 }
@@ -222,7 +222,7 @@ void kcheck_plans(KCheck *c) {
     const KPlan *p = &c->k->plan[i];
     c->loc = p->loc;
     check_target(c, p);
-    check_roles(c, p);
+    check_all_roles(c, p);
     check_numbers(c, p);
     check_places(c, p);
     check_fit(c, p);

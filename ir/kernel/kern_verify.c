@@ -53,7 +53,7 @@ static bool within_at_every_point(KCheck *c, const Ix *x, int64_t extent) {
     axis[n++] = i;
     points *= c->k->axis[i].extent;
   }
-  if (ix_reads(x) || points > MOST_TRIED || !kcheck_afford(c, points)) return false;
+  if (ix_has_read(x) || points > MOST_TRIED || !kcheck_afford(c, points)) return false;
   do {
     int64_t v = ix_eval(x, at, NULL, NULL);
     if (v < 0 || v >= extent) return false;
@@ -94,7 +94,7 @@ static void check_name(KCheck *c, const char *name, bool first) {
     kcheck_fail(c, 2, "two buffers, streams or values are named '%s'", name);
 }
 
-static void check_names(KCheck *c) {
+static void check_all_names(KCheck *c) {
   const Kernel *k = c->k;
   for (int i = 0; i < k->nbuf; i++) check_name(c, k->buf[i].name, kern_find_buf(k, k->buf[i].name) == i);
   for (int i = 0; i < k->nstream; i++) {
@@ -191,7 +191,7 @@ static void check_read_atom(void *ctx, const IxAtom *read) {
                   kcheck_text(c, read->idx[i]));
 }
 
-static void check_reads(KCheck *c, const Ix *x) {
+static void check_index_reads(KCheck *c, const Ix *x) {
   ix_each_read(x, check_read_atom, c);
 }
 
@@ -199,7 +199,7 @@ static void check_ix(Scope *s, const Ix *x) {
   if (kcheck_axes_of(s->c->k, x) & ~s->axes)
     kcheck_fail(s->c, 6, "'%s' uses an axis that it is neither over nor reduced over: %s", s->v->name,
                 kcheck_text(s->c, x));
-  check_reads(s->c, x);
+  check_index_reads(s->c, x);
 }
 
 static void check_range(Scope *s, const char *name, int dim, const Ix *x, int64_t extent) {
@@ -282,7 +282,7 @@ static void check_expr(KCheck *c, const KVal *v, int number) {
 }
 
 /* False when an axis does not exist, so that nothing more can be said. */
-static bool check_domain(KCheck *c, const KVal *v) {
+static bool check_value_axes(KCheck *c, const KVal *v) {
   uint32_t seen = 0;
   for (int i = 0; i < v->naxes + v->nred; i++) {
     int axis = i < v->naxes ? v->axis[i] : v->red[i - v->naxes].axis;
@@ -317,13 +317,13 @@ static void check_bound(KCheck *c, const KVal *v, const KRed *r, const Ix *x) {
   else if (!kcheck_within(c, x, axis->extent + 1))
     kcheck_fail(c, 12, "a bound of '%s' in '%s' leaves 0 .. %lld: %s", axis->name, v->name,
                 (long long)axis->extent, kcheck_text(c, x));
-  check_reads(c, x);
+  check_index_reads(c, x);
 }
 
 static void check_value(KCheck *c, int i) {
   const KVal *v = &c->k->val[i];
   c->loc = v->loc;
-  if (!check_domain(c, v)) {
+  if (!check_value_axes(c, v)) {
     c->unsound = true;
     return;
   }
@@ -339,7 +339,7 @@ bool kern_verify(const Kernel *k) {
   KCheck c = {.k = k, .arena = arena_new(), .loc = k->loc, .tries = TRIES};
   c.bounds = kern_read_bounds(c.arena, k);
   check_axes(&c);
-  check_names(&c);
+  check_all_names(&c);
   for (int i = 0; i < k->nbuf; i++) check_buf(&c, &k->buf[i]);
   if (!c.errors) {
     for (int i = 0; i < k->nval; i++) check_value(&c, i);

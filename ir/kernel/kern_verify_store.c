@@ -4,7 +4,7 @@
 
 enum { MOST_POINTS = 1 << 20, MOST_ELEMENTS = 1 << 24 };
 
-static const KVal *stored(const Kernel *k, const KStore *s) {
+static const KVal *stored_value(const Kernel *k, const KStore *s) {
   return &k->val[s->val];
 }
 
@@ -12,21 +12,21 @@ static const KVal *stored(const Kernel *k, const KStore *s) {
 static bool check_index(KCheck *c, const KStore *s, int i) {
   const KBuf *b = &c->k->buf[s->buf];
   const char *why = NULL;
-  if (kcheck_axes_of(c->k, s->idx[i]) & ~kcheck_domain(stored(c->k, s)))
+  if (kcheck_axes_of(c->k, s->idx[i]) & ~kcheck_domain(stored_value(c->k, s)))
     why = "uses an axis that is none of the value's";
-  else if (ix_reads(s->idx[i]))
+  else if (ix_has_read(s->idx[i]))
     why = "depends on a buffer";
   else if (!kcheck_within(c, s->idx[i], b->dim[i]))
     why = "is out of range";
   if (why)
-    kcheck_fail(c, 14, "the store of '%s' to '%s' %s in dimension %d: %s", stored(c->k, s)->name, b->name,
-                why, i, kcheck_text(c, s->idx[i]));
+    kcheck_fail(c, 14, "the store of '%s' to '%s' %s in dimension %d: %s", stored_value(c->k, s)->name,
+                b->name, why, i, kcheck_text(c, s->idx[i]));
   return !why;
 }
 
 static bool check_store(KCheck *c, const KStore *s) {
   const KBuf *b = &c->k->buf[s->buf];
-  const KVal *v = stored(c->k, s);
+  const KVal *v = stored_value(c->k, s);
   int before = c->errors;
   if (b->kind == KB_IN) kcheck_fail(c, 14, "'%s' is stored to '%s', which is only read", v->name, b->name);
   if (b->dtype != v->dtype)
@@ -61,7 +61,7 @@ static int64_t points_of(const Kernel *k, const KVal *v) {
 /* Marks every element that the store hits; false when one was marked before. */
 static bool mark(KCheck *c, const KStore *s, unsigned char *seen) {
   const Ix *element = element_of(c, s);
-  const KVal *v = stored(c->k, s);
+  const KVal *v = stored_value(c->k, s);
   int64_t at[KERN_MAX_AXES] = {0};
   do {
     int64_t e = ix_eval(element, at, NULL, NULL);
@@ -71,23 +71,23 @@ static bool mark(KCheck *c, const KStore *s, unsigned char *seen) {
   return true;
 }
 
-static int64_t elements_of(const KBuf *b) {
+static int64_t element_count(const KBuf *b) {
   Shape s = shape_of(b->rank, b->dim);
   return shape_count(&s);
 }
 
 /* Whether the store's points are few enough to try them all. */
 static bool few(KCheck *c, const KStore *s) {
-  int64_t points = points_of(c->k, stored(c->k, s)), elements = elements_of(&c->k->buf[s->buf]);
+  int64_t points = points_of(c->k, stored_value(c->k, s)), elements = element_count(&c->k->buf[s->buf]);
   return points <= MOST_POINTS && elements <= MOST_ELEMENTS && kcheck_afford(c, points + elements / 64);
 }
 
-static void check_one_to_one(KCheck *c, const KStore *s) {
-  if (affine_one_to_one(c->k, stored(c->k, s), element_of(c, s))) return;
+static void check_distinct_elements(KCheck *c, const KStore *s) {
+  if (affine_one_to_one(c->k, stored_value(c->k, s), element_of(c, s))) return;
   const KBuf *b = &c->k->buf[s->buf];
-  if (few(c, s) && mark(c, s, arena_alloc(c->arena, (size_t)(elements_of(b) / 8 + 1)))) return;
-  kcheck_fail(c, 15, "the store of '%s' may hit an element of '%s' twice: %s", stored(c->k, s)->name, b->name,
-              kcheck_text(c, element_of(c, s)));
+  if (few(c, s) && mark(c, s, arena_alloc(c->arena, (size_t)(element_count(b) / 8 + 1)))) return;
+  kcheck_fail(c, 15, "the store of '%s' may hit an element of '%s' twice: %s", stored_value(c->k, s)->name,
+              b->name, kcheck_text(c, element_of(c, s)));
 }
 
 static bool apart(const Kernel *k, const KStore *s, const KStore *t) {
@@ -104,10 +104,10 @@ static bool apart(const Kernel *k, const KStore *s, const KStore *t) {
 static void check_disjoint(KCheck *c, const KStore *s, const KStore *t) {
   const KBuf *b = &c->k->buf[s->buf];
   if (s->buf != t->buf || apart(c->k, s, t) || !few(c, s) || !few(c, t)) return;
-  unsigned char *seen = arena_alloc(c->arena, (size_t)(elements_of(b) / 8 + 1));
+  unsigned char *seen = arena_alloc(c->arena, (size_t)(element_count(b) / 8 + 1));
   if (!mark(c, s, seen) || mark(c, t, seen)) return;
   kcheck_fail(c, 16, "two stores hit one element of '%s': of '%s' and of '%s'", b->name,
-              stored(c->k, s)->name, stored(c->k, t)->name);
+              stored_value(c->k, s)->name, stored_value(c->k, t)->name);
 }
 
 static bool same_place(const Kernel *k, const KStore *s, const KExpr *read) {
@@ -160,9 +160,9 @@ void kcheck_stores(KCheck *c) {
   const Kernel *k = c->k;
   bool *ok = ARENA_ARRAY(c->arena, k->nstore, bool);
   for (int i = 0; i < k->nstore; i++) {
-    c->loc = stored(k, &k->store[i])->loc;
+    c->loc = stored_value(k, &k->store[i])->loc;
     ok[i] = check_store(c, &k->store[i]);
-    if (ok[i]) check_one_to_one(c, &k->store[i]);
+    if (ok[i]) check_distinct_elements(c, &k->store[i]);
     for (int j = 0; j < i; j++)
       if (ok[i] && ok[j]) check_disjoint(c, &k->store[j], &k->store[i]);
   }

@@ -33,10 +33,10 @@ void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx) {
   }
 }
 
-bool ix_reads(const Ix *x) {
+bool ix_has_read(const Ix *x) {
   for (int i = 0; i < x->nterm; i++) {
     const IxAtom *atom = x->term[i].atom;
-    if (atom->kind == IX_READ || (atom->arg && ix_reads(atom->arg))) return true;
+    if (atom->kind == IX_READ || (atom->arg && ix_has_read(atom->arg))) return true;
   }
   return false;
 }
@@ -59,13 +59,13 @@ static void note_bound(void *ctx, const IxAtom *read) {
   if (read->id >= 0 && read->id < b->n && read->extent > b->most[read->id]) b->most[read->id] = read->extent;
 }
 
-static void note_bounds(void *ctx, const Ix *x) {
+static void note_index_bounds(void *ctx, const Ix *x) {
   ix_each_read(x, note_bound, ctx);
 }
 
 int64_t *kern_read_bounds(Arena *a, const Kernel *k) {
   Bounds b = {k->nbuf, ARENA_ARRAY(a, k->nbuf, int64_t)};
-  kern_each_ix(k, note_bounds, &b);
+  kern_each_ix(k, note_index_bounds, &b);
   return b.most;
 }
 

@@ -13,7 +13,7 @@ void kexpr_each_ix(const KExpr *e, IxVisit *visit, void *ctx);
 void kern_each_ix(const Kernel *k, IxVisit *visit, void *ctx);
 /* Every IX_READ in x, those inside others' indices included; whether there is any. */
 void ix_each_read(const Ix *x, IxReadVisit *visit, void *ctx);
-bool ix_reads(const Ix *x);
+bool ix_has_read(const Ix *x);
 /* Moves `at` to the next point over n axes, the last fastest; false after the last point, back at zeros. */
 bool kern_next_point(const Kernel *k, int n, const int *axis, int64_t *at);
 /* For each buffer the bound that indexed reads of it promise (values are below it), 0 where none is read. */

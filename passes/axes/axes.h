@@ -104,7 +104,7 @@ void walk_cut(Lower *l, Axes *x, void (*visit)(Walk *, const void *), const void
 /* For visitors: the operands of the group's reductions and what it stores; of its reductions alone; a value
  * at an index, and an address. */
 void walk_roots(Walk *w, const void *unused);
-void walk_cores(Walk *w, const void *unused);
+void walk_reductions(Walk *w, const void *unused);
 void walk_value(Walk *w, const Node *n, const Ix *const *idx);
 void walk_address(Walk *w, const Ix *address);
 const Axes *walk_axes(const Walk *w);

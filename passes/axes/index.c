@@ -72,7 +72,7 @@ static void no_point(Arena *a, const Node *n, const Ix *const *idx, const Ix **o
 #define index_CONCAT no_point
 #define index_ELT point
 #define index_CAST point
-#define index_STOP point
+#define index_STOP_GRADIENT point
 
 static IndexRule *const rules[OP_COUNT] = {
 #define OP(N, ...) [O_##N] = index_##N,

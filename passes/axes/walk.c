@@ -163,7 +163,7 @@ const Axes *walk_axes(const Walk *w) {
   return w->x;
 }
 
-void walk_cores(Walk *w, const void *unused) {
+void walk_reductions(Walk *w, const void *unused) {
   (void)unused;
   for (int i = 0; i < w->x->group->ncore; i++) walk_core(w, w->x->group->core[i]);
 }
@@ -180,7 +180,7 @@ void walk_roots(Walk *w, const void *unused) {
 bool walk_group_fits(Lower *l, Axes *x) {
   Walk w = {.l = l, .x = x, .checks = true, .early = true};
   const Group *g = x->group;
-  walk_cores(&w, NULL);
+  walk_reductions(&w, NULL);
   for (int i = 0; i < g->nroot; i++) {
     w.early = !ends_batch(&w, g->root[i]);
     if (!group_has_core(g, g->root[i])) walk_rule(&w, g->root[i], axes_at(x, l, g->root[i]));

@@ -17,7 +17,7 @@ typedef struct Autodiff {
 } Autodiff;
 
 static bool passes_gradient(const Node *n) {
-  return n->op != O_STOP && dtype_is_float(n->dtype);
+  return n->op != O_STOP_GRADIENT && dtype_is_float(n->dtype);
 }
 
 static void mark_wanted(Autodiff *ad, int last, Node *const *wrt, int n) {

@@ -20,7 +20,7 @@ NOTHING(STEP)
 NOTHING(RANDOM)
 NOTHING(INPUT)
 NOTHING(STATE)
-NOTHING(STOP)
+NOTHING(STOP_GRADIENT)
 
 static Node *grad_ELT(Graph *g, Node *n, Node *dy, int i) {
   return autodiff_elt(g, n, dy, i);

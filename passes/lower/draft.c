@@ -19,7 +19,7 @@ static const Node *last_of(const Group *g) {
 
 static const char *origin(Arena *a, const Group *g) {
   const Node *n = last_of(g);
-  const char *what = n->name ? n->name : node_word(a, g->ncore ? g->core[0] : n);
+  const char *what = n->name ? n->name : node_op_name(a, g->ncore ? g->core[0] : n);
   return arena_printf(a, "%s%s%s", n->path ? n->path : "", n->path && n->path[0] ? "." : "", what);
 }
 
@@ -110,7 +110,7 @@ static void add_partials(Lower *l, Group *g) {
   d->partial = ARENA_ARRAY(l->arena, g->ncore, PBuf *);
   for (int i = 0; i < g->ncore; i++)
     d->partial[i] = lower_buf(l, name, draft_partial_type(g->core[i]), count, g->core[i]->loc);
-  walk_cut(l, &d->axes, walk_cores, NULL);
+  walk_cut(l, &d->axes, walk_reductions, NULL);
   Draft *combine = add(l, DRAFT_COMBINE, g, g);
   combine->partial = d->partial;
   walk_cut(l, &combine->axes, walk_roots, NULL);

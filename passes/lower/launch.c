@@ -17,7 +17,7 @@ void lower_plan(Lower *l) {
   for (int i = 0; i < l->ndraft; i++) plan(l->options->target, l->draft[i]);
 }
 
-static const uint64_t *streams(Arena *a, const Kernel *k) {
+static const uint64_t *stream_values(Arena *a, const Kernel *k) {
   uint64_t *s = ARENA_ARRAY(a, k->nstream, uint64_t);
   for (int i = 0; i < k->nstream; i++) s[i] = k->stream[i].value;
   return s;
@@ -39,7 +39,7 @@ static void launch(Lower *l, const Draft *d) {
   x->kernel = p->kernel[x->kernel_id];
   x->buf = ARENA_ARRAY(p->arena, d->nbound, PBuf *);
   x->at = ARENA_ARRAY(p->arena, d->nbound, int64_t);
-  x->stream = streams(p->arena, d->k);
+  x->stream = stream_values(p->arena, d->k);
   for (int i = 0; i < d->nbound; i++) {
     x->buf[i] = d->bound[i].buf;
     x->at[i] = d->bound[i].at + (start ? start[i] : 0);

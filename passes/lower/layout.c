@@ -39,7 +39,8 @@ PBuf *prog_state_buf(Prog *p, const State *s) {
 
 /* The stored value that the operand is a view of. */
 static const Node *under_views(const Lower *l, const Node *n) {
-  while (l->site[n->id].where == W_INLINE && (n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_STOP))
+  while (l->site[n->id].where == W_INLINE &&
+         (n->op == O_RESHAPE || n->op == O_PERMUTE || n->op == O_STOP_GRADIENT))
     n = n->in[0];
   return n;
 }

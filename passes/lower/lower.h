@@ -19,8 +19,8 @@ void lower_order(Lower *l);
 
 /* passes/lower/tables.c: the program's states and values; memory of each state by its id; where an entry's
  * values are once they have memory. */
-PBuf **prog_states(Prog *p);
-void prog_values(Prog *p);
+PBuf **prog_add_states(Prog *p);
+void prog_add_values(Prog *p);
 void prog_bind_values(Lower *l);
 /* The memory of a state that is nobody's member. */
 PBuf *prog_state_buf(Prog *p, const State *s);

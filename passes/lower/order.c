@@ -25,7 +25,7 @@ static Line begin(Lower *l) {
 }
 
 static void wait_for(Line *x, Group *g) {
-  g = group_now(g);
+  g = group_current(g);
   if (g->mark == x->mark) return;
   g->mark = x->mark;
   x->seen[x->nwait] = 0;
@@ -56,14 +56,14 @@ static int mark_needed(Lower *l) {
   for (int i = 0; i < l->ngroup; i++) {
     const Group *g = l->group[i];
     for (int d = 0; !g->merged && d < g->ndep; d++)
-      if (group_now(g->dep[d]) != g) group_now(g->dep[d])->mark = mark;
+      if (group_current(g->dep[d]) != g) group_current(g->dep[d])->mark = mark;
   }
   return mark;
 }
 
 static bool is_ready(const Group *g, int mark) {
   for (int i = 0; i < g->ndep; i++)
-    if (group_now(g->dep[i]) != g && group_now(g->dep[i])->mark != mark) return false;
+    if (group_current(g->dep[i]) != g && group_current(g->dep[i])->mark != mark) return false;
   return true;
 }
 
@@ -79,7 +79,7 @@ static Line late(Lower *l) {
   Group **rest = ARENA_ARRAY(l->arena, l->ngroup + 1, Group *);
   int nend = 0, nrest = 0, needed = mark_needed(l);
   for (int i = 0; i < l->ngroup; i++) {
-    Group *g = group_now(l->group[i]);
+    Group *g = group_current(l->group[i]);
     if (g->mark == needed) continue;
     if (g->backward)
       end[nend++] = g;

@@ -100,7 +100,7 @@ static const KExpr *never_inline(Writer *w, const Node *n, const Ix *const *idx)
 #define write_PERMUTE write_view
 #define write_SLICE write_view
 #define write_WINDOW write_view
-#define write_STOP write_view
+#define write_STOP_GRADIENT write_view
 
 static WriteRule *const rules[OP_COUNT] = {
 #define OP(N, ...) [O_##N] = write_##N,

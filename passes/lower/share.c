@@ -53,7 +53,7 @@ static const KExpr *moved_expr(Arena *a, const KExpr *e, const Extent *of) {
 }
 
 /* The same kernel with its reads from the first element on. */
-static Kernel *moved(Arena *a, const Kernel *k, const Extent *of) {
+static Kernel *from_first(Arena *a, const Kernel *k, const Extent *of) {
   Kernel *m = arena_copy(a, k, sizeof *k);
   m->buf = arena_copy(a, k->buf, sizeof *k->buf * (size_t)k->nbuf);
   m->val = arena_copy(a, k->val, sizeof *k->val * (size_t)k->nval);
@@ -108,7 +108,7 @@ static int find_moved(Prog *p, const char *text) {
 int share_kernel(Prog *p, Kernel *k, const int64_t **start) {
   bool moves;
   const Extent *of = extents(p->arena, k, &moves);
-  Kernel *becomes = moves ? moved(p->arena, k, of) : NULL;
+  Kernel *becomes = moves ? from_first(p->arena, k, of) : NULL;
   const char *text = kern_canonical(p->arena, k), *other = becomes ? kern_canonical(p->arena, becomes) : NULL;
   p->canonical.arena = p->becomes.arena = p->symbol.arena = p->arena;
   int number = *names_at(&p->canonical, text) - 1;

@@ -40,7 +40,7 @@ static void list_state(Prog *p, const State *s, PBuf *b) {
   add_state(p, s, name, s->kind == ST_SLOT ? slot_name(s) : "", b, at, s->shape);
 }
 
-PBuf **prog_states(Prog *p) {
+PBuf **prog_add_states(Prog *p) {
   const Graph *g = p->graph;
   PBuf **buf = ARENA_ARRAY(p->arena, g->nstate + 1, PBuf *);
   for (int i = 0; i < g->nstate; i++)
@@ -65,7 +65,7 @@ static void add_values(Prog *p, bool supply) {
   }
 }
 
-void prog_values(Prog *p) {
+void prog_add_values(Prog *p) {
   add_values(p, true);
   add_values(p, false);
 }

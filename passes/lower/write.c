@@ -99,7 +99,7 @@ static bool worth_sharing(const Writer *w, const Node *n, const Ix *const *idx) 
   return site_of(w->l, n)->uses > 1 && index_inside(n, idx);
 }
 
-static const KExpr *shared(Writer *w, const Node *n, const Ix *const *idx) {
+static const KExpr *write_shared(Writer *w, const Node *n, const Ix *const *idx) {
   const KExpr *e = recall(w, n, idx);
   if (e) return e;
   Loc at = w->at;
@@ -130,7 +130,7 @@ const KExpr *write_value(Writer *w, const Node *n, const Ix *const *idx) {
   bool made = s->where == W_HELD || s->where == W_BUFFER;
   if (made && group_of(s) == w->d->group) return own(w, n);
   if (s->where != W_INLINE) return read(w, n, idx);
-  return worth_sharing(w, n, idx) ? shared(w, n, idx) : write_rule(w, n, idx);
+  return worth_sharing(w, n, idx) ? write_shared(w, n, idx) : write_rule(w, n, idx);
 }
 
 /* The value to store has to be a value of the kernel over all its points. */

@@ -219,24 +219,24 @@ static Reason kept_apart(Lower *l, Group *chain, Group *g) {
   return stands_between(l, chain, g) ? DR_CYCLE : DR_NONE;
 }
 
-static bool depends(Group *g, const Group *on) {
+static bool depends_on(Group *g, const Group *on) {
   for (int i = 0; i < g->ndep; i++)
-    if (group_now(g->dep[i]) == on) return true;
+    if (group_current(g->dep[i]) == on) return true;
   return false;
 }
 
 /* Other contractions to the chain's points that g reads come in first. */
 static void take_rows_of(Lower *l, Group *chain, Group *g) {
   for (int i = 0; i < g->ndep; i++) {
-    Group *o = group_now(g->dep[i]);
-    if (o == chain || !is_free(o) || !contracts(&o->part[0]) || depends(o, chain)) continue;
+    Group *o = group_current(g->dep[i]);
+    if (o == chain || !is_free(o) || !contracts(&o->part[0]) || depends_on(o, chain)) continue;
     if (!kept_apart(l, chain, o)) try_contract(l, chain, o, to_rows, 2);
   }
 }
 
 /* Takes over g if it reads the chain; a contraction that came in for its sake alone goes out again. */
 static bool grow(Lower *l, Group *chain, Group *g) {
-  if (!is_free(g) || !depends(g, chain)) return false;
+  if (!is_free(g) || !depends_on(g, chain)) return false;
   Before was = before(chain);
   int parts = chain->npart;
   take_rows_of(l, chain, g);
@@ -279,7 +279,7 @@ static bool rows_hold_features(const Node *contract) {
   return last >= 0 && find_label(c.label[k], c.n[k], c.side_label[0][last]) >= 0;
 }
 
-static bool starts(const Lower *l, const Group *g) {
+static bool can_start(const Lower *l, const Group *g) {
   return is_free(g) && contracts(&g->part[0]) && rows_hold_features(g->part[0].lead) &&
          g->extent[ROLE_BATCH] >= l->options->target->chain.least_batches && g->extent[ROLE_M] > 1 &&
          g->extent[ROLE_N] > 1 && g->extent[ROLE_K] > 1;
@@ -304,5 +304,5 @@ static void chain_from(Lower *l, Group *g) {
 
 void place_chains(Lower *l) {
   for (int i = 0, n = l->ngroup; i < n; i++)
-    if (starts(l, l->group[i])) chain_from(l, l->group[i]);
+    if (can_start(l, l->group[i])) chain_from(l, l->group[i]);
 }

@@ -23,7 +23,7 @@ static bool *copies(Arena *a, const Graph *g) {
 }
 
 static const char *base_name(Arena *a, const Node *n) {
-  const char *op = node_word(a, n);
+  const char *op = node_op_name(a, n);
   const char *path = graph_starred(a, n->path ? n->path : ""), *last = n->name ? n->name : op;
   return arena_printf(a, "%s%s%s%s", path, *path ? "." : "", last, n->at.again ? ".again" : "");
 }

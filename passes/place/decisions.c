@@ -153,7 +153,7 @@ static bool pair_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
   int from = d->row_of[read->id], to = d->row_of[x->consumer->id];
   (void)aligned;
   if (!g || g == x->group || from < 0 || to < 0) return true;
-  Reason why = noted_refusal(l, x->consumer, g);
+  Reason why = refusal_of(l, x->consumer, g);
   if (!why) why = untried(l, x->consumer, g);
   ARENA_GROW(l->arena, d->pair, d->npair, x->cap_pair);
   DecisionPair *p = &d->pair[d->npair++];

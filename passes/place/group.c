@@ -3,13 +3,13 @@
 
 #include "passes/place/strategy.h"
 
-Group *group_now(Group *g) {
+Group *group_current(Group *g) {
   while (g->merged) g = g->merged;
   return g;
 }
 
 Group *group_of(const Site *s) {
-  return s->group ? group_now(s->group) : NULL;
+  return s->group ? group_current(s->group) : NULL;
 }
 
 bool group_has_core(const Group *g, const Node *n) {
@@ -26,7 +26,7 @@ bool group_sums_beside(const Lower *l, const Group *g, const Node *n) {
 /* More of the forward pass than losses needs g, and all that g needs. */
 static void go_on(Lower *l, Group *g) {
   l->nstack = 0;
-  for (; g; g = l->nstack ? group_now(l->stack[--l->nstack]) : NULL) {
+  for (; g; g = l->nstack ? group_current(l->stack[--l->nstack]) : NULL) {
     for (int i = 0; !g->goes_on && i < g->ndep; i++) {
       ARENA_GROW(l->arena, l->stack, l->nstack, l->cap_stack);
       l->stack[l->nstack++] = g->dep[i];
@@ -41,10 +41,10 @@ static bool leads_on(const Group *g) {
 }
 
 void group_add_dep(Lower *l, Group *g, Group *dep) {
-  dep = group_now(dep);
+  dep = group_current(dep);
   if (dep == g) return;
   for (int i = 0; i < g->ndep; i++)
-    if (group_now(g->dep[i]) == dep) return;
+    if (group_current(g->dep[i]) == dep) return;
   ARENA_GROW(l->arena, g->dep, g->ndep, g->cap_dep);
   g->dep[g->ndep++] = dep;
   if (leads_on(g)) go_on(l, dep);
@@ -127,27 +127,27 @@ bool group_computes(const Lower *l, const Group *g, int class) {
 }
 
 /* Takes on every group that the node's inline expression reads. */
-static void depend(Lower *l, Group *g, const Node *n) {
+static void add_dependences(Lower *l, Group *g, const Node *n) {
   each_read(l, n, depend_visit, g);
 }
 
-static void have_role(Group *g, KRole r, int64_t extent) {
+static void set_role(Group *g, KRole r, int64_t extent) {
   g->extent[r] = extent;
   g->part[0].role[r] = (RoleMap){1, {r}};
 }
 
 /* The roles of a part that is a kernel of its own. */
-static void have_roles(Group *g, const Part *p) {
+static void set_own_roles(Group *g, const Part *p) {
   if (p->flat) {
-    have_role(g, ROLE_POINTS, node_count(p->lead));
+    set_role(g, ROLE_POINTS, node_count(p->lead));
   } else if (p->lead->op == O_CONTRACT) {
     Contract c = node_contract(p->lead);
-    for (KRole r = ROLE_BATCH; r <= ROLE_K; r++) have_role(g, r, contract_extent(&c, r));
+    for (KRole r = ROLE_BATCH; r <= ROLE_K; r++) set_role(g, r, contract_extent(&c, r));
   } else {
     Sum s = node_sum(p->lead);
-    if (s.parts > 1) have_role(g, ROLE_PART, s.parts);
-    have_role(g, ROLE_OUTER, s.results);
-    have_role(g, ROLE_ROW, s.chunk);
+    if (s.parts > 1) set_role(g, ROLE_PART, s.parts);
+    set_role(g, ROLE_OUTER, s.results);
+    set_role(g, ROLE_ROW, s.chunk);
   }
 }
 
@@ -163,14 +163,14 @@ Group *group_bare(Arena *a, const Node *core, const Node *root) {
   if (core) append(a, &g->core, &g->ncore, &g->cap_core, core);
   append(a, &g->root, &g->nroot, &g->cap_root, root);
   g->wide = node_count(root) > 1;
-  have_roles(g, &g->part[0]);
+  set_own_roles(g, &g->part[0]);
   return g;
 }
 
 static void widen(Lower *l, Group *g, bool wide) {
   if (!wide || g->wide) return;
   g->wide = true;
-  for (int i = 0; leads_on(g) && i < g->ndep; i++) go_on(l, group_now(g->dep[i]));
+  for (int i = 0; leads_on(g) && i < g->ndep; i++) go_on(l, group_current(g->dep[i]));
 }
 
 static void stored_by(Lower *l, Group *g, const Node *n) {
@@ -186,19 +186,19 @@ Group *group_new(Lower *l, const Node *core, const Node *root) {
   ARENA_GROW(l->arena, l->group, l->ngroup, l->cap_group);
   l->group[l->ngroup++] = g;
   g->backward = site_of(l, root)->backward;
-  if (core) depend(l, g, core);
-  depend(l, g, root);
+  if (core) add_dependences(l, g, core);
+  add_dependences(l, g, root);
   stored_by(l, g, root);
   return g;
 }
 
 void group_add_core(Lower *l, Group *g, const Node *n) {
-  depend(l, g, n);
+  add_dependences(l, g, n);
   append(l->arena, &g->core, &g->ncore, &g->cap_core, n);
 }
 
 void group_add_root(Lower *l, Group *g, const Node *n) {
-  depend(l, g, n);
+  add_dependences(l, g, n);
   append(l->arena, &g->root, &g->nroot, &g->cap_root, n);
   widen(l, g, node_count(n) > 1);
   stored_by(l, g, n);
@@ -206,7 +206,7 @@ void group_add_root(Lower *l, Group *g, const Node *n) {
 
 /* Puts a group on the stack, each once in a search. */
 static void push(Lower *l, Group *g) {
-  g = group_now(g);
+  g = group_current(g);
   if (g->mark == l->mark) return;
   g->mark = l->mark;
   ARENA_GROW(l->arena, l->stack, l->nstack, l->cap_stack);
@@ -269,7 +269,7 @@ static bool reads_aligned(Lower *l, Group *reader, Group *of) {
 
 bool group_direct(Lower *l, Group *a, Group *b) {
   for (int i = 0; i < b->ndep; i++) {
-    Group *d = group_now(b->dep[i]);
+    Group *d = group_current(b->dep[i]);
     if (d != a && group_before(l, a, d)) return false;
   }
   return true;

@@ -29,7 +29,7 @@ void group_add_root(Lower *l, Group *g, const Node *n);
 void group_add_dep(Lower *l, Group *g, Group *dep);
 
 /* The group that took g over, and so on; or g itself. */
-Group *group_now(Group *g);
+Group *group_current(Group *g);
 Group *group_of(const Site *s);
 bool group_has_core(const Group *g, const Node *n);
 /* Whether n, a core of g, is a sum beside its part's contraction. */

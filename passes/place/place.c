@@ -104,7 +104,7 @@ static bool host_visit(Lower *l, const Node *read, bool aligned, void *ctx) {
 
 /* Whether g's kernel can compute n from what it has at hand, and whether at its row's elements. What is at
  * neither needs the reduction whole. */
-static bool takes(Lower *l, Group *g, const Node *n, bool *row) {
+static bool can_take(Lower *l, Group *g, const Node *n, bool *row) {
   Reason why = group_may_take(l, g, n, false);
   *row = why && !group_may_take(l, g, n, true);
   if (why && !*row) note_refusal(l, n, g, why == DR_POINTS && g->ncore ? DR_FULL : why);
@@ -120,8 +120,8 @@ static Group *host_of(Lower *l, const Node *n, bool *row) {
   for (int i = 0; i < h.n && site_of(l, n)->supply; i++) note_refusal(l, n, h.group[i], DR_ALONE);
   if (site_of(l, n)->supply) return NULL;
   for (int i = 0; i < h.n; i++)
-    if (takes(l, h.group[i], n, row)) return h.group[i];
-  if (h.target >= 0) strategy_no_host(l, n, h.n ? noted_refusal(l, n, h.group[0]) : DR_NONE);
+    if (can_take(l, h.group[i], n, row)) return h.group[i];
+  if (h.target >= 0) strategy_no_host(l, n, h.n ? refusal_of(l, n, h.group[0]) : DR_NONE);
   return NULL;
 }
 
@@ -129,7 +129,7 @@ static Group *host_of(Lower *l, const Node *n, bool *row) {
 static void merge_flat_operands(Lower *l, const Node *n) {
   Group *g = group_of(site_of(l, n));
   for (int i = 0; i < g->ndep; i++) {
-    Group *o = group_now(g->dep[i]);
+    Group *o = group_current(g->dep[i]);
     if (o == g || o->ncore) continue;
     Reason why = group_may_merge(l, o, g);
     if (why)

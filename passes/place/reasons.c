@@ -49,9 +49,9 @@ void note_taken(Lower *l, const Node *n) {
   l->notes->note[n->id].inlining = DR_TAKEN;
 }
 
-Reason noted_refusal(const Lower *l, const Node *n, const Group *g) {
+Reason refusal_of(const Lower *l, const Node *n, const Group *g) {
   for (const Refusal *r = l->notes->note[n->id].refusal; r; r = r->next)
-    if (group_now(r->group) == g) return r->why;
+    if (group_current(r->group) == g) return r->why;
   return DR_NONE;
 }
 

@@ -50,7 +50,7 @@ void note_stored(Lower *l, const Node *n, Reason why, double inlined, double sto
 /* The costs stay, but they did not decide: n takes the place of a reduction that nothing else reads. */
 void note_taken(Lower *l, const Node *n);
 /* What was noted; DR_NONE where nothing was. */
-Reason noted_refusal(const Lower *l, const Node *n, const Group *g);
+Reason refusal_of(const Lower *l, const Node *n, const Group *g);
 Reason noted_inlining(const Lower *l, const Node *n, double *inlined, double *storing);
 
 #endif

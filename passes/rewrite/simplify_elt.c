@@ -185,6 +185,6 @@ const SimplifyRule simplify_elt_rules[] = {
     {"cast_of_const", O_CAST, 0, cast_of_const},
     {"cast_of_cast", O_CAST, 0, cast_of_cast},
     {"cast_of_move", O_CAST, 0, cast_of_move},
-    {"no_stop", O_STOP, SL_STOP, no_stop},
+    {"no_stop", O_STOP_GRADIENT, SL_STOP, no_stop},
     {NULL, OP_COUNT, 0, NULL},
 };

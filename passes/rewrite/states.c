@@ -26,7 +26,7 @@ static Node *kept_apart(Graph *g, Node *n) {
   g->loc = n->loc;
   g->path = n->path;
   g->name = n->name;
-  return graph_stop(g, n);
+  return graph_stop_gradient(g, n);
 }
 
 void states_keep_old(Graph *g) {

@@ -12,7 +12,7 @@ static Lower *try_placement(Arena *a, Graph *g, const PassOptions *o, void (*pla
   Prog *p = ARENA_NEW(a, Prog);
   p->arena = a;
   p->graph = g;
-  prog_values(p);
+  prog_add_values(p);
   Lower *l = lower_open(a, p, free, EN_MICRO, NULL);
   l->classes = classes_of(a, g);
   place(l);

@@ -46,7 +46,7 @@ static Node *make_again(Clone *c, Node *n) {
 }
 
 /* The value for the backward pass of a value of the forward pass: itself when it is kept. */
-static Node *made_again(Clone *c, Node *n) {
+static Node *backward_value(Clone *c, Node *n) {
   int nwait = 0;
   if (is_again(c, n) && !c->again[n->id]) c->wait[nwait++] = n;
   while (nwait) {
@@ -66,7 +66,7 @@ static Node *rebuild(Clone *c, Node *n) {
   Node **in = ARENA_ARRAY(c->s->arena, n->nin, Node *);
   for (int i = 0; i < n->nin; i++) {
     Node *now = c->now[n->in[i]->id];
-    in[i] = backward && now == n->in[i] ? made_again(c, now) : now;
+    in[i] = backward && now == n->in[i] ? backward_value(c, now) : now;
     changed = changed || in[i] != n->in[i];
   }
   Node *made = changed ? graph_rebuild(c->g, n, in) : n;

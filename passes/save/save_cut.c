@@ -92,7 +92,7 @@ static int needed(int class) {
   return 2 * class;
 }
 
-static int made_again(int class) {
+static int recomputed(int class) {
   return 2 * class + 1;
 }
 
@@ -108,10 +108,10 @@ static int64_t keep_cost(const SaveClass *c, int64_t price) {
 static void add_class(Net *net, const SaveClass *c, int i, int64_t price) {
   int64_t keep = keep_cost(c, price);
   weigh(net, needed(i), keep);
-  weigh(net, made_again(i), c->kept_always ? unlimited : c->again - keep);
-  add_arc(net, made_again(i), needed(i), unlimited);
-  if (only_again(c)) add_arc(net, needed(i), made_again(i), unlimited);
-  for (int k = 0; k < c->ndep; k++) add_arc(net, made_again(i), needed(c->dep[k]), unlimited);
+  weigh(net, recomputed(i), c->kept_always ? unlimited : c->again - keep);
+  add_arc(net, recomputed(i), needed(i), unlimited);
+  if (only_again(c)) add_arc(net, needed(i), recomputed(i), unlimited);
+  for (int k = 0; k < c->ndep; k++) add_arc(net, recomputed(i), needed(c->dep[k]), unlimited);
   if (c->required) add_arc(net, net->source, needed(i), unlimited);
 }
 
@@ -123,6 +123,6 @@ void save_cut(Save *s, int64_t price) {
   cut(net);
   for (int i = 0; i < s->nclass; i++) {
     s->class[i].need = net->level[needed(i)] >= 0;
-    s->class[i].recompute = net->level[made_again(i)] >= 0;
+    s->class[i].recompute = net->level[recomputed(i)] >= 0;
   }
 }

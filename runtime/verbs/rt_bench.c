@@ -90,7 +90,7 @@ static void before_update(void *ctx, uint64_t micro) {
 static double step_flop(void) {
   double sum = 0;
   for (int e = TESS_MICRO; e <= TESS_EVAL; e++) {
-    bool runs = rt_trains() ? e != TESS_EVAL : e == TESS_EVAL;
+    bool runs = rt_is_training() ? e != TESS_EVAL : e == TESS_EVAL;
     double times = e == TESS_MICRO ? (double)tess_program.accumulate : 1;
     for (uint32_t i = 0; runs && i < tess_program.entry[e].nlaunch; i++)
       sum += times * tess_program.entry[e].launch[i].flop;
@@ -128,7 +128,7 @@ static void put(const char *key, const char *format, double v) {
 static void print_json(const Bench *b) {
   uint64_t n = b->steps;
   double median = (b->seconds[(n - 1) / 2] + b->seconds[n / 2]) / 2, flop = step_flop();
-  double images = (double)tess_program.batch * (double)(rt_trains() ? tess_program.accumulate : 1);
+  double images = (double)tess_program.batch * (double)(rt_is_training() ? tess_program.accumulate : 1);
   RtMemory m = rt_memory_plan(b->s.run.threads, 0);
   fputs("{\"program\":", stdout);
   json_put_string(stdout, tess_program.name);
@@ -171,7 +171,7 @@ int rt_bench(RtOptions *o) {
     rt_error("--steps: found %" PRIu64 ", expected 1 to %d", b.steps, MAX_STEPS);
     return 1;
   }
-  if (!rt_trains() && !rt_has_entry(TESS_EVAL)) {
+  if (!rt_is_training() && !rt_has_entry(TESS_EVAL)) {
     rt_error("%s has nothing to run", tess_program.name);
     return 1;
   }

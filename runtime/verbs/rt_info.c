@@ -88,7 +88,7 @@ static void put(const char *key, const char *text) {
 }
 
 /* Behind another member. */
-static void put_next(const char *key, const char *text) {
+static void put_member(const char *key, const char *text) {
   putchar(',');
   put(key, text);
 }
@@ -104,9 +104,9 @@ static void json_states(void) {
     const TessState *s = &tess_program.state[i];
     fputs(i ? ",{" : "{", stdout);
     put("name", s->name);
-    put_next("kind", kind_of(s));
-    put_next("slot", s->slot);
-    put_next("module", s->module);
+    put_member("kind", kind_of(s));
+    put_member("slot", s->slot);
+    put_member("module", s->module);
     put_tensor(&s->t);
   }
   putchar(']');
@@ -119,9 +119,9 @@ static void json_values(void) {
     const TessValue *v = &tess_program.value[i];
     fputs(i ? ",{" : "{", stdout);
     put("name", v->name);
-    put_next("entry", v->entry < TESS_ENTRIES ? rt_entry_name[v->entry] : "?");
-    put_next("flags", flags_text(v, flags));
-    put_next("data", v->data);
+    put_member("entry", v->entry < TESS_ENTRIES ? rt_entry_name[v->entry] : "?");
+    put_member("flags", flags_text(v, flags));
+    put_member("data", v->data);
     put_tensor(&v->t);
   }
   putchar(']');
@@ -144,7 +144,7 @@ static void json_kernels(void) {
   for (int i = 0; i < p->n; i++) {
     fputs(i ? ",{" : "{", stdout);
     put("name", p->row[i].kernel);
-    put_next("source", p->row[i].source);
+    put_member("source", p->row[i].source);
     putchar('}');
   }
   putchar(']');
@@ -154,10 +154,10 @@ static void json_kernels(void) {
 static void print_json(const RtOptions *o) {
   putchar('{');
   put("program", tess_program.name);
-  put_next("description", tess_program.description);
-  put_next("source_hash", tess_program.source_hash);
-  put_next("build", tess_program.build);
-  put_next("cpu_needs", tess_program.cpu_needs);
+  put_member("description", tess_program.description);
+  put_member("source_hash", tess_program.source_hash);
+  put_member("build", tess_program.build);
+  put_member("cpu_needs", tess_program.cpu_needs);
   printf(",\"batch\":%" PRIu64 ",\"accumulate\":%" PRIu64 ",\"max_threads\":%" PRIu32, tess_program.batch,
          tess_program.accumulate, tess_program.max_threads);
   printf(",\"arena_bytes\":%" PRIu64 ",\"live_bytes\":%" PRIu64 ",\"scratch_bytes\":%" PRIu64

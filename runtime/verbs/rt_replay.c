@@ -45,7 +45,7 @@ static uint64_t count_losses(void) {
 }
 
 static uint64_t micros(void) {
-  return rt_trains() ? tess_program.accumulate : 1;
+  return rt_is_training() ? tess_program.accumulate : 1;
 }
 
 static RtTensor *find(const RtReplay *r, const char *prefix, const char *name) {
@@ -241,7 +241,7 @@ static void seen(void *ctx, uint64_t micro) {
   rt_report_add(&r->report, &r->s, e, 1);
   compare_values(r, e, micro);
   if (last && r->s.step.step == 0) compare_gradients(r);
-  if (last && rt_trains() && !supply(r, TESS_UPDATE, 0)) r->failed = true;
+  if (last && rt_is_training() && !supply(r, TESS_UPDATE, 0)) r->failed = true;
 }
 
 static void compare_losses(RtReplay *r, const RtTensor *t, uint64_t step) {
@@ -278,13 +278,13 @@ static bool run_steps(RtReplay *r) {
     rt_report_clear(&r->report);
     ok = rt_session_step(&r->s, step, fill, seen, r) && !r->failed;
     if (ok && losses) compare_losses(r, losses, step);
-    if (ok && rt_trains() && rt_session_refused(&r->s)) {
+    if (ok && rt_is_training() && rt_session_refused(&r->s)) {
       rt_culprit_find(&r->s, step, fill, r);
       ok = false;
     }
   }
   if (!ok) return false;
-  for (uint32_t i = 0; i < tess_program.nstate && rt_trains(); i++) {
+  for (uint32_t i = 0; i < tess_program.nstate && rt_is_training(); i++) {
     const TessState *st = &tess_program.state[i];
     if (st->kind == TESS_PARAM) compare_state(r, &r->final, "final.", st, &st->t, true);
   }
@@ -312,7 +312,7 @@ static int list_missing(const RtReplay *r, const char *missing[5]) {
   int n = 0, values = 0;
   for (uint32_t i = 0; i < tess_program.nvalue; i++) values += r->value[i].compared;
   if ((has_state(TESS_PARAM) || has_state(TESS_FROZEN)) && !r->params) missing[n++] = "param";
-  if (rt_trains()) {
+  if (rt_is_training()) {
     if (count_losses() && !r->losses.compared) missing[n++] = "losses";
     if (has_state(TESS_GRAD) && !r->grad.compared) missing[n++] = "grad";
     if (!r->final.compared) missing[n++] = "final";
@@ -429,7 +429,7 @@ static bool replay(RtReplay *r) {
 
 int rt_replay(RtOptions *o) {
   RtReplay r = {.o = o};
-  if (!rt_trains() && !rt_has_entry(TESS_EVAL)) {
+  if (!rt_is_training() && !rt_has_entry(TESS_EVAL)) {
     rt_error("%s has nothing to run", tess_program.name);
     return 1;
   }

@@ -164,7 +164,7 @@ static bool prepare(Train *t) {
 
 int rt_train(RtOptions *o) {
   Train t = {.o = o};
-  if (!rt_trains()) {
+  if (!rt_is_training()) {
     rt_error("%s has no loss to minimise: it can't be trained; try eval or bench", tess_program.name);
     return 1;
   }

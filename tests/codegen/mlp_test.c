@@ -114,7 +114,7 @@ static void add_micro(Mlp *m, Node *x, Node *y) {
   for (int i = 0; i < PARAMS; i++) p[i] = graph_read(g, m->param[i]);
   Node *z = predict(g, x, p, kept), *error = mean_square(g, graph_elt(g, E_SUB, z, y, NULL));
   /* Its gradient is half of that of the mean square. */
-  Node *penalty = graph_reduce(g, GR_SUM, graph_elt(g, E_MUL, z, graph_stop(g, z), NULL), 3);
+  Node *penalty = graph_reduce(g, GR_SUM, graph_elt(g, E_MUL, z, graph_stop_gradient(g, z), NULL), 3);
   Node *loss = graph_map2(g, E_ADD, error, graph_map2(g, E_MUL, penalty, graph_scalar(g, 1e-4)));
   loss = graph_map2(g, E_MUL, loss, graph_scalar(g, 1.0 / MICROS));
   ck_assert(autodiff(g, loss, p, PARAMS, grad));

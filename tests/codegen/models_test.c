@@ -74,7 +74,7 @@ static void stir_weights(Trial *t) {
   }
 }
 
-static void run_steps(Trial *t) {
+static void run_program(Trial *t) {
   for (t->step.step = 0; t->step.step < STEPS; t->step.step++) {
     for (t->step.micro = 0; t->step.micro < (uint64_t)t->prog->graph->accumulate; t->step.micro++) {
       supply_data(t, EN_MICRO);
@@ -100,7 +100,7 @@ START_TEST(models_run_in_their_buffers) {
   trial_enter(&t, EN_INIT);
   stir_weights(&t);
   if (present(&t, EN_PREPARE)) trial_enter(&t, EN_PREPARE);
-  if (present(&t, EN_MICRO)) run_steps(&t);
+  if (present(&t, EN_MICRO)) run_program(&t);
   supply_data(&t, EN_EVAL);
   trial_enter(&t, EN_EVAL);
   trial_close(&t);

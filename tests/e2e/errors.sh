@@ -124,13 +124,13 @@ set_data cut && truncate -s 5000 case/cut/$images
 set_data longer && printf x >>case/longer/$images
 set_data kind && printf '\0\0\x0d\3' | dd of=case/kind/$images conv=notrunc status=none
 set_data lying && printf '\xff\xff\xff\xff' | dd of=case/lying/$images bs=1 seek=4 conv=notrunc status=none
-set_data labels && head -c 40 case/train-labels-idx1-ubyte >case/labels/train-labels-idx1-ubyte
+set_data cut_labels && head -c 40 case/train-labels-idx1-ubyte >case/cut_labels/train-labels-idx1-ubyte
 set_data label && printf '\x09' | dd of=case/label/train-labels-idx1-ubyte bs=1 seek=20 conv=notrunc status=none
 set_data zipped && zip zipped && truncate -s 3000 case/zipped/$images.gz
 set_data damaged && zip damaged && printf 'zzzz' |
   dd of=case/damaged/$images.gz bs=1 seek=4000 conv=notrunc status=none
 set_data size && (cd case/size && write_images train 64 20 4 1)
-for data in cut longer kind lying labels label zipped damaged size missing; do
+for data in cut longer kind lying cut_labels label zipped damaged size missing; do
   refused data_$data 1 ../vit train --data $data --steps 3 --checkpoint new
 done
 refused data_few 1 ../vit train --data . --steps 3 --limit 3

@@ -219,7 +219,7 @@ REF(scatter_flat) {
 
 /* A function of x and of a stopped x: the gradient is that of the first alone. */
 BUILD(stop) {
-  Node *held = graph_stop(g, graph_elt(g, E_MUL, x[1], x[1], NULL));
+  Node *held = graph_stop_gradient(g, graph_elt(g, E_MUL, x[1], x[1], NULL));
   return graph_elt(g, E_ADD, x[0], held, NULL);
 }
 REF(stop) {
@@ -341,7 +341,7 @@ static void cases_SCATTER(void) {
   check("scatter of numbers", build_scatter, ref_scatter_flat, 2, ONE(7), (CaseIn)I32(0, 4, 7));
 }
 
-static void cases_STOP(void) {
+static void cases_STOP_GRADIENT(void) {
   Case c = {.what = "stop_gradient", .nin = 2, .in = {F32(-2, 2, 3, 5), F32(-2, 2, 3, 5)}};
   double *x[CASE_INPUTS] = {0};
   c.build = build_stop;

@@ -186,7 +186,7 @@ static inline Node *grown_contract(GrownGraph *r) {
 static inline Node *grown_other(GrownGraph *r) {
   Node *x = grown_pick(r);
   switch (draw_below(5)) {
-  case 0: return graph_stop(r->g, x);
+  case 0: return graph_stop_gradient(r->g, x);
   case 1: return graph_cast(r->g, DT_F32, graph_cast(r->g, DT_BOOL, x));
   case 2: return graph_expand(r->g, graph_step(r->g, "step"), x->shape);
   case 3:

@@ -34,7 +34,7 @@ static KernList *parse(const char *text) {
   return kern_parse(arena, diag_source(arena, "k.kern", text, strlen(text)));
 }
 
-static Kernel *parsed(const char *text) {
+static Kernel *the_kernel(const char *text) {
   KernList *list = parse(text);
   ck_assert_msg(list != NULL, "%s", said());
   return list->k[0];
@@ -100,7 +100,7 @@ static const char built[] =
 START_TEST(built_kernel_prints_and_parses_back) {
   Kernel *k = build();
   ck_assert_str_eq(kern_print(arena, k), built);
-  Kernel *again = parsed(built);
+  Kernel *again = the_kernel(built);
   ck_assert_str_eq(kern_print(arena, again), built);
   ck_assert_int_eq(again->val[1].loc.line, 12);
   ck_assert_str_eq(again->origin[1], "a \"quoted\\\" name");
@@ -122,7 +122,7 @@ START_TEST(constants_keep_their_bits) {
       const KExpr *e =
           kexpr_elt(arena, E_SUB, kexpr_const(arena, t, 1), kexpr_const(arena, t, values[i]), NULL);
       kern_store(k, kern_val(k, "v", t, 1, &axis, KR_NONE, 0, NULL, e), out, &at);
-      const KExpr *c = parsed(kern_print(arena, k))->val[0].expr->arg[1];
+      const KExpr *c = the_kernel(kern_print(arena, k))->val[0].expr->arg[1];
       ck_assert_int_eq(c->dtype, t);
       if (isnan(values[i]))
         ck_assert(isnan(c->value));
@@ -159,7 +159,7 @@ START_TEST(expressions_print_as_written) {
                                   "compute f {\n  axis i:4\n  in a[4] : f32\n  in b[4] : f32\n  out y[4] : "
                                   "f32\n  %s  store v[i] -> y[i]\n}\n",
                                   line);
-  ck_assert_str_eq(kern_print(arena, parsed(text)), text);
+  ck_assert_str_eq(kern_print(arena, the_kernel(text)), text);
 }
 END_TEST
 
@@ -181,7 +181,7 @@ START_TEST(reductions_and_declarations_print_as_written) {
                              "  store r[i, one] -> y[i, 0]\n"
                              "  store q[] -> z[]\n"
                              "}\n";
-  Kernel *k = parsed(text);
+  Kernel *k = the_kernel(text);
   ck_assert_str_eq(kern_print(arena, k), text);
   ck_assert_msg(kern_verify(k), "%s", said());
 }
@@ -195,9 +195,9 @@ START_TEST(equal_kernels_have_one_canonical_text) {
                           " w[k] = p[k] + step(lr)\n store w[k] -> q[k] } plan g cpu flat { role lane: k }";
   static const char c[] = "compute g { axis k:4\n in p[4] : f32\n out q[4] : f32\n"
                           " w[k] = p[k] + step(wd)\n store w[k] -> q[k] } plan g cpu flat { role lane: k }";
-  const char *text = kern_canonical(arena, parsed(a));
-  ck_assert_str_eq(text, kern_canonical(arena, parsed(b)));
-  ck_assert_str_ne(text, kern_canonical(arena, parsed(c)));
+  const char *text = kern_canonical(arena, the_kernel(a));
+  ck_assert_str_eq(text, kern_canonical(arena, the_kernel(b)));
+  ck_assert_str_ne(text, kern_canonical(arena, the_kernel(c)));
   ck_assert_str_ne(text, kern_canonical(arena, build()));
 }
 END_TEST
@@ -207,9 +207,9 @@ START_TEST(kernels_of_other_streams_have_one_canonical_text) {
 #define DRAWS(streams, second)                                                                               \
   "compute f { axis i:4\n out y[4] : f32\n" streams " v[i] = random(a, i) + random(" second ", i)\n"         \
   " store v[i] -> y[i] }"
-  const char *text = kern_canonical(arena, parsed(DRAWS("stream a = 1\n stream b = 2\n", "b")));
-  ck_assert_str_eq(text, kern_canonical(arena, parsed(DRAWS("stream a = 7\n stream b = 0xf\n", "b"))));
-  ck_assert_str_ne(text, kern_canonical(arena, parsed(DRAWS("stream a = 1\n stream b = 2\n", "a"))));
+  const char *text = kern_canonical(arena, the_kernel(DRAWS("stream a = 1\n stream b = 2\n", "b")));
+  ck_assert_str_eq(text, kern_canonical(arena, the_kernel(DRAWS("stream a = 7\n stream b = 0xf\n", "b"))));
+  ck_assert_str_ne(text, kern_canonical(arena, the_kernel(DRAWS("stream a = 1\n stream b = 2\n", "a"))));
 #undef DRAWS
 }
 END_TEST
@@ -325,8 +325,8 @@ START_TEST(simplified_indices_parse_back_unchanged) {
                                     "compute f {\n axis i:4 j:6 k:24\n in t[4] : i32 below 5\n"
                                     " v[i, j, k] = index(f32, %s)\n}\n",
                                     random_index(1 + (int)draw_below(5)));
-    const char *first = kern_print(arena, parsed(text));
-    ck_assert_str_eq(kern_print(arena, parsed(first)), first);
+    const char *first = kern_print(arena, the_kernel(text));
+    ck_assert_str_eq(kern_print(arena, the_kernel(first)), first);
     arena_free(arena);
     arena = arena_new();
   }

@@ -28,7 +28,7 @@ static void axis_named_inf(Kernel *k) {
   k->axis[1].name = "inf";
 }
 
-static void same_names(Kernel *k) {
+static void two_axes_named_alike(Kernel *k) {
   k->val[0].name = "x";
 }
 
@@ -117,7 +117,7 @@ static const Broken broken[] = {
     {"K1: axis 'i' has the extent 0, expected 1 .. 2^40", GOOD, extent_0},
     {"K1: two axes are named 'i'", GOOD, same_axes},
     {"K1: axis 'inf' has no proper name", GOOD, axis_named_inf},
-    {"K2: two buffers, streams or values are named 'x'", GOOD, same_names},
+    {"K2: two buffers, streams or values are named 'x'", GOOD, two_axes_named_alike},
     {"K2: 'blocks.3' is not a proper name", GOOD, name_with_dot},
     {"K3: buffer 'x' has an extent below 1", GOOD, dim_0},
     {"K3: buffer 'x' has the stride -1, expected 0 .. 2^48", GOOD, stride_negative},

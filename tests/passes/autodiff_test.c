@@ -29,7 +29,7 @@ static Node *softmax_last(Graph *g, Node *x) {
   int last = x->shape.rank - 1;
   Shape kept = x->shape;
   kept.dim[last] = 1;
-  Node *top = graph_stop(g, graph_reshape(g, graph_reduce(g, GR_MAX, x, 1u << last), kept));
+  Node *top = graph_stop_gradient(g, graph_reshape(g, graph_reduce(g, GR_MAX, x, 1u << last), kept));
   Node *e = graph_elt(g, E_EXP, graph_map2(g, E_SUB, x, top), NULL, NULL);
   Node *sum = graph_reshape(g, graph_reduce(g, GR_SUM, e, 1u << last), kept);
   return graph_map2(g, E_DIV, e, sum);
@@ -135,7 +135,7 @@ static bool has_stop(uint64_t seed, const Case *c) {
   draw_from(seed);
   CaseRun r = case_build(c);
   bool found = false;
-  for (int i = 0; i < r.g->nnode; i++) found = found || r.g->node[i]->op == O_STOP;
+  for (int i = 0; i < r.g->nnode; i++) found = found || r.g->node[i]->op == O_STOP_GRADIENT;
   arena_free(r.arena);
   draw_from(seed);
   return found;
@@ -183,7 +183,7 @@ START_TEST(what_the_loss_lacks_has_zero_gradient) {
   for (int i = 0; i < 3; i++)
     w[i] =
         graph_read(g, graph_state(g, ST_PARAM, (const char *[]){"a", "b", "c"}[i], DT_F32, SHAPE(3), NULL));
-  Node *loss = graph_reduce(g, GR_SUM, graph_elt(g, E_ADD, w[0], graph_stop(g, w[1]), NULL), 1);
+  Node *loss = graph_reduce(g, GR_SUM, graph_elt(g, E_ADD, w[0], graph_stop_gradient(g, w[1]), NULL), 1);
   ck_assert(autodiff(g, loss, w, 3, grad));
   ck_assert(grad[0]->op == O_CONST || grad[0]->op == O_BROADCAST);
   for (int i = 1; i < 3; i++) ck_assert(grad[i]->op == O_CONST && grad[i]->at.value == 0);

@@ -91,7 +91,7 @@ static bool same_gradients(void *ctx, const Prog *p, Lower *const *entry) {
   return true;
 }
 
-static void check_gradients(const char *model, const char *const *define) {
+static void check_model(const char *model, const char *const *define) {
   Arena *a = arena_new();
   Runs r = {.arena = a};
   PassOptions o = {.target = cpu_target("x86-64-v3")};
@@ -104,8 +104,8 @@ static void check_gradients(const char *model, const char *const *define) {
 }
 
 START_TEST(gradients_are_the_same) {
-  check_gradients("digpt", small_digpt);
-  check_gradients("vit_classify", small_vit);
+  check_model("digpt", small_digpt);
+  check_model("vit_classify", small_vit);
 }
 END_TEST
 

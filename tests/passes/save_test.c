@@ -26,7 +26,8 @@ static void attend(Layer *l) {
   Graph *g = l->g;
   Node *q = graph_contract(g, "bnw,dw->bnd", l->x, l->weight);
   l->score = graph_contract(g, "bid,bjd->bij", q, q);
-  Node *top = graph_reshape(g, graph_stop(g, graph_reduce(g, GR_MAX, l->score, 1u << 2)), SHAPE(B, N, 1));
+  Node *top =
+      graph_reshape(g, graph_stop_gradient(g, graph_reduce(g, GR_MAX, l->score, 1u << 2)), SHAPE(B, N, 1));
   l->e = graph_elt(g, E_EXP, graph_map2(g, E_SUB, l->score, top), NULL, NULL);
   Node *sum = graph_reshape(g, graph_reduce(g, GR_SUM, l->e, 1u << 2), SHAPE(B, N, 1));
   l->p = graph_map2(g, E_DIV, l->e, sum);

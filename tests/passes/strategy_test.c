@@ -70,7 +70,7 @@ static char *draw_rows(Arena *a, const Decisions *d, const bool *refused) {
 }
 
 /* Errors name lines of the file, line i + 2 is class i, and rules of placement. */
-static int note_refusals(const char *said, bool *refused, int n) {
+static int read_refusals(const char *said, bool *refused, int n) {
   int found = 0;
   for (const char *p = strstr(said, "test.fuse:"); p; p = strstr(p + 1, "test.fuse:")) {
     int line = 0, col = 0, rule = 0;
@@ -97,7 +97,7 @@ static Prog *build_random(Arena *a, uint64_t seed) {
     diag_to(stderr);
     fclose(f);
     if (p) return p;
-    ck_assert_int_gt(note_refusals(said, refused, of[EN_EVAL]->classes->n), 0);
+    ck_assert_int_gt(read_refusals(said, refused, of[EN_EVAL]->classes->n), 0);
   }
   return NULL;
 }

@@ -6,7 +6,7 @@
 #include "codegen/host/host_module.h"
 #include "frontend/frontend.h"
 #include "passes/passes.h"
-#include "tools/build/targets.h"
+#include "tools/build/target_rows.h"
 #include "tools/cli/args.h"
 
 /* Texts of stages: --emit=KIND DIR. */

@@ -62,7 +62,7 @@ static void pack_rows(Chain *a, int val) {
   cpu_loop_end(f, &i);
 }
 
-static void score(Chain *a, int val) {
+static void contract_scores(Chain *a, int val) {
   CpuFn *f = a->f;
   const ChainShape *s = a->s;
   const ChainDot *d = &s->dot[val];
@@ -120,7 +120,7 @@ static void column(Chain *a, int val) {
 
 static void contract(Chain *a, int val) {
   switch (a->s->cls[val]) {
-  case AT_SCORE: score(a, val); return;
+  case AT_SCORE: contract_scores(a, val); return;
   case AT_OUT: out(a, val); return;
   case AT_COLUMN: column(a, val); return;
   default: return;

@@ -21,7 +21,7 @@ static unsigned role_of(const ChainShape *s, int axis) {
   return OTHER;
 }
 
-static unsigned roles_of(const ChainShape *s, int n, const int *axis) {
+static unsigned role_set(const ChainShape *s, int n, const int *axis) {
   unsigned roles = 0;
   for (int i = 0; i < n; i++) roles |= role_of(s, axis[i]);
   return roles & ~(unsigned)BATCH;
@@ -81,7 +81,7 @@ static ChainClass classify_sum(ChainShape *s, int val, unsigned domain, unsigned
 
 static ChainClass classify(ChainShape *s, int val) {
   const KVal *v = &s->k->val[val];
-  unsigned domain = roles_of(s, v->naxes, v->axis), reduced = reduced_roles(s, v);
+  unsigned domain = role_set(s, v->naxes, v->axis), reduced = reduced_roles(s, v);
   if (v->reduce == KR_NONE) return s->plan->place[val] == KP_ROW && domain == (M | N) ? AT_MAP : AT_INLINE;
   ChainClass c = v->reduce == KR_SUM ? classify_sum(s, val, domain, reduced) : AT_INLINE;
   s->row_axis[val] = fused_axis(s, reduced);

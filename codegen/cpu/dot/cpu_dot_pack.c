@@ -236,10 +236,10 @@ static void prefetch_read(Dot *d, const KExpr *e) {
   cpu_call(f, "llvm.prefetch", LLVMTypeOf(p), (LLVMValueRef[]){p, read, near, data}, 4);
 }
 
-static void prefetch_reads(Dot *d, const KExpr *e) {
+static void prefetch_expr(Dot *d, const KExpr *e) {
   if (e->kind == KE_READ) prefetch_read(d, e);
-  if (dot_is_written_here(d->f->k, e)) prefetch_reads(d, dot_definition(d->f->arena, d->f->k, e));
-  for (int i = 0; i < 3 && e->arg[i]; i++) prefetch_reads(d, e->arg[i]);
+  if (dot_is_written_here(d->f->k, e)) prefetch_expr(d, dot_definition(d->f->arena, d->f->k, e));
+  for (int i = 0; i < 3 && e->arg[i]; i++) prefetch_expr(d, e->arg[i]);
 }
 
 /* Asks early for the memory that the operand reads at that point: what lies along k (`on_k`) or along the
@@ -253,7 +253,7 @@ static void prefetch(Dot *d, const DotOperand *o, bool on_k, LLVMValueRef row, L
   for (int64_t i = 0; i < per; i++) {
     LLVMValueRef next = cpu_i64(f, on_k ? i * d->g->lanes : i);
     f->axis[d->s->axis_k] = cpu_add(d->f, cpu_mul(d->f, unit, per), next);
-    prefetch_reads(d, o->expr);
+    prefetch_expr(d, o->expr);
   }
 }
 

@@ -96,7 +96,7 @@ static void step(Tile *t, LLVMValueRef k, LLVMValueRef *acc) {
   }
 }
 
-static LLVMValueRef place(Tile *t, int64_t i) {
+static LLVMValueRef element_of_c(Tile *t, int64_t i) {
   LLVMTypeRef f32 = LLVMFloatTypeInContext(t->f->cx);
   int64_t offset = i / t->t->vecs * t->t->c_row + i % t->t->vecs * t->f->cpu->lanes;
   return at(t, f32, LLVMGetParam(t->fn, 0), cpu_i64(t->f, 0), 0, offset);
@@ -114,7 +114,7 @@ static void build(Tile *t) {
   LLVMPositionBuilderAtEnd(t->b, entry);
   LLVMBuildCondBr(t->b, LLVMGetParam(t->fn, 4), loop, more);
   LLVMPositionBuilderAtEnd(t->b, more);
-  for (int i = 0; i < n; i++) acc[i] = load(t, t->acc, place(t, i));
+  for (int i = 0; i < n; i++) acc[i] = load(t, t->acc, element_of_c(t, i));
   LLVMBuildBr(t->b, loop);
   LLVMPositionBuilderAtEnd(t->b, loop);
   LLVMValueRef k = LLVMBuildPhi(t->b, LLVMInt64TypeInContext(cx), "k"), start = cpu_i64(t->f, 0);
@@ -129,7 +129,7 @@ static void build(Tile *t) {
   for (int i = 0; i < n; i++) LLVMAddIncoming(phi[i], &acc[i], &loop, 1);
   LLVMBuildCondBr(t->b, LLVMBuildICmp(t->b, LLVMIntSLT, next, LLVMGetParam(t->fn, 3), ""), loop, done);
   LLVMPositionBuilderAtEnd(t->b, done);
-  for (int i = 0; i < n; i++) LLVMSetAlignment(LLVMBuildStore(t->b, acc[i], place(t, i)), 4);
+  for (int i = 0; i < n; i++) LLVMSetAlignment(LLVMBuildStore(t->b, acc[i], element_of_c(t, i)), 4);
   LLVMBuildRetVoid(t->b);
 }
 

@@ -79,7 +79,7 @@ int64_t cpu_flat_tasks(Arena *a, const Kernel *k, const KPlan *p) {
 }
 
 static void map_all(CpuFn *f, const int *all) {
-  cpu_do_stores(f, all, f->k->nstore);
+  cpu_store_together(f, all, f->k->nstore);
 }
 
 /* Vectors from lo to hi, the last one masked where the extent needs it. */

@@ -100,7 +100,7 @@ static void point(CpuFn *f, Rows *r, const RowPass *q, int slot) {
     else
       scratch_store(f, r, q->val[i], cpu_define(f, q->val[i]));
   }
-  cpu_do_stores(f, q->store, q->nstore);
+  cpu_store_together(f, q->store, q->nstore);
 }
 
 static void point_by_column(CpuFn *f, Rows *r, const RowPass *q) {

@@ -232,7 +232,7 @@ static LLVMValueRef to_bool(CpuFn *f, DType from, LLVMValueRef v) {
 }
 
 /* An integer that does not fit a narrower type becomes the nearest that does. */
-static LLVMValueRef hold(CpuFn *f, DType from, DType to, LLVMValueRef v) {
+static LLVMValueRef saturate(CpuFn *f, DType from, DType to, LLVMValueRef v) {
   LLVMTypeRef t = LLVMTypeOf(v);
   LLVMTypeRef scalar = from == DT_U64 ? LLVMInt64TypeInContext(f->cx) : LLVMInt32TypeInContext(f->cx);
   LLVMValueRef zero = LLVMConstNull(t), most = LLVMConstInt(scalar, to == DT_U8 ? UINT8_MAX : INT32_MAX, 0);
@@ -253,6 +253,6 @@ LLVMValueRef cpu_cast(CpuFn *f, DType from, DType to, LLVMValueRef v) {
   }
   LLVMTypeRef t = cpu_like(cpu_type(f, to), v);
   int bits = from == DT_BOOL ? 1 : 8 * dtype_size(from);
-  if (8 * dtype_size(to) < bits) return LLVMBuildTrunc(f->b, hold(f, from, to, v), t, "");
+  if (8 * dtype_size(to) < bits) return LLVMBuildTrunc(f->b, saturate(f, from, to, v), t, "");
   return from == DT_I32 ? LLVMBuildSExt(f->b, v, t, "") : LLVMBuildZExt(f->b, v, t, "");
 }

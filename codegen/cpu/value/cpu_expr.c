@@ -201,7 +201,7 @@ static void enter_region(CpuFn *f) {
   m->nstate = m->nentry = 0;
 }
 
-static bool holds(const CpuFn *f, const MemoPoint *s) {
+static bool memo_holds(const CpuFn *f, const MemoPoint *s) {
   return s->lanes == f->lanes && s->lane_axis == f->lane_axis && s->mask == f->mask &&
          (!s->guard || s->guard == f->guard) && !memcmp(s->axis, f->axis, sizeof s->axis);
 }
@@ -209,7 +209,7 @@ static bool holds(const CpuFn *f, const MemoPoint *s) {
 static int state_of(CpuFn *f) {
   CpuMemo *m = f->memo;
   for (int i = m->nstate; i-- > 0;)
-    if (m->state[i].guard == f->guard && holds(f, &m->state[i])) return i;
+    if (m->state[i].guard == f->guard && memo_holds(f, &m->state[i])) return i;
   ARENA_GROW(m->arena, m->state, m->nstate, m->cap_state);
   MemoPoint *s = &m->state[m->nstate];
   s->lanes = f->lanes, s->lane_axis = f->lane_axis, s->mask = f->mask, s->guard = f->guard;
@@ -228,7 +228,7 @@ LLVMValueRef cpu_memo_find(CpuFn *f, const void *what, int val, const Ix *const 
   enter_region(f);
   const CpuMemo *m = f->memo;
   for (int i = m->nentry; i-- > 0;)
-    if (same(&m->entry[i], what, val, idx, nidx) && holds(f, &m->state[m->entry[i].state]))
+    if (same(&m->entry[i], what, val, idx, nidx) && memo_holds(f, &m->state[m->entry[i].state]))
       return m->entry[i].v;
   return NULL;
 }

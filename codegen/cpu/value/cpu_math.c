@@ -57,7 +57,7 @@ static V power_of_two(CpuFn *f, V n) {
 
 /* x * 2^n, rounded once; n is a whole number whose low bits are those of `low` after the magic sum. Where
  * there is no instruction for it, in two steps: the first is exact. */
-static V scaled(CpuFn *f, V x, V n, V low) {
+static V times_power_of_two(CpuFn *f, V x, V n, V low) {
   LLVMTypeRef i32 = LLVMInt32TypeInContext(f->cx), i16 = LLVMInt16TypeInContext(f->cx);
   if (f->cpu->lanes == 16 && cpu_width(x) == 16) {
     V arg[] = {x, n, x, LLVMConstAllOnes(i16), LLVMConstInt(i32, 4, false)}; /* 4: the current rounding */
@@ -80,7 +80,7 @@ V cpu_math_exp(CpuFn *f, V x) {
   V r = cpu_fma(f, n, cpu_f32(f, n, -0x1.62e43p-1), x);
   r = cpu_fma(f, n, cpu_f32(f, n, 0x1.05c61p-29), r);
   V e = cpu_fma(f, mul(f, r, r), polynomial(f, r, p, 5), r);
-  return scaled(f, add(f, e, cpu_f32(f, e, 1)), n, low);
+  return times_power_of_two(f, add(f, e, cpu_f32(f, e, 1)), n, low);
 }
 
 /* log of a normal x > 0, as Cephes' logf: x = 2^e m with sqrt(1/2) <= m < sqrt(2). */

@@ -195,7 +195,7 @@ void cpu_store(CpuFn *f, int buf, const Ix *const *idx, LLVMValueRef v) {
   cpu_store_at(f, f->buf[buf], kb->dtype, buf, cpu_linear(f, kb->rank, kb->stride, idx), v);
 }
 
-void cpu_do_stores(CpuFn *f, const int *store, int n) {
+void cpu_store_together(CpuFn *f, const int *store, int n) {
   LLVMValueRef *v = ARENA_ARRAY(f->arena, n, LLVMValueRef);
   for (int i = 0; i < n; i++) {
     const KStore *st = &f->k->store[store[i]];
@@ -206,5 +206,5 @@ void cpu_do_stores(CpuFn *f, const int *store, int n) {
 }
 
 void cpu_do_store(CpuFn *f, int s) {
-  cpu_do_stores(f, &s, 1);
+  cpu_store_together(f, &s, 1);
 }

@@ -53,7 +53,7 @@ static const char *place(CudaFn *f, const CudaDot *d, KRole role, const char *po
   return at;
 }
 
-static void head(CudaFn *f, const CudaDot *d) {
+static void declare_tile(CudaFn *f, const CudaDot *d) {
   const CudaSide *a = &d->side[0], *b = &d->side[1];
   int64_t mt = tiles(f, d, a), nt = tiles(f, d, b);
   cuda_line(f, "const int lane = threadIdx.x %% 32, warp = threadIdx.x / 32;");
@@ -111,7 +111,7 @@ static void stage(CudaFn *f, const CudaDot *d, const CudaSide *s) {
   } else {
     cuda_line(f, "unsigned short word = 0;");
     cuda_open(f, true, "if (%s)", there);
-    cuda_line(f, "word = %s;", cuda_stored(f, DT_BF16, cuda_expr(f, s->expr)));
+    cuda_line(f, "word = %s;", cuda_to_memory(f, DT_BF16, cuda_expr(f, s->expr)));
     cuda_close(f);
     cuda_line(f, "*(%s) = word;", to);
   }
@@ -185,12 +185,12 @@ static void epilogue(CudaFn *f, const CudaDot *d) {
   cuda_open(f, true, "if (%s < %s && %s < %s)", m, dec(f, extent(f, d, a->rows)), n,
             dec(f, extent(f, d, b->rows)));
   cuda_bind(f->scope, f->a, d->acc, cuda_own_axes(f, d->acc), "acc[i][j][p]");
-  cuda_stores(f, f->k->nstore, store);
+  cuda_write_stores(f, f->k->nstore, store);
   for (int i = 0; i < 4; i++) cuda_close(f);
 }
 
 void cuda_dot(CudaFn *f, const CudaDot *d, CudaLaunch *l) {
-  head(f, d);
+  declare_tile(f, d);
   turns(f, d);
   epilogue(f, d);
   l->grid = tiles(f, d, &d->side[0]) * tiles(f, d, &d->side[1]) * extent(f, d, ROLE_BATCH);

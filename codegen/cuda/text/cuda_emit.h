@@ -114,7 +114,7 @@ const char *cuda_bare(CudaFn *f, const char *text);
 const char *cuda_memory_type(DType t);
 const char *cuda_register_type(DType t);
 const char *cuda_load(CudaFn *f, DType t, const char *memory);
-const char *cuda_stored(CudaFn *f, DType t, const char *value);
+const char *cuda_to_memory(CudaFn *f, DType t, const char *value);
 const char *cuda_round(CudaFn *f, DType t, const char *value);
 const char *cuda_cast(CudaFn *f, DType to, DType from, const char *value);
 const char *cuda_constant(CudaFn *f, DType t, double v);
@@ -141,7 +141,7 @@ void cuda_split(CudaFn *f, const char *position, int n, const int *axis);
 int64_t cuda_product(const CudaFn *f, int n, const int *axis);
 /* Executes store s at the current point. The two steps of several stores at one point: all values first,
  * since a buffer may be both read and written there. */
-void cuda_stores(CudaFn *f, int n, const int *store);
+void cuda_write_stores(CudaFn *f, int n, const int *store);
 
 /* The plain rule (codegen/cuda/text/cuda_plain_loop.c): writes the function's body and fills the launch in.
  */

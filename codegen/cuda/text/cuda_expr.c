@@ -32,7 +32,7 @@ const char *cuda_load(CudaFn *f, DType t, const char *memory) {
   return memory;
 }
 
-const char *cuda_stored(CudaFn *f, DType t, const char *value) {
+const char *cuda_to_memory(CudaFn *f, DType t, const char *value) {
   if (t == DT_BF16 || t == DT_F16) return arena_printf(f->a, "f32_to_%s(%s)", dtype_name(t), value);
   if (t == DT_U8) return arena_printf(f->a, "(unsigned char)%s", value);
   return value;

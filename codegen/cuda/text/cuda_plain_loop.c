@@ -32,7 +32,7 @@ static void points(CudaFn *f, const CudaPart *p) {
   const char *wide = f->index[0] == 'l' ? "(long long)" : "";
   open_share(f, false, "i", arena_printf(f->a, "%sblockIdx.x * %d + threadIdx.x", wide, f->block),
              arena_printf(f->a, "%sgridDim.x * %d", wide, f->block), n, axis);
-  cuda_stores(f, p->nstore, p->store);
+  cuda_write_stores(f, p->nstore, p->store);
   cuda_close(f);
 }
 
@@ -101,7 +101,7 @@ static void store_row(CudaFn *f, const CudaPart *p, int first, bool *done) {
     open_block_share(f, "e", naxis, axis);
   else
     cuda_open(f, true, "if (threadIdx.x == 0)");
-  cuda_stores(f, n, store);
+  cuda_write_stores(f, n, store);
   cuda_close(f);
   for (int i = 0; i < n; i++)
     for (int j = first; j < p->nstore; j++) done[j] |= p->store[j] == store[i];

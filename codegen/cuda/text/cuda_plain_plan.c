@@ -129,7 +129,7 @@ static void add_work(const Work *w, int val, const KExpr *e, double *inside, dou
     if (e->arg[i]) add_work(w, val, e->arg[i], inside, before);
 }
 
-static double terms(const Kernel *k, int val) {
+static double reduced_points(const Kernel *k, int val) {
   double n = 1;
   for (int i = 0; i < k->val[val].nred; i++) n *= (double)k->axis[k->val[val].red[i].axis].extent;
   return n;
@@ -143,7 +143,7 @@ static double rounds(double work, double workers) {
 static double held_cost(const Kernel *k, int val, AxisSet row, double cost) {
   AxisSet own = cuda_domain(k, val) & ~row;
   if (own) return rounds((double)cuda_extent(k, own), THREADS) * cost + BARRIER;
-  return cost / rounds(terms(k, val), 1) * rounds(terms(k, val), THREADS) + 8 * BARRIER;
+  return cost / rounds(reduced_points(k, val), 1) * rounds(reduced_points(k, val), THREADS) + 8 * BARRIER;
 }
 
 /* Steps on the critical path of the part: threads a block and blocks at once as on a large GPU. */
@@ -156,7 +156,7 @@ static double part_cost(const Kernel *k, Arena *a, const CudaNeed *n, const Cuda
     double inside = 0, before = 0;
     if (!n->need[v]) continue;
     add_work(&w, v, k->val[v].expr, &inside, &before);
-    cost[v] = terms(k, v) * inside + before;
+    cost[v] = reduced_points(k, v) * inside + before;
     if (held[v]) path += held_cost(k, v, p->row, cost[v]);
   }
   for (int i = 0; i < p->nstore; i++) {

@@ -31,7 +31,7 @@ typedef struct Wrap {
   bool any;
 } Wrap;
 
-static void add_word(Wrap *w, const char *word) {
+static void wrap_word(Wrap *w, const char *word) {
   const int most = 110;
   bool full = w->t->n - w->line + (int)strlen(word) + (int)strlen(w->between) + 1 > most;
   if (w->any) ctext_add(w->t, w->between);
@@ -59,11 +59,11 @@ static void add_comment(CudaText *t, const Kernel *k) {
   Wrap w = {t, t->n, ",", " * ", false};
   ctext_printf(t, "/* %s: ", k->name);
   Loc last = k->loc;
-  if (last.src && last.line) add_word(&w, place(t->a, last));
+  if (last.src && last.line) wrap_word(&w, place(t->a, last));
   for (int i = 0; i < k->nval; i++) {
     Loc loc = k->val[i].loc;
     if (!loc.src || (loc.src == last.src && loc.line == last.line)) continue;
-    add_word(&w, arena_printf(t->a, "%s %s", k->val[i].name, place(t->a, loc)));
+    wrap_word(&w, arena_printf(t->a, "%s %s", k->val[i].name, place(t->a, loc)));
     last = loc;
   }
   for (const char *const *o = k->origin; o && *o; o++) ctext_printf(t, "\n * %s", *o);
@@ -75,10 +75,10 @@ static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
   Wrap w = {t, t->n, ",", "    ", false};
   ctext_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d) %s(", l->block, l->name);
   for (int i = 0; i < k->nbuf; i++)
-    add_word(&w, arena_printf(f->a, "%s%s *__restrict__ %s", k->buf[i].kind == KB_IN ? "const " : "",
-                              cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
-  add_word(&w, "const Step *__restrict__ step");
-  for (int i = 0; i < k->nstream; i++) add_word(&w, arena_printf(f->a, "u64 %s", f->stream_name[i]));
+    wrap_word(&w, arena_printf(f->a, "%s%s *__restrict__ %s", k->buf[i].kind == KB_IN ? "const " : "",
+                               cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
+  wrap_word(&w, "const Step *__restrict__ step");
+  for (int i = 0; i < k->nstream; i++) wrap_word(&w, arena_printf(f->a, "u64 %s", f->stream_name[i]));
   ctext_add(t, ")");
   ctext_add(t, "\n{\n");
 }

@@ -77,7 +77,7 @@ static const char *mapped(CudaFn *f, int val, const Ix *const *idx) {
 }
 
 /* Where the value is held for the row, if these indices ask for the row's own. */
-static const char *held(CudaFn *f, int val, const Ix *const *idx) {
+static const char *row_value(CudaFn *f, int val, const Ix *const *idx) {
   const CudaHeld *h = NULL;
   for (int i = 0; i < f->nheld; i++)
     if (f->held[i].val == val) h = &f->held[i];
@@ -95,7 +95,7 @@ static const char *held(CudaFn *f, int val, const Ix *const *idx) {
 }
 
 const char *cuda_value(CudaFn *f, int val, const Ix *const *idx) {
-  const char *text = held(f, val, idx);
+  const char *text = row_value(f, val, idx);
   if (!text) text = cuda_lookup(f, val, idx);
   if (text) return text;
   CudaScope *here = f->scope, *home = cuda_home(f, f->k->val[val].naxes, idx);
@@ -120,7 +120,7 @@ void cuda_split(CudaFn *f, const char *position, int n, const int *axis) {
   }
 }
 
-void cuda_stores(CudaFn *f, int n, const int *store) {
+void cuda_write_stores(CudaFn *f, int n, const int *store) {
   const char **value = ARENA_ARRAY(f->a, n, const char *);
   for (int i = 0; i < n; i++) {
     int val = f->k->store[store[i]].val;
@@ -129,6 +129,6 @@ void cuda_stores(CudaFn *f, int n, const int *store) {
   for (int i = 0; i < n; i++) {
     const KStore *s = &f->k->store[store[i]];
     DType t = f->k->buf[s->buf].dtype;
-    cuda_line(f, "%s = %s;", cuda_element(f, s->buf, s->idx), cuda_stored(f, t, value[i]));
+    cuda_line(f, "%s = %s;", cuda_element(f, s->buf, s->idx), cuda_to_memory(f, t, value[i]));
   }
 }

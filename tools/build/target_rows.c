@@ -1,5 +1,5 @@
 /* The table of targets. */
-#include "tools/build/targets.h"
+#include "tools/build/target_rows.h"
 
 #include "codegen/cpu/cpu.h"
 #include "codegen/cuda/cuda.h"

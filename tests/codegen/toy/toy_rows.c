@@ -1,7 +1,7 @@
 /* The table of targets of the test's driver: a CPU to compare with, and the toy. */
 #include "codegen/cpu/cpu.h"
 #include "tests/codegen/toy/toy.h"
-#include "tools/build/targets.h"
+#include "tools/build/target_rows.h"
 
 const TargetRow target_rows[] = {
     {"cpu", "cpu:NAME", cpu_target_open, NULL, NULL}, {"toy", "toy:", toy_target, "toy", "toy"}, {0}};

@@ -1,6 +1,6 @@
 /* The targets that there are, a row each. */
-#ifndef TOOLS_TARGETS_H
-#define TOOLS_TARGETS_H
+#ifndef TOOLS_TARGET_ROWS_H
+#define TOOLS_TARGET_ROWS_H
 
 #include "ir/target.h"
 
