@@ -85,7 +85,7 @@ typedef enum TessEntryKind {
 } TessEntryKind;
 
 /* Runs tasks [task, end) of a kernel. `arg` are its arguments, a word each: the addresses of its buffers in
- * order, then the numbers of its random streams. `scratch` is the calling thread's own. */
+ * order, then the words that the launch passes. `scratch` is the calling thread's own. */
 typedef void TessKernel(void *const *arg, const TessStep *step, char *scratch, int64_t task, int64_t end);
 
 /* What one launch of an entry is, for tracing and for finding the first bad value. */

@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-/* A kernel takes a pointer a buffer, in order, then the step block's, then the numbers of its streams. */
+/* A kernel takes a pointer a buffer, in order, then the step block's, then the words that the launch passes.
+ */
 typedef struct TessCudaKernel {
   const char *name; /* in the images */
   uint32_t index;   /* into TessCuda.kernel */
@@ -14,7 +15,7 @@ typedef struct TessCudaKernel {
   uint64_t grid;   /* blocks, along x */
   uint32_t block;  /* threads a block, along x */
   uint32_t shared; /* bytes of dynamic shared memory */
-  uint32_t nstream;
+  uint32_t nword;
   uint32_t zero;
 } TessCudaKernel;
 

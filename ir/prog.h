@@ -22,14 +22,13 @@ typedef struct PBuf {
   Loc loc;
 } PBuf;
 
-/* One launch: kernel->buf[i] is the memory buf[i] plus at[i] bytes, kernel->stream[i] the number stream[i].
- */
+/* One launch: kernel->buf[i] is the memory buf[i] plus at[i] bytes, kernel->word[i] the word word[i]. */
 typedef struct PLaunch {
   const Kernel *kernel;
   int kernel_id; /* into Prog.kernel */
   PBuf **buf;
   int64_t *at;
-  const uint64_t *stream;
+  const uint64_t *word;
   uint64_t guard; /* skip when all these supplied bits are set; 0: never */
   int64_t tasks;
   const char *origin; /* what it computes, exactly: the class is the kernel's */
@@ -75,14 +74,8 @@ typedef struct Prog {
   Arena *arena;
   const Graph *graph;
   int nkernel, cap_kernel;
-  Kernel **kernel;         /* distinct ones; the symbol of each is its name, unique */
-  Names canonical, symbol; /* one more than the number of a kernel, by kern_canonical; names that are taken */
-  Names becomes;           /* the same of the first kernel that becomes that text when it is shared */
-  int cap_moved, cap_start, cap_alike;
-  Kernel **moved;  /* by kernel: what it becomes when it is shared by others that begin to read elsewhere, or
-                      NULL */
-  int64_t **start; /* the bytes by buffer at which it does */
-  int *alike;      /* how many there are, until it is shared */
+  Kernel **kernel; /* distinct ones; the symbol of each is its name, unique */
+  Names canonical; /* one more than the number of a kernel, by kern_canonical, until alike ones are shared */
   int nbuf, cap_buf;
   PBuf **buf;
   PEntry entry[EN_COUNT];

@@ -107,6 +107,7 @@ static void pass_plan(Ctx *c) {
 
 static void pass_launch(Ctx *c) {
   each_entry(c, lower_launch);
+  share_alike(c->prog);
   each_entry(c, prog_bind_values);
 }
 
@@ -134,7 +135,7 @@ typedef enum Holds {
   AXES = 1 << 12, /* the kernels to write; every access is affine in their axes, as far as cuts can make it */
   COMPUTES = 1 << 13, /* each kernel is written */
   PLANS = 1 << 14,    /* each kernel has the target's plan */
-  LAUNCHES = 1 << 15, /* equal kernels are one; buffers live from launch to launch */
+  LAUNCHES = 1 << 15, /* equal kernels and alike ones are one; buffers live from launch to launch */
   OFFSETS = 1 << 16   /* in the arena */
 } Holds;
 

@@ -19,8 +19,8 @@ static void print_launch(FILE *f, const PLaunch *x, int i) {
     fprintf(f, "%sb%d", b ? ", " : "", x->buf[b]->id);
     if (x->at[b]) fprintf(f, "+%lld", (long long)x->at[b]);
   }
-  for (int s = 0; s < x->kernel->nstream; s++)
-    fprintf(f, "%s0x%llx", s || x->kernel->nbuf ? ", " : "", (unsigned long long)x->stream[s]);
+  for (int s = 0; s < x->kernel->nword; s++)
+    fprintf(f, "%s0x%llx", s || x->kernel->nbuf ? ", " : "", (unsigned long long)x->word[s]);
   fprintf(f, ")");
   if (x->guard) fprintf(f, " unless 0x%llx", (unsigned long long)x->guard);
   fprintf(f, "  # %s\n", x->origin);

@@ -16,9 +16,9 @@ const Target *cpu_target_open(Arena *a, const char *name);
 int64_t cpu_tasks(const Kernel *k, const KPlan *p);
 int64_t cpu_scratch(const Kernel *k, const KPlan *p, const Processor *t);
 
-/* The argument array of TessKernel: a word a buffer, then one a stream; stream NULL: what the kernel's text
+/* The argument array of TessKernel: a word a buffer, then the launch's words; NULL: what the kernel's text
  * says. */
-void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_t *stream);
+void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_t *word);
 
 /* Emits the kernel's "cpu" plan as a function of type TessKernel (abi/program.h) named `symbol`. With
  * red_zones, every access is checked against the buffer's extent and a bad one traps (tests). */

@@ -33,7 +33,7 @@ struct CpuFn {
   LLVMBuilderRef b;
   LLVMValueRef fn;
   LLVMValueRef *buf;               /* pointer of each buffer argument */
-  LLVMValueRef *stream;            /* i64: the number of each random stream */
+  LLVMValueRef *word;              /* of each: a stream's i64, a number's float */
   LLVMValueRef step, scratch;      /* const TessStep *, char * aligned to 64 */
   LLVMValueRef task, end;          /* i64 */
   LLVMValueRef axis[CPU_MAX_AXES]; /* i64: the current value of each axis; NULL: not in a loop over it */

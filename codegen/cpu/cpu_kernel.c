@@ -31,12 +31,12 @@ int64_t cpu_scratch(const Kernel *k, const KPlan *p, const Processor *t) {
   return n;
 }
 
-void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_t *stream) {
-  void **arg = ARENA_ARRAY(a, k->nbuf + k->nstream, void *);
+void **cpu_arguments(Arena *a, const Kernel *k, void *const *bufs, const uint64_t *word) {
+  void **arg = ARENA_ARRAY(a, k->nbuf + k->nword, void *);
   for (int i = 0; i < k->nbuf; i++) arg[i] = bufs[i];
-  for (int i = 0; i < k->nstream; i++) {
-    uint64_t number = stream ? stream[i] : k->stream[i].value;
-    memcpy(&arg[k->nbuf + i], &number, sizeof number);
+  for (int i = 0; i < k->nword; i++) {
+    uint64_t w = word ? word[i] : k->word[i].value;
+    memcpy(&arg[k->nbuf + i], &w, sizeof w);
   }
   return arg;
 }
@@ -105,18 +105,19 @@ static LLVMValueRef load_argument(CpuFn *f, LLVMTypeRef t, int i, const char *na
   return LLVMBuildLoad2(f->b, t, LLVMBuildGEP2(f->b, LLVMInt64TypeInContext(f->cx), words, &at, 1, ""), name);
 }
 
-/* The entry block loads the buffers' pointers and the streams' numbers; it ends with a branch from the start,
+/* The entry block loads the buffers' pointers and the words; it ends with a branch from the start,
  * so that what a launch needs once can be put before it at any time. */
 static void open_body(CpuFn *f) {
   const Kernel *k = f->k;
-  LLVMTypeRef ptr = LLVMPointerTypeInContext(f->cx, 0), i64 = LLVMInt64TypeInContext(f->cx);
+  LLVMTypeRef ptr = LLVMPointerTypeInContext(f->cx, 0);
   LLVMBasicBlockRef entry = LLVMAppendBasicBlockInContext(f->cx, f->fn, "entry");
   LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(f->cx, f->fn, "body");
   LLVMPositionBuilderAtEnd(f->b, entry);
   f->buf = ARENA_ARRAY(f->arena, k->nbuf + 1, LLVMValueRef);
-  f->stream = ARENA_ARRAY(f->arena, k->nstream + 1, LLVMValueRef);
+  f->word = ARENA_ARRAY(f->arena, k->nword + 1, LLVMValueRef);
   for (int i = 0; i < k->nbuf; i++) f->buf[i] = load_argument(f, ptr, i, k->buf[i].name);
-  for (int i = 0; i < k->nstream; i++) f->stream[i] = load_argument(f, i64, k->nbuf + i, k->stream[i].name);
+  for (int i = 0; i < k->nword; i++)
+    f->word[i] = load_argument(f, cpu_vec(f, k->word[i].type, 1), k->nbuf + i, k->word[i].name);
   LLVMBuildBr(f->b, body);
   LLVMPositionBuilderAtEnd(f->b, body);
 }

@@ -9,7 +9,7 @@
 const Target *cuda_target(Arena *a, const char *archs);
 
 /* How a kernel is launched: functions of its plan and shape alone. It takes one pointer a buffer, in order,
- * then the step block's, then the numbers of its random streams. */
+ * then the step block's, then its words. */
 typedef struct CudaLaunch {
   const char *name; /* the function's: "k_" and the kernel's, since CUDA C has functions named norm and exp */
   int64_t grid;     /* blocks, along x */

@@ -124,7 +124,7 @@ int cuda_count(const CudaCode *c, unsigned opcode) {
 }
 
 int cuda_params(const Kernel *k) {
-  return k->nbuf + 1 + k->nstream;
+  return k->nbuf + 1 + k->nword;
 }
 
 /* The launcher packs words of 8 bytes, one after the other. */

@@ -136,7 +136,7 @@ static LLVMValueRef embed_kernel(const Prog *p, LLVMModuleRef mod, const CudaLau
   TessCudaKernel *k = (TessCudaKernel *)t.bytes;
   k->index = (uint32_t)index;
   k->nbuf = (uint32_t)p->kernel[index]->nbuf;
-  k->nstream = (uint32_t)p->kernel[index]->nstream;
+  k->nword = (uint32_t)p->kernel[index]->nword;
   k->grid = (uint64_t)l->grid;
   k->block = (uint32_t)l->block;
   k->shared = (uint32_t)l->shared;

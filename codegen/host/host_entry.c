@@ -71,7 +71,7 @@ static void fill_launch(const HostFn *h, HostEntry *t, const PLaunch *l, LaunchR
   row->word = t->nword;
   for (int i = 0; i < l->kernel->nbuf; i++) word[t->nword++] = l->buf[i]->offset + l->at[i];
   row->last_buf = t->nword;
-  for (int i = 0; i < l->kernel->nstream; i++) word[t->nword++] = (int64_t)l->stream[i];
+  for (int i = 0; i < l->kernel->nword; i++) word[t->nword++] = (int64_t)l->word[i];
   row->last_word = t->nword;
 }
 
@@ -87,8 +87,7 @@ static void fill_dead(HostEntry *t, const Prog *p, int entry, int last) {
 
 static size_t count_words(const PEntry *e) {
   size_t n = 0;
-  for (int i = 0; i < e->nlaunch; i++)
-    n += (size_t)(e->launch[i].kernel->nbuf + e->launch[i].kernel->nstream);
+  for (int i = 0; i < e->nlaunch; i++) n += (size_t)(e->launch[i].kernel->nbuf + e->launch[i].kernel->nword);
   return n;
 }
 
@@ -157,7 +156,7 @@ static int most_arguments(const PEntry *e) {
   int most = 1;
   for (int i = 0; i < e->nlaunch; i++) {
     const Kernel *k = e->launch[i].kernel;
-    if (k->nbuf + k->nstream > most) most = k->nbuf + k->nstream;
+    if (k->nbuf + k->nword > most) most = k->nbuf + k->nword;
   }
   return most;
 }

@@ -58,8 +58,8 @@ static void add_launch(Manifest *m, const Prog *p, const PLaunch *l) {
                                        .bytes = l->bytes,
                                        .nbuffer = n,
                                        .buffer = buffer,
-                                       .nstream = l->kernel->nstream,
-                                       .stream = l->stream});
+                                       .nword = l->kernel->nword,
+                                       .word = l->word});
 }
 
 static void add_entries(Manifest *m, const Prog *p) {

@@ -69,10 +69,10 @@ void manifest_entry(Manifest *m, const char *name) {
 
 void manifest_launch(Manifest *m, const ManifestLaunch *l) {
   auto buffer = m->fb.CreateVector(l->buffer, static_cast<size_t>(l->nbuffer));
-  flatbuffers::Offset<flatbuffers::Vector<uint64_t>> stream = 0;
-  if (l->nstream) stream = m->fb.CreateVector(l->stream, static_cast<size_t>(l->nstream));
+  flatbuffers::Offset<flatbuffers::Vector<uint64_t>> word = 0;
+  if (l->nword) word = m->fb.CreateVector(l->word, static_cast<size_t>(l->nword));
   m->launches.push_back(fbs::CreateLaunch(m->fb, l->kernel, text(m, l->origin), text(m, l->source), l->tasks,
-                                          l->flop, l->bytes, buffer, stream));
+                                          l->flop, l->bytes, buffer, word));
 }
 
 void manifest_buffer(Manifest *m, const ManifestBuffer *b) {
@@ -185,7 +185,7 @@ static bool elements_aligned(const fbs::Manifest *m) {
     if (!aligned(s->dim())) return false;
   for (const auto *e : *m->entries())
     for (const auto *l : *e->launches())
-      if (!aligned(l->stream())) return false;
+      if (!aligned(l->word())) return false;
   return true;
 }
 

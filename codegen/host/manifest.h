@@ -38,8 +38,8 @@ typedef struct ManifestLaunch {
   double flop, bytes;
   int nbuffer;
   const int32_t *buffer;
-  int nstream;
-  const uint64_t *stream;
+  int nword;
+  const uint64_t *word;
 } ManifestLaunch;
 
 typedef struct ManifestBuffer {

@@ -59,13 +59,13 @@ int kern_find_val(const Kernel *k, const char *name) {
   return -1;
 }
 
-int kern_find_stream(const Kernel *k, const char *name) {
-  for (int i = 0; i < k->nstream; i++)
-    if (!strcmp(k->stream[i].name, name)) return i;
+int kern_find_word(const Kernel *k, const char *name) {
+  for (int i = 0; i < k->nword; i++)
+    if (!strcmp(k->word[i].name, name)) return i;
   return -1;
 }
 
-/* Buffers, streams and values share a space of names; axes have one of their own. */
+/* Buffers, words and values share a space of names; axes have one of their own. */
 static const char *unique_name(Kernel *k, const char *name) {
   return names_take(&k->names, kern_identifier(k->arena, name));
 }
@@ -74,6 +74,20 @@ static const char *axis_name(const Kernel *k, const char *name) {
   const char *first = kern_identifier(k->arena, name), *s = first;
   for (int i = 2; kern_find_axis(k, s) >= 0; i++) s = arena_printf(k->arena, "%s_%d", first, i);
   return s;
+}
+
+Kernel *kern_copy(Arena *a, const Kernel *k) {
+  Kernel *c = arena_copy(a, k, sizeof *k);
+  c->arena = a;
+  c->buf = arena_copy(a, k->buf, sizeof *k->buf * (size_t)k->nbuf);
+  c->word = arena_copy(a, k->word, sizeof *k->word * (size_t)k->nword);
+  c->val = arena_copy(a, k->val, sizeof *k->val * (size_t)k->nval);
+  c->cap_buf = k->nbuf, c->cap_word = k->nword, c->cap_val = k->nval;
+  c->names = (Names){.arena = a};
+  for (int i = 0; i < k->nbuf; i++) names_take(&c->names, k->buf[i].name);
+  for (int i = 0; i < k->nword; i++) names_take(&c->names, k->word[i].name);
+  for (int i = 0; i < k->nval; i++) names_take(&c->names, k->val[i].name);
+  return c;
 }
 
 int kern_axis(Kernel *k, const char *name, int64_t extent) {
@@ -98,10 +112,27 @@ int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, cons
   return k->nbuf++;
 }
 
+static int add_word(Kernel *k, const char *name, DType t, uint64_t value) {
+  ARENA_GROW(k->arena, k->word, k->nword, k->cap_word);
+  k->word[k->nword] = (KWord){unique_name(k, name), t, value};
+  return k->nword++;
+}
+
 int kern_stream(Kernel *k, const char *name, uint64_t value) {
-  ARENA_GROW(k->arena, k->stream, k->nstream, k->cap_stream);
-  k->stream[k->nstream] = (KStream){unique_name(k, name), value};
-  return k->nstream++;
+  return add_word(k, name, DT_U64, value);
+}
+
+int kern_number(Kernel *k, const char *name, float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return add_word(k, name, DT_F32, bits);
+}
+
+float kword_number(uint64_t value) {
+  uint32_t bits = (uint32_t)value;
+  float number;
+  memcpy(&number, &bits, sizeof number);
+  return number;
 }
 
 static void check_axes(const Kernel *k, const char *what, int n, const int *axis) {
@@ -223,11 +254,22 @@ const KExpr *kexpr_step(Arena *a, const char *field) {
   return e;
 }
 
+static bool is_word(const Kernel *k, int word, DType t) {
+  return word >= 0 && word < k->nword && k->word[word].type == t;
+}
+
 const KExpr *kexpr_random(Kernel *k, int stream, const Ix *element) {
-  if (stream < 0 || stream >= k->nstream) ice("kernel %s: no stream %d to draw from", k->name, stream);
+  if (!is_word(k, stream, DT_U64)) ice("kernel %s: no stream %d to draw from", k->name, stream);
   KExpr *e = expr_new(k->arena, KE_RANDOM, DT_F32);
   e->ref = stream;
   e->ix = element;
+  return e;
+}
+
+const KExpr *kexpr_number(Kernel *k, int word) {
+  if (!is_word(k, word, DT_F32)) ice("kernel %s: no number %d", k->name, word);
+  KExpr *e = expr_new(k->arena, KE_NUMBER, DT_F32);
+  e->ref = word;
   return e;
 }
 

@@ -49,23 +49,26 @@ typedef struct KBuf {
   int64_t stride[MAX_RANK];
 } KBuf;
 
-/* A random stream argument: which draws a launch makes. A launch passes a number of its own; `value` is what
+/* A word that a launch passes beside memory, one of its own: by type, u64 the number of a random stream,
+ * which says what draws it makes; f32 a number of its expressions, as bits in the lower half. `value` is what
  * the kernel's text says, for a run of the text alone. */
-typedef struct KStream {
+typedef struct KWord {
   const char *name;
+  DType type;
   uint64_t value;
-} KStream;
+} KWord;
 
 typedef enum KExprKind {
-  KE_CONST, /* value */
-  KE_INDEX, /* ix, as a number of type dtype */
-  KE_READ,  /* bufs[ref] at idx[0..nidx) */
-  KE_VALUE, /* vals[ref] at idx[0..nidx): one index an axis of its domain */
-  KE_ELT,   /* elt over arg[0..arity); select evaluates lazily: a read in the branch not taken is not made,
-               so it may be out of bounds there (padding, concatenation) */
-  KE_CAST,  /* arg[0] to dtype */
-  KE_STEP,  /* the step block's scalar named `name`, as f32 */
-  KE_RANDOM /* uniform [0,1) f32 of stream[ref] at element number ix (base/random.h) */
+  KE_CONST,  /* value */
+  KE_INDEX,  /* ix, as a number of type dtype */
+  KE_READ,   /* bufs[ref] at idx[0..nidx) */
+  KE_VALUE,  /* vals[ref] at idx[0..nidx): one index an axis of its domain */
+  KE_ELT,    /* elt over arg[0..arity); select evaluates lazily: a read in the branch not taken is not made,
+                so it may be out of bounds there (padding, concatenation) */
+  KE_CAST,   /* arg[0] to dtype */
+  KE_STEP,   /* the step block's scalar named `name`, as f32 */
+  KE_RANDOM, /* uniform [0,1) f32 of the stream word[ref] at element number ix (base/random.h) */
+  KE_NUMBER  /* word[ref], a number */
 } KExprKind;
 
 typedef struct KExpr KExpr;
@@ -205,26 +208,32 @@ struct Kernel {
   Loc loc;                   /* in the description, for errors and line tables */
   const Source *text;        /* the kernel text it was parsed from; places in it are not printed; or NULL */
   const char *const *origin; /* names of what it computes, for explanations: "blocks.*.mlp.fc1"; NULL-ended */
-  int naxes, nbuf, nstream, nval, nstore, nplan;
+  int naxes, nbuf, nword, nval, nstore, nplan;
   KAxis axis[KERN_MAX_AXES];
   KBuf *buf;
-  KStream *stream;
+  KWord *word;
   KVal *val; /* in an order in which each uses only earlier ones */
   KStore *store;
   KPlan *plan;
-  int cap_buf, cap_stream, cap_val, cap_store, cap_plan;
-  Names names; /* of buffers, streams and values, which share a space */
+  int cap_buf, cap_word, cap_val, cap_store, cap_plan;
+  Names names; /* of buffers, words and values, which share a space */
 };
 
 /* Builders (ir/kernel/kern.c; of plans, ir/kernel/kern_plan.c). They check at once and ice() on misuse, since
  * only the compiler calls them; user text goes through kern_parse, which reports instead. Returned numbers
  * index the kernel's arrays. Names are made identifiers and unique. Plans come after all values. */
 Kernel *kern_new(Arena *a, const char *name, Loc loc);
+/* A copy to be changed: its buffers, words and values are its own, expressions, stores and plans are shared.
+ */
+Kernel *kern_copy(Arena *a, const Kernel *k);
 int kern_axis(Kernel *k, const char *name, int64_t extent);
 /* strides NULL: row-major. */
 int kern_buf(Kernel *k, const char *name, KBufKind kind, DType t, int rank, const int64_t *dim,
              const int64_t *stride);
+/* Words: the number of a random stream; an f32. */
 int kern_stream(Kernel *k, const char *name, uint64_t value);
+int kern_number(Kernel *k, const char *name, float value);
+float kword_number(uint64_t value);
 int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, KReduce r, int nred,
              const KRed *red, const KExpr *expr);
 /* What a reduction to type t accumulates in unless the kernel says otherwise: sums of floats in f32. */
@@ -258,6 +267,7 @@ const KExpr *kexpr_elt(Arena *a, EltOp op, const KExpr *x, const KExpr *y, const
 const KExpr *kexpr_cast(Arena *a, DType t, const KExpr *x);
 const KExpr *kexpr_step(Arena *a, const char *field);
 const KExpr *kexpr_random(Kernel *k, int stream, const Ix *element);
+const KExpr *kexpr_number(Kernel *k, int word);
 /* The value's own axes as indices, and whether an expression KE_VALUE uses its value at them. */
 const Ix *const *kval_own_axes(Arena *a, const Kernel *k, const KVal *v);
 bool kexpr_at_own_axes(const Kernel *k, const KExpr *use);
@@ -280,7 +290,7 @@ KernList *kern_parse(Arena *a, const Source *src);
  * place with its number and returns false. */
 bool kern_verify(const Kernel *k);
 
-/* A text that is equal for kernels that can share code: names, places, origin and streams' values left out.
+/* A text that is equal for kernels that can share code: names, places, origin and words' values left out.
  */
 char *kern_canonical(Arena *a, const Kernel *k);
 
@@ -291,7 +301,7 @@ typedef struct KStepEnv {
   uint64_t seed, step, micro;
   double (*scalar)(void *ctx, const char *name); /* KE_STEP */
   void *ctx;
-  const uint64_t *stream; /* the launch's numbers, one a stream of the kernel; NULL: those of its text */
+  const uint64_t *word; /* the launch's, one for each of the kernel; NULL: those of its text */
 } KStepEnv;
 void kern_interp(const Kernel *k, void *const *bufs, const KStepEnv *env, bool f64);
 

@@ -12,10 +12,10 @@ bool kern_is_identifier(const char *s);
 bool kern_is_reserved(const char *s);
 /* The name made an identifier that is none of those. */
 const char *kern_identifier(Arena *a, const char *name);
-/* The number of the axis, buffer, stream or value of that name, or -1. */
+/* The number of the axis, buffer, word or value of that name, or -1. */
 int kern_find_axis(const Kernel *k, const char *name);
 int kern_find_buf(const Kernel *k, const char *name);
-int kern_find_stream(const Kernel *k, const char *name);
+int kern_find_word(const Kernel *k, const char *name);
 int kern_find_val(const Kernel *k, const char *name);
 const Ix *const *kern_copy_indices(Arena *a, const Ix *const *idx, int n);
 

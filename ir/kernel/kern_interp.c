@@ -243,10 +243,13 @@ static void compile_value(KRun *r, KCode *c, const KExpr *e) {
   c->arg[0] = r->code[e->ref];
 }
 
+static uint64_t word_of(const KRun *r, int word) {
+  return r->env->word ? r->env->word[word] : r->k->word[word].value;
+}
+
 static uint64_t key_of(const KRun *r, int stream) {
   const KStepEnv *env = r->env;
-  uint64_t number = env->stream ? env->stream[stream] : r->k->stream[stream].value;
-  return random_key(env->seed, number, env->step, env->micro);
+  return random_key(env->seed, word_of(r, stream), env->step, env->micro);
 }
 
 static KCode *compile(KRun *r, const KExpr *e) {
@@ -261,6 +264,7 @@ static KCode *compile(KRun *r, const KExpr *e) {
   case KE_CONST: c->value = rounded(e->dtype, r->f64, e->value); break;
   case KE_STEP: c->value = rounded(DT_F32, r->f64, r->env->scalar(r->env->ctx, e->name)); break;
   case KE_RANDOM: c->key = key_of(r, e->ref); break;
+  case KE_NUMBER: c->value = (double)kword_number(word_of(r, e->ref)); break;
   case KE_CAST:
   case KE_ELT:
   case KE_INDEX: break;
@@ -295,6 +299,7 @@ static double eval_elt(KRun *r, const KCode *c) {
 static double eval(KRun *r, const KCode *c) {
   switch (c->kind) {
   case KE_CONST:
+  case KE_NUMBER:
   case KE_STEP: return c->value;
   case KE_INDEX: return rounded(c->dtype, r->f64, (double)index_here(r, c->ix));
   case KE_READ: return load(c->from, r->f64, c->memory, address_of(r, &c->addr));

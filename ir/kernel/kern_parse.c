@@ -6,7 +6,7 @@
  *   place   = STRING ":" LINE ":" COLUMN
  *   item    = "axis" { NAME ":" EXTENT } | "origin" STRING { "," STRING }
  *           | ("in" | "out" | "inout") NAME extents ":" TYPE ["strides" extents] ["below" BOUND]
- *           | "stream" NAME "=" INT
+ *           | "stream" NAME "=" INT | "number" NAME "=" literal
  *           | NAME axes "=" [reduce] expr ["@" place]
  *           | "store" NAME axes "->" NAME "[" [ ix { "," ix } ] "]"
  *   reduce  = ("sum" | "max") "(" AXIS [":" [ix] ".." [ix]] { "," ... } ")" ["acc" TYPE]
@@ -24,7 +24,7 @@ static const int64_t most_extent = (int64_t)1 << 40, most_stride = (int64_t)1 <<
 
 static bool is_declared(const Kernel *k, const char *name, bool axis) {
   if (axis) return kern_find_axis(k, name) >= 0;
-  return kern_find_buf(k, name) >= 0 || kern_find_stream(k, name) >= 0 || kern_find_val(k, name) >= 0;
+  return kern_find_buf(k, name) >= 0 || kern_find_word(k, name) >= 0 || kern_find_val(k, name) >= 0;
 }
 
 /* A name that is declared here: not yet there, and not a number's word. */
@@ -151,6 +151,13 @@ static void parse_stream(KParser *p) {
   kern_stream(p->k, name, value);
 }
 
+static void parse_number(KParser *p) {
+  const char *name = new_name(p, "a number's name", false);
+  if (!name || !kparse_expect(p, "=")) return;
+  double value = kparse_literal(p);
+  if (!p->panic) kern_number(p->k, name, (float)value);
+}
+
 /* "[m, n]": at most KERN_MAX_DOMAIN axes; -1 on error. */
 static int parse_domain(KParser *p, int *axis) {
   int n = 0;
@@ -266,10 +273,12 @@ static void parse_item(KParser *p) {
     parse_buf(p, KB_INOUT);
   else if (kparse_accept(p, "stream"))
     parse_stream(p);
+  else if (kparse_accept(p, "number"))
+    parse_number(p);
   else if (kparse_accept(p, "store"))
     parse_store(p);
   else
-    kparse_expected(p, "axis, in, out, inout, stream, store, origin or a value 'name[..] = ..'");
+    kparse_expected(p, "axis, in, out, inout, stream, number, store, origin or a value 'name[..] = ..'");
 }
 
 /* Skips to the next line that may begin an item. */

@@ -70,5 +70,7 @@ const Ix *const *kparse_indices(KParser *p, int n, const char *name);
 
 const KExpr *kparse_expr(KParser *p);
 DType kparse_dtype(KParser *p);
+/* ["-"] NUMBER, "inf", "nan", "true" or "false". */
+double kparse_literal(KParser *p);
 
 #endif

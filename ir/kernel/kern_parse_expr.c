@@ -6,7 +6,7 @@
  *   factor  = INT | AXIS | BUFFER "[" ix {"," ix} "]" | "(" ix ")"
  *   expr    = primary { INFIX expr-of-higher-precedence }
  *   primary = ["-"] NUMBER | "inf" | "nan" | "true" | "false" | TYPE "(" literal ")" | "(" expr ")"
- *           | BUFFER "[" ix {"," ix} "]" | VALUE "[" ix {"," ix} "]"
+ *           | BUFFER "[" ix {"," ix} "]" | VALUE "[" ix {"," ix} "]" | NUMBER-WORD
  *           | "cast" "(" TYPE "," expr ")" | "index" "(" TYPE "," ix ")" | "step" "(" NAME ")"
  *           | "random" "(" STREAM "," ix ")" | FUNCTION "(" expr {"," expr} ")"
  */
@@ -180,7 +180,7 @@ DType kparse_dtype(KParser *p) {
 }
 
 /* A number with its sign, as it is written. */
-static double literal(KParser *p) {
+double kparse_literal(KParser *p) {
   bool minus = kparse_accept(p, "-");
   double v = NAN;
   if (p->tok.kind == KT_INT || p->tok.kind == KT_FLOAT)
@@ -197,7 +197,7 @@ static double literal(KParser *p) {
 
 static const KExpr *constant(KParser *p) {
   bool truth = ktok_is(&p->tok, "true") || ktok_is(&p->tok, "false");
-  double v = literal(p);
+  double v = kparse_literal(p);
   return p->panic ? NULL : kexpr_const(p->arena, truth ? DT_BOOL : DT_F32, v);
 }
 
@@ -205,7 +205,7 @@ static const KExpr *constant(KParser *p) {
 static const KExpr *typed_constant(KParser *p) {
   DType t = kparse_dtype(p);
   kparse_expect(p, "(");
-  double v = p->panic ? 0 : literal(p);
+  double v = p->panic ? 0 : kparse_literal(p);
   if (p->panic || !kparse_expect(p, ")")) return NULL;
   return kexpr_const(p->arena, t, t == DT_BOOL ? v != 0 : v);
 }
@@ -215,6 +215,8 @@ static const KExpr *tensor(KParser *p) {
   const char *name = kparse_name(p, "a buffer or value");
   if (!name) return NULL;
   int val = kern_find_val(p->k, name), buf = kern_find_buf(p->k, name), n;
+  int word = kern_find_word(p->k, name);
+  if (word >= 0 && p->k->word[word].type == DT_F32) return kexpr_number(p->k, word);
   if (val < 0 && buf < 0) {
     const char *const *names = kparse_tensors(p, &n);
     kparse_unknown(p, loc, "buffer or value", name, names, n);
@@ -281,11 +283,12 @@ static int parse_stream(KParser *p) {
   Loc loc = p->tok.loc;
   const char *name = kparse_name(p, "a random stream");
   if (!name) return -1;
-  int stream = kern_find_stream(p->k, name);
-  const char **names = ARENA_ARRAY(p->arena, p->k->nstream, const char *);
-  for (int i = 0; i < p->k->nstream; i++) names[i] = p->k->stream[i].name;
-  if (stream < 0) kparse_unknown(p, loc, "stream", name, names, p->k->nstream);
-  return stream;
+  int stream = kern_find_word(p->k, name);
+  const char **names = ARENA_ARRAY(p->arena, p->k->nword, const char *);
+  for (int i = 0; i < p->k->nword; i++) names[i] = p->k->word[i].name;
+  if (stream >= 0 && p->k->word[stream].type == DT_U64) return stream;
+  kparse_unknown(p, loc, "stream", name, names, p->k->nword);
+  return -1;
 }
 
 static const KExpr *random_draw(KParser *p) {

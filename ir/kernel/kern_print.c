@@ -7,7 +7,7 @@
 #include "ir/kernel/kern_impl.h"
 #include "ir/kernel/kern_walk.h"
 
-/* A text being written. With `bare`, names are numbered and places, origin and the streams' values left out,
+/* A text being written. With `bare`, names are numbered and places, origin and the words' values left out,
  * so that kernels that can share code have equal texts. */
 typedef struct Printer {
   FILE *f;
@@ -31,8 +31,8 @@ static const char *buf_name(void *ctx, int buf) {
   return numbered(p, p->k->buf[buf].name, 'b', buf);
 }
 
-static const char *stream_name(const Printer *p, int stream) {
-  return numbered(p, p->k->stream[stream].name, 's', stream);
+static const char *word_name(const Printer *p, int word) {
+  return numbered(p, p->k->word[word].name, 's', word);
 }
 
 static const char *val_name(const Printer *p, int val) {
@@ -136,8 +136,9 @@ static void put_expr(Printer *p, const KExpr *e, int above) {
     put_expr(p, e->arg[0], 0);
     break;
   case KE_STEP: fprintf(p->f, "step(%s", e->name); break;
+  case KE_NUMBER: fputs(word_name(p, e->ref), p->f); return;
   case KE_RANDOM:
-    fprintf(p->f, "random(%s, ", stream_name(p, e->ref));
+    fprintf(p->f, "random(%s, ", word_name(p, e->ref));
     ix_write(p->f, e->ix, &p->names);
     break;
   }
@@ -212,9 +213,13 @@ static void put_buf(Printer *p, int i, int64_t below) {
   fputc('\n', p->f);
 }
 
-static void put_stream(Printer *p, int i) {
-  fprintf(p->f, "  stream %s", stream_name(p, i));
-  if (!p->bare) fprintf(p->f, " = 0x%llx", (unsigned long long)p->k->stream[i].value);
+static void put_word(Printer *p, int i) {
+  const KWord *w = &p->k->word[i];
+  bool stream = w->type == DT_U64;
+  fprintf(p->f, "  %s %s", stream ? "stream" : "number", word_name(p, i));
+  if (!p->bare) fputs(" = ", p->f);
+  if (!p->bare && stream) fprintf(p->f, "0x%llx", (unsigned long long)w->value);
+  if (!p->bare && !stream) put_const(p->f, DT_F32, (double)kword_number(w->value));
   fputc('\n', p->f);
 }
 
@@ -246,7 +251,7 @@ static void put_compute(Printer *p) {
   put_axis_list(p);
   int64_t *below = kern_read_bounds(p->arena, k);
   for (int i = 0; i < k->nbuf; i++) put_buf(p, i, below[i]);
-  for (int i = 0; i < k->nstream; i++) put_stream(p, i);
+  for (int i = 0; i < k->nword; i++) put_word(p, i);
   for (int i = 0; i < k->nval; i++) put_value(p, i);
   for (int i = 0; i < k->nstore; i++) put_store(p, &k->store[i]);
   fputs("}\n", p->f);

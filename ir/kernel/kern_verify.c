@@ -89,21 +89,21 @@ static void check_axes(KCheck *c) {
 
 static void check_name(KCheck *c, const char *name, bool first) {
   if (!kern_is_identifier(name) || kern_is_reserved(name))
-    kcheck_fail(c, 2, "'%s' is not a proper name of a buffer, stream or value", name);
+    kcheck_fail(c, 2, "'%s' is not a proper name of a buffer, word or value", name);
   else if (!first)
-    kcheck_fail(c, 2, "two buffers, streams or values are named '%s'", name);
+    kcheck_fail(c, 2, "two buffers, words or values are named '%s'", name);
 }
 
 static void check_all_names(KCheck *c) {
   const Kernel *k = c->k;
   for (int i = 0; i < k->nbuf; i++) check_name(c, k->buf[i].name, kern_find_buf(k, k->buf[i].name) == i);
-  for (int i = 0; i < k->nstream; i++) {
-    const char *name = k->stream[i].name;
-    check_name(c, name, kern_find_stream(k, name) == i && kern_find_buf(k, name) < 0);
+  for (int i = 0; i < k->nword; i++) {
+    const char *name = k->word[i].name;
+    check_name(c, name, kern_find_word(k, name) == i && kern_find_buf(k, name) < 0);
   }
   for (int i = 0; i < k->nval; i++) {
     const char *name = k->val[i].name;
-    bool other = kern_find_buf(k, name) >= 0 || kern_find_stream(k, name) >= 0;
+    bool other = kern_find_buf(k, name) >= 0 || kern_find_word(k, name) >= 0;
     check_name(c, name, kern_find_val(k, name) == i && !other);
   }
 }
@@ -235,10 +235,12 @@ static void check_use(Scope *s, const KExpr *e, bool guarded) {
     check_range(s, u->name, i, e->idx[i], k->axis[u->axis[i]].extent);
 }
 
-static void check_draw(Scope *s, const KExpr *e) {
+static void check_word(Scope *s, const KExpr *e) {
   const Kernel *k = s->c->k;
-  if (e->ref >= 0 && e->ref < k->nstream) return;
-  kcheck_fail(s->c, 19, "'%s' draws from stream %d of %d", s->v->name, e->ref, k->nstream);
+  DType t = e->kind == KE_RANDOM ? DT_U64 : DT_F32;
+  if (e->ref >= 0 && e->ref < k->nword && k->word[e->ref].type == t) return;
+  kcheck_fail(s->c, 19, "'%s' takes word %d of %d as a %s", s->v->name, e->ref, k->nword,
+              e->kind == KE_RANDOM ? "stream" : "number");
 }
 
 static void check_elt(Scope *s, const KExpr *e) {
@@ -253,10 +255,10 @@ static void check_elt(Scope *s, const KExpr *e) {
 static void check_type(Scope *s, const KExpr *e) {
   bool ok = e->dtype < DT_COUNT;
   if (e->kind == KE_INDEX) ok = dtype_is_float(e->dtype) || e->dtype == DT_I32;
-  if (e->kind == KE_STEP || e->kind == KE_RANDOM) ok = e->dtype == DT_F32;
+  if (e->kind == KE_STEP || e->kind == KE_RANDOM || e->kind == KE_NUMBER) ok = e->dtype == DT_F32;
   if (e->kind == KE_CONST || e->kind == KE_CAST) ok = e->dtype < DT_COUNT && e->dtype != DT_U64;
   if (!ok)
-    kcheck_fail(s->c, 8, "'%s': a constant, index, cast, step or draw of type %s", s->v->name,
+    kcheck_fail(s->c, 8, "'%s': a constant, number, index, cast, step or draw of type %s", s->v->name,
                 e->dtype < DT_COUNT ? dtype_name(e->dtype) : "none");
 }
 
@@ -266,7 +268,7 @@ static void check(Scope *s, const KExpr *e, bool guarded) {
   for (int i = 0; i < e->nidx; i++) check_ix(s, e->idx[i]);
   if (e->kind == KE_READ) check_read(s, e, guarded);
   if (e->kind == KE_VALUE) check_use(s, e, guarded);
-  if (e->kind == KE_RANDOM) check_draw(s, e);
+  if (e->kind == KE_RANDOM || e->kind == KE_NUMBER) check_word(s, e);
   if (e->kind == KE_ELT) check_elt(s, e);
   bool select = e->kind == KE_ELT && e->elt == E_SELECT;
   for (int i = 0; i < 3 && e->arg[i]; i++) check(s, e->arg[i], guarded || (select && i > 0));

@@ -67,9 +67,8 @@ void lower_write(Lower *l);
 void lower_plan(Lower *l);
 void lower_launch(Lower *l);
 
-/* passes/lower/share.c: the number of the program's kernel that k is, perhaps a new one. `start`: bytes by
- * which each buffer's memory begins later than k has it, or NULL. */
-int share_kernel(Prog *p, Kernel *k, const int64_t **start);
+/* passes/lower/share.c: the number of the program's kernel that k is, perhaps a new one. */
+int share_equal(Prog *p, Kernel *k);
 
 /* Partials are of the type that the reduction accumulates in: rounding each would lose what the sum keeps. */
 DType draft_partial_type(const Node *reduction);

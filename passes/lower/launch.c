@@ -17,9 +17,9 @@ void lower_plan(Lower *l) {
   for (int i = 0; i < l->ndraft; i++) plan(l->options->target, l->draft[i]);
 }
 
-static const uint64_t *stream_values(Arena *a, const Kernel *k) {
-  uint64_t *s = ARENA_ARRAY(a, k->nstream, uint64_t);
-  for (int i = 0; i < k->nstream; i++) s[i] = k->stream[i].value;
+static const uint64_t *word_values(Arena *a, const Kernel *k) {
+  uint64_t *s = ARENA_ARRAY(a, k->nword, uint64_t);
+  for (int i = 0; i < k->nword; i++) s[i] = k->word[i].value;
   return s;
 }
 
@@ -34,15 +34,14 @@ static void launch(Lower *l, const Draft *d) {
   PEntry *e = &p->entry[l->kind];
   ARENA_GROW(p->arena, e->launch, e->nlaunch, e->cap_launch);
   PLaunch *x = &e->launch[e->nlaunch];
-  const int64_t *start;
-  *x = (PLaunch){.kernel_id = share_kernel(p, d->k, &start), .guard = d->guard, .origin = d->origin};
+  *x = (PLaunch){.kernel_id = share_equal(p, d->k), .guard = d->guard, .origin = d->origin};
   x->kernel = p->kernel[x->kernel_id];
   x->buf = ARENA_ARRAY(p->arena, d->nbound, PBuf *);
   x->at = ARENA_ARRAY(p->arena, d->nbound, int64_t);
-  x->stream = stream_values(p->arena, d->k);
+  x->word = word_values(p->arena, d->k);
   for (int i = 0; i < d->nbound; i++) {
     x->buf[i] = d->bound[i].buf;
-    x->at[i] = d->bound[i].at + (start ? start[i] : 0);
+    x->at[i] = d->bound[i].at;
     x->bytes += (double)kern_touched(d->k, i) * dtype_size(d->k->buf[i].dtype);
     touch(x->buf[i], e->nlaunch);
   }

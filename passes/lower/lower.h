@@ -24,6 +24,9 @@ void prog_add_values(Prog *p);
 void prog_bind_values(Lower *l);
 /* The memory of a state that is nobody's member. */
 PBuf *prog_state_buf(Prog *p, const State *s);
+/* passes/lower/share.c: once all launches are there, kernels that are alike become one, and each has a
+ * symbol. */
+void share_alike(Prog *p);
 /* passes/lower/memory.c: offsets for all buffers of the program; arena_bytes and live_bytes. */
 void prog_memory(Prog *p);
 

@@ -20,8 +20,8 @@ static const KExpr *write_STEP(Writer *w, const Node *n, const Ix *const *idx) {
 
 /* The kernel's number of the stream. */
 static int stream(Writer *w, uint64_t value) {
-  for (int i = 0; i < w->k->nstream; i++)
-    if (w->k->stream[i].value == value) return i;
+  for (int i = 0; i < w->k->nword; i++)
+    if (w->k->word[i].value == value) return i;
   return kern_stream(w->k, "draw", value);
 }
 

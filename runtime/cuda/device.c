@@ -77,7 +77,7 @@ static bool find_kernel(const TessCudaKernel *k) {
 }
 
 static size_t param_count(const TessCudaKernel *k) {
-  return (size_t)k->nbuf + 1 + k->nstream;
+  return (size_t)k->nbuf + 1 + k->nword;
 }
 
 static bool load_kernels(void) {
@@ -167,7 +167,7 @@ static void start(const TessCudaKernel *k, void *const *arg) {
   void **to = gpu.param;
   for (uint32_t i = 0; i < k->nbuf; i++) *to++ = (void *)(uintptr_t)&arg[i];
   *to++ = &gpu.step;
-  for (uint32_t i = k->nbuf; i < k->nbuf + k->nstream; i++) *to++ = (void *)(uintptr_t)&arg[i];
+  for (uint32_t i = k->nbuf; i < k->nbuf + k->nword; i++) *to++ = (void *)(uintptr_t)&arg[i];
   must(gpu.cu.launch(gpu.function[k->index], (unsigned)k->grid, 1, 1, k->block, 1, 1, k->shared, gpu.stream,
                      gpu.param, NULL),
        k->name);

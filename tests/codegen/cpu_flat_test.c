@@ -180,6 +180,22 @@ START_TEST(random_streams) {
 }
 END_TEST
 
+/* Not the interpreter: a number that the launch passes, beside a stream. */
+START_TEST(numbers) {
+  float n = (float)draw_real(-2, 2), x[77], y[77];
+  char text[256];
+  snprintf(text, sizeof text,
+           "compute f { axis i:77\n in x[77] : f32\n out y[77] : f32\n stream d = 1\n number n = %.9g\n"
+           " v[i] = x[i] * n\n store v[i] -> y[i] }\nplan f cpu flat { }\n",
+           (double)n);
+  for (int i = 0; i < 77; i++) x[i] = cpu_case_float();
+  CpuCase c = cpu_case_open(text, "native", false);
+  cpu_case_run(&c, (void *[]){x, y}, 1);
+  for (int i = 0; i < 77; i++) ck_assert_float_eq(y[i], x[i] * n);
+  cpu_case_close(&c);
+}
+END_TEST
+
 /* Not the interpreter: each is the nearest number that the type holds. */
 START_TEST(integers_are_held_to_the_range_they_are_cast_to) {
   static const char text[] =
@@ -256,6 +272,7 @@ SUITE("cpu_flat") {
   tcase_add_test(t, towers);
   tcase_add_test(t, scalars);
   tcase_add_test(t, random_streams);
+  tcase_add_test(t, numbers);
   tcase_add_test(t, integers_are_held_to_the_range_they_are_cast_to);
   tcase_add_test(t, tasks_share_the_work);
   tcase_add_test(t, red_zones_trap);

@@ -104,7 +104,7 @@ static void launch(Prog *p, int kernel, PBuf *const *buf, const int64_t *at, uin
                                       .kernel_id = kernel,
                                       .buf = arena_copy(arena, buf, (size_t)k->nbuf * sizeof *buf),
                                       .at = arena_copy(arena, at, (size_t)k->nbuf * sizeof *at),
-                                      .stream = &stream_of_launch,
+                                      .word = &stream_of_launch,
                                       .guard = guard,
                                       .origin = "blocks.0 \"sum\"",
                                       .loc = k->loc,

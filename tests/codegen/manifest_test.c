@@ -67,7 +67,7 @@ START_TEST(json_is_json) {
                   "assert m[\"version\"] == 1 and m[\"states\"][0][\"dim\"] == [3, 5]; "
                   "assert m[\"kernels\"][0][\"text\"] == \"compute \\\"x\\\" {\\n}\\n\"; "
                   "assert m[\"entries\"][1][\"launches\"][0][\"flop\"] == 3e6; "
-                  "assert m[\"entries\"][1][\"launches\"][0][\"stream\"] == [0xfedcba9876543210]'",
+                  "assert m[\"entries\"][1][\"launches\"][0][\"word\"] == [0xfedcba9876543210]'",
                   "w");
   ck_assert_ptr_nonnull(f);
   fputs(text, f);

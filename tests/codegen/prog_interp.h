@@ -25,7 +25,7 @@ static inline void prog_interp(const Prog *p, char *arena, EntryKind e, const KS
     if (l->guard && (l->guard & supplied) == l->guard) continue;
     for (int b = 0; b < l->kernel->nbuf; b++) buf[b] = arena + l->buf[b]->offset + l->at[b];
     KStepEnv of_launch = *env;
-    of_launch.stream = l->stream;
+    of_launch.word = l->word;
     kern_interp(l->kernel, buf, &of_launch, false);
   }
 }

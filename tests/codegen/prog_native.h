@@ -40,7 +40,7 @@ static inline void native_launch(const Native *n, const PLaunch *l, char *arena,
   memcpy(&run, &f, sizeof run);
   char *scratch = aligned_alloc(64, (size_t)bytes / 64 * 64);
   for (int b = 0; b < l->kernel->nbuf; b++) buf[b] = arena + l->buf[b]->offset + l->at[b];
-  void **arg = cpu_arguments(a, l->kernel, buf, l->stream);
+  void **arg = cpu_arguments(a, l->kernel, buf, l->word);
   run(arg, step, scratch, tasks / 2, tasks);
   run(arg, step, scratch, 0, tasks / 2);
   free(scratch);

@@ -196,7 +196,7 @@ START_TEST(step_block_and_random_streams) {
               (double)random_uniform(random_key(11, 6, 3, 2), i);
   kcase_run(c, single);
   kcase_expect(c, "y", want, 1e-15);
-  c->env.stream = (uint64_t[]){6, 0x8000000000000005};
+  c->env.word = (uint64_t[]){6, 0x8000000000000005};
   for (uint32_t i = 0; i < 12; i++)
     want[i] = lr * (double)random_uniform(random_key(11, 6, 3, 2), i) +
               (double)random_uniform(random_key(11, 0x8000000000000005u, 3, 2), i);

@@ -214,6 +214,18 @@ START_TEST(kernels_of_other_streams_have_one_canonical_text) {
 }
 END_TEST
 
+/* A number prints with the digits that bring it back, and is a launch's affair as well. */
+START_TEST(numbers_print_as_written) {
+#define SCALED(number)                                                                                       \
+  "compute f {\n  axis i:4\n  out y[4] : f32\n  number n = " number                                          \
+  "\n  v[i] = n * 2\n  store v[i] -> y[i]\n}\n"
+  ck_assert_str_eq(kern_print(arena, the_kernel(SCALED("-0.375"))), SCALED("-0.375"));
+  ck_assert_str_eq(kern_canonical(arena, the_kernel(SCALED("-0.375"))),
+                   kern_canonical(arena, the_kernel(SCALED("inf"))));
+#undef SCALED
+}
+END_TEST
+
 typedef struct Wrong {
   const char *text;
   const char *want; /* how the messages begin */
@@ -257,6 +269,8 @@ static const Wrong wrong[] = {
     {BODY("v[i] = x[i] and true"), "k.kern:5:15: error: 'and' of f32, bool, expected bool operands"},
     {BODY("v[i] = expp(x[i])"), "k.kern:5:10: error: no function is named 'expp'; did you mean 'exp'?"},
     {BODY("v[i] = exp(x[i], 1)"), "k.kern:5:10: error: 'exp' has 2 operands, expected 1"},
+    {BODY("number n = x"), "k.kern:5:14: error: found 'x', expected a number"},
+    {BODY("number n = 1\n v[i] = random(n, i)"), "k.kern:6:16: error: no stream is named 'n'"},
     {BODY("v[i] = 1 +"), "k.kern:6:1: error: found '}', expected an expression"},
     {BODY("v[i] = x"), "k.kern:6:1: error: found '}', expected '['"},
     {BODY("v[i] = sum(i x[i]"), "k.kern:5:16: error: found 'x', expected ')'"},
@@ -269,7 +283,7 @@ static const Wrong wrong[] = {
      "k.kern:5:14: error: found '18446744073709551616', expected the number of a random stream"},
     {BODY("store v[i] -> x[i]"), "k.kern:5:9: error: no value is named 'v'"},
     {BODY("outt y[4] : f32"),
-     "k.kern:5:3: error: found 'outt', expected axis, in, out, inout, stream, store, origin"},
+     "k.kern:5:3: error: found 'outt', expected axis, in, out, inout, stream, number, store, origin"},
     {BODY("v[i] = x[i] $"), "k.kern:5:15: error: found '$', expected a declaration"},
     {BODY("origin \"a"), "k.kern:5:10: error: found '\"a', expected a string"},
     {"compute f { axis i:2 }\nplan g cpu flat {}", "k.kern:2:6: error: no kernel is named 'g'; expected f"},
@@ -380,6 +394,7 @@ SUITE("kern_text") {
   tcase_add_loop_test(t, expressions_print_as_written, 0, COUNT(expressions));
   tcase_add_test(t, reductions_and_declarations_print_as_written);
   tcase_add_test(t, equal_kernels_have_one_canonical_text);
+  tcase_add_test(t, numbers_print_as_written);
   tcase_add_test(t, kernels_of_other_streams_have_one_canonical_text);
   tcase_add_loop_test(t, errors_have_a_place_and_an_expectation, 0, COUNT(wrong));
   tcase_add_test(t, several_errors_in_one_run);

@@ -81,8 +81,12 @@ static void no_stream(Kernel *k) {
   k->val[0].expr = e;
 }
 
+static void stream_that_is_a_number(Kernel *k) {
+  k->word[0].type = DT_F32;
+}
+
 static void stream_named_as_a_buffer(Kernel *k) {
-  k->stream[0].name = "y";
+  k->word[0].name = "y";
 }
 
 static void reduces_without_axes(Kernel *k) {
@@ -117,7 +121,7 @@ static const Broken broken[] = {
     {"K1: axis 'i' has the extent 0, expected 1 .. 2^40", GOOD, extent_0},
     {"K1: two axes are named 'i'", GOOD, same_axes},
     {"K1: axis 'inf' has no proper name", GOOD, axis_named_inf},
-    {"K2: two buffers, streams or values are named 'x'", GOOD, two_axes_named_alike},
+    {"K2: two buffers, words or values are named 'x'", GOOD, two_axes_named_alike},
     {"K2: 'blocks.3' is not a proper name", GOOD, name_with_dot},
     {"K3: buffer 'x' has an extent below 1", GOOD, dim_0},
     {"K3: buffer 'x' has the stride -1, expected 0 .. 2^48", GOOD, stride_negative},
@@ -136,9 +140,9 @@ static const Broken broken[] = {
     {"K7: 'v' uses a value that does not come before it", GOOD, later_value},
     {"K8: 'v' is of type bf16, its expression of type f32", GOOD, value_of_other_type},
     {"K8: 'v': the operands or the result of '*' have a wrong type", GOOD, sum_of_other_type},
-    {"K8: 'c': a constant, index, cast, step or draw of type u64",
+    {"K8: 'c': a constant, number, index, cast, step or draw of type u64",
      KERNEL(" c[i, j] = u64(1)\n v[i, j] = x[i, j]\n store v[i, j] -> y[i, j]"), NULL},
-    {"K8: 'v': a constant, index, cast, step or draw of type bool",
+    {"K8: 'v': a constant, number, index, cast, step or draw of type bool",
      KERNEL(" v[i, j] = select(index(bool, i), x[i, j], 0)\n store v[i, j] -> y[i, j]"), NULL},
     {"K9: 'v' reads no proper buffer", GOOD, no_buffer},
     {"K9: 'v' reads 'y', which is only written", KERNEL(" v[i, j] = y[i, j]\n store v[i, j] -> y[i, j]"),
@@ -204,8 +208,9 @@ static const Broken broken[] = {
     {"K20: sm80 has no flat skeleton", GOOD "plan f sm80 flat { }", NULL},
     {"K21: the flat skeleton has no role 'k'", GOOD "plan f cpu flat { role k: j; }", NULL},
     {"K21: the rows skeleton needs the role 'row'", PLANNED("plan f cpu rows { role outer: i; }"), NULL},
-    {"K19: 'v' draws from stream 1 of 1", DRAWN, no_stream},
-    {"K2: two buffers, streams or values are named 'y'", DRAWN, stream_named_as_a_buffer},
+    {"K19: 'v' takes word 1 of 1 as a stream", DRAWN, no_stream},
+    {"K19: 'v' takes word 0 of 1 as a stream", DRAWN, stream_that_is_a_number},
+    {"K2: two buffers, words or values are named 'y'", DRAWN, stream_named_as_a_buffer},
     {"K22: axis 'i' has two roles", PLANNED("plan f cpu rows { role outer: i; role row: j, i; }"), NULL},
     {"K22: role 'lane' has 2 axes, expected 1", GOOD "plan f cpu flat { role lane: i, j; }", NULL},
     {"K22: role 'lane' has axis 20 of 2", FLAT_PLAN, role_without_axis},

@@ -351,7 +351,7 @@ START_TEST(kernels_of_other_streams_are_one) {
   ck_assert_int_eq(e->nlaunch, 2);
   for (int i = 0; i < 2; i++) {
     bool first = p->state[0].buf == e->launch[i].buf[0];
-    ck_assert_uint_eq(e->launch[i].stream[0], first ? 1 : 0x8000000000000002u);
+    ck_assert_uint_eq(e->launch[i].word[0], first ? 1 : 0x8000000000000002u);
   }
   arena_free(a);
   check_supplied(two_draws, EN_INIT, NULL);
@@ -498,8 +498,40 @@ START_TEST(steps_are_read_by_one_kernel) {
   Graph *g = graph_parse(a, diag_source(a, "case", text, strlen(text)));
   const Prog *p = passes_run(a, g, &(PassOptions){.target = cpu_target("x86-64-v3")});
   ck_assert_int_eq(p->entry[EN_EVAL].nlaunch, STEPS);
-  ck_assert_int_eq(p->nkernel, 7);
+  ck_assert_int_eq(p->nkernel, 1);
   arena_free(a);
+}
+END_TEST
+
+/* So are many that differ in constants; few are kernels of their own. */
+
+static int kernels_of_rates(int rates) {
+  Arena *a = arena_new();
+  const char *text = "graph \"t\"\n%0 = const 0 : f32[5, 1]\n", *values = "entry eval\n";
+  for (int i = 0; i < rates; i++) {
+    int n = 1 + 5 * i;
+    text = arena_printf(a,
+                        "%s%%%d = random 0x%x : f32[5, 1]\n"
+                        "%%%d = const 0.%d : f32[5, 1]\n"
+                        "%%%d = elt < %%%d, %%%d : bool[5, 1]\n"
+                        "%%%d = const %d.5 : f32[5, 1]\n"
+                        "%%%d = elt select %%%d, %%%d, %%0 : f32[5, 1]\n",
+                        text, n, i + 1, n + 1, i + 1, n + 2, n, n + 1, n + 3, i + 1, n + 4, n + 2, n + 3);
+    values = arena_printf(a, "%svalue \"v%d\" = %%%d report\n", values, i, n + 4);
+  }
+  text = arena_printf(a, "%s%s", text, values);
+  check(text);
+  Graph *g = graph_parse(a, diag_source(a, "case", text, strlen(text)));
+  const Prog *p = passes_run(a, g, &(PassOptions){.target = cpu_target("x86-64-v3")});
+  int n = p->nkernel;
+  for (int i = 0; i < rates; i++) ck_assert_int_eq(p->kernel[0]->nword, n == 1 ? 3 : 1);
+  arena_free(a);
+  return n;
+}
+
+START_TEST(many_kernels_that_differ_in_constants_are_one) {
+  ck_assert_int_eq(kernels_of_rates(9), 1);
+  ck_assert_int_eq(kernels_of_rates(3), 3);
 }
 END_TEST
 
@@ -543,5 +575,6 @@ SUITE("passes_case") {
   tcase_add_test(t, two_orders_of_many_dimensions_meet_in_a_contraction);
   tcase_add_test(t, index_is_a_view_that_another_kernel_stores);
   tcase_add_test(t, steps_are_read_by_one_kernel);
+  tcase_add_test(t, many_kernels_that_differ_in_constants_are_one);
   tcase_add_test(t, backward_concatenation_of_a_forward_value);
 }

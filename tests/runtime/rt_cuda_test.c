@@ -9,7 +9,7 @@
 /* One kernel with many parameters. */
 enum { BUFFERS = 1500, STREAMS = 500, PARAMS = BUFFERS + 1 + STREAMS };
 static const TessCudaKernel wide = {
-    .name = "wide", .nbuf = BUFFERS, .grid = 2, .block = 32, .nstream = STREAMS};
+    .name = "wide", .nbuf = BUFFERS, .grid = 2, .block = 32, .nword = STREAMS};
 static const TessCudaKernel *const kernels[] = {&wide};
 static const TessCudaImage image = {.arch = "sm_80", .major = 8, .exact = 1};
 const TessCuda tess_cuda = {1, 1, kernels, &image};
@@ -80,7 +80,7 @@ static CuResult stream(CuStream **s, unsigned flags) {
   return *s = NULL, 0;
 }
 
-/* Buffers are 0, 1, .., the step block's address comes behind them, then the streams' numbers go on. */
+/* Buffers are 0, 1, .., the step block's address comes behind them, then the words go on. */
 static CuResult launch(CuFunction *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                        unsigned bz, unsigned shared, CuStream *s, void **args, void **extra) {
   (void)f, (void)gx, (void)gy, (void)gz, (void)bx, (void)by, (void)bz, (void)shared, (void)s, (void)extra;

@@ -10,6 +10,7 @@ static bool uniform(const CpuFn *f, const KExpr *e) {
   int64_t s;
   switch (e->kind) {
   case KE_CONST:
+  case KE_NUMBER:
   case KE_STEP: return true;
   case KE_INDEX:
   case KE_RANDOM: return cpu_slope(f, cpu_subst(f, e->ix), &s) && s == 0;
@@ -97,6 +98,7 @@ static LLVMValueRef evaluate(CpuFn *f, const KExpr *e) {
   case KE_CAST: return cpu_cast(f, e->arg[0]->dtype, e->dtype, cpu_expr(f, e->arg[0]));
   case KE_STEP: return cpu_step(f, e->name);
   case KE_RANDOM: return cpu_random(f, e->ref, e->ix);
+  case KE_NUMBER: return f->word[e->ref];
   }
   ice("kernel %s: no such expression: %d", f->k->name, (int)e->kind);
 }

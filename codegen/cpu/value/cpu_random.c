@@ -64,7 +64,7 @@ static LLVMValueRef key_of(CpuFn *f, int stream) {
   LLVMBasicBlockRef now = cpu_at_entry(f);
   LLVMValueRef seed = step_field(f, i64, offsetof(TessStep, seed));
   LLVMValueRef k = mix64(f, LLVMBuildAdd(f->b, seed, u64(f, 0x9e3779b97f4a7c15u), ""));
-  k = mix64(f, LLVMBuildXor(f->b, k, f->stream[stream], ""));
+  k = mix64(f, LLVMBuildXor(f->b, k, f->word[stream], ""));
   k = mix64(f, LLVMBuildAdd(f->b, k, step_field(f, i64, offsetof(TessStep, step)), ""));
   LLVMValueRef micro = LLVMBuildShl(f->b, step_field(f, i64, offsetof(TessStep, micro)), u64(f, 1), "");
   k = mix64(f, LLVMBuildXor(f->b, k, LLVMBuildOr(f->b, micro, u64(f, 1), ""), ""));

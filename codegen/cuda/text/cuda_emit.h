@@ -66,8 +66,8 @@ typedef struct CudaFn {
   int64_t *axis_extent;
   int cap_extent;
   const char **buf_name;
-  const char **stream_name, **key_name; /* each stream's number, and the key made of it at the start */
-  CudaUsed *used;                       /* names taken so far */
+  const char **word_name, **key_name; /* each word, and of a stream the key made of it at the start */
+  CudaUsed *used;                     /* names taken so far */
   int nused, cap_used;
   CudaHeld *held;
   int nheld, cap_held;

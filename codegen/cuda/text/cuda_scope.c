@@ -216,11 +216,11 @@ static bool needs_long(const CudaFn *f) {
 void cuda_name_all(CudaFn *f) {
   f->buf_name = ARENA_ARRAY(f->a, f->k->nbuf, const char *);
   for (int i = 0; i < f->k->nbuf; i++) f->buf_name[i] = cuda_name(f, f->k->buf[i].name);
-  f->stream_name = ARENA_ARRAY(f->a, f->k->nstream, const char *);
-  f->key_name = ARENA_ARRAY(f->a, f->k->nstream, const char *);
-  for (int i = 0; i < f->k->nstream; i++) {
-    f->stream_name[i] = cuda_name(f, f->k->stream[i].name);
-    f->key_name[i] = cuda_name(f, arena_printf(f->a, "%s_key", f->stream_name[i]));
+  f->word_name = ARENA_ARRAY(f->a, f->k->nword, const char *);
+  f->key_name = ARENA_ARRAY(f->a, f->k->nword, const char *);
+  for (int i = 0; i < f->k->nword; i++) {
+    f->word_name[i] = cuda_name(f, f->k->word[i].name);
+    f->key_name[i] = cuda_name(f, arena_printf(f->a, "%s_key", f->word_name[i]));
   }
   for (int i = 0; i < f->k->naxes; i++) add_axis(f, f->k->axis[i].name, f->k->axis[i].extent);
   f->index = needs_long(f) ? "long long" : "int";

@@ -70,22 +70,28 @@ static void add_comment(CudaText *t, const Kernel *k) {
   ctext_add(t, " */\n");
 }
 
+static const char *word_type(const KWord *w) {
+  return w->type == DT_U64 ? "u64" : "float";
+}
+
 static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
   const Kernel *k = f->k;
   Wrap w = {t, t->n, ",", "    ", false};
   ctext_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d) %s(", l->block, l->name);
   for (int i = 0; i < k->nbuf; i++)
     wrap_word(&w, arena_printf(f->a, "%s%s *__restrict__ %s", k->buf[i].kind == KB_IN ? "const " : "",
-                               cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
+                              cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
   wrap_word(&w, "const Step *__restrict__ step");
-  for (int i = 0; i < k->nstream; i++) wrap_word(&w, arena_printf(f->a, "u64 %s", f->stream_name[i]));
+  for (int i = 0; i < k->nword; i++)
+    wrap_word(&w, arena_printf(f->a, "%s %s", word_type(&k->word[i]), f->word_name[i]));
   ctext_add(t, ")");
   ctext_add(t, "\n{\n");
 }
 
 static void add_keys(CudaText *t, const CudaFn *f) {
-  for (int i = 0; i < f->k->nstream; i++)
-    ctext_printf(t, "  const u64 %s = random_key(step, %s);\n", f->key_name[i], f->stream_name[i]);
+  for (int i = 0; i < f->k->nword; i++)
+    if (f->k->word[i].type == DT_U64)
+      ctext_printf(t, "  const u64 %s = random_key(step, %s);\n", f->key_name[i], f->word_name[i]);
 }
 
 bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned) {

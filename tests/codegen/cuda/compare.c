@@ -21,7 +21,7 @@ static void run(const Kernel *k, const CudaLaunch *l, ShimRun *kernel, void **bu
   void *args[MAX_PARAMS], *block = (void *)(uintptr_t)step;
   for (int i = 0; i < k->nbuf; i++) args[i] = &bufs[i];
   args[k->nbuf] = &block;
-  for (int i = 0; i < k->nstream; i++) args[k->nbuf + 1 + i] = (void *)(uintptr_t)&k->stream[i].value;
+  for (int i = 0; i < k->nword; i++) args[k->nbuf + 1 + i] = (void *)(uintptr_t)&k->word[i].value;
   ShimLaunch s = {l->grid, l->block, (size_t)l->shared, order, 7};
   kernel(&s, args);
 }

@@ -77,15 +77,15 @@ void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg
   double from = run->hook ? rt_now() : 0;
   const Kernel *k = kernel_of((const void *)(uintptr_t)kernel);
   TessStep copy = *step;
-  uint64_t stream[TESS_MAX_RANK];
-  if (k->nstream > TESS_MAX_RANK) ice("kernel %s draws from %d streams", k->name, k->nstream);
-  for (int i = 0; i < k->nstream; i++) memcpy(&stream[i], &arg[k->nbuf + i], sizeof *stream);
+  uint64_t word[TESS_MAX_RANK];
+  if (k->nword > TESS_MAX_RANK) ice("kernel %s takes %d words", k->name, k->nword);
+  for (int i = 0; i < k->nword; i++) memcpy(&word[i], &arg[k->nbuf + i], sizeof *word);
   KStepEnv env = {.seed = step->seed,
                   .step = step->step,
                   .micro = step->micro,
                   .scalar = scalar,
                   .ctx = &copy,
-                  .stream = stream};
+                  .word = word};
   kern_interp(k, arg, &env, false);
   if (run->hook) run->hook->after(run->hook->ctx, run, id, rt_now() - from);
 }
