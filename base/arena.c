@@ -23,7 +23,7 @@ struct Arena {
 
 static void *must_calloc(size_t size) {
   void *p = calloc(1, size);
-  if (!p) ice("out of memory: %zu bytes", size);
+  if (!p) diag_no_memory();
   return p;
 }
 
@@ -53,7 +53,7 @@ static Block *block_for(Arena *a, size_t size) {
 }
 
 void *arena_alloc(Arena *a, size_t size) {
-  if (size > SIZE_MAX / 4) ice("out of memory: %zu bytes", size);
+  if (size > SIZE_MAX / 4) diag_no_memory();
   size = (size_t)i64_round_up((int64_t)size, ALIGN);
   Block *b = block_for(a, size);
   void *p = b->data + b->used;
@@ -62,7 +62,7 @@ void *arena_alloc(Arena *a, size_t size) {
 }
 
 void *arena_array(Arena *a, size_t count, size_t size) {
-  if (size && count > SIZE_MAX / size) ice("out of memory: %zu elements of %zu bytes", count, size);
+  if (size && count > SIZE_MAX / size) diag_no_memory();
   return arena_alloc(a, count * size);
 }
 
@@ -101,14 +101,12 @@ char *arena_printf(Arena *a, const char *fmt, ...) {
   return p;
 }
 
-void arena_text_open(ArenaText *t) {
-  *t = (ArenaText){0};
-  t->f = open_memstream(&t->text, &t->size);
-  if (!t->f) ice("out of memory for a text");
+void arena_text_open(TextStream *t) {
+  if (!text_stream_open(t)) diag_no_memory();
 }
 
-char *arena_text_close(Arena *a, ArenaText *t) {
-  if (fclose(t->f)) ice("out of memory for a text");
+char *arena_text_close(Arena *a, TextStream *t) {
+  if (!text_stream_close(t)) diag_no_memory();
   char *copy = arena_strndup(a, t->text, t->size);
   free(t->text);
   return copy;
@@ -116,7 +114,7 @@ char *arena_text_close(Arena *a, ArenaText *t) {
 
 void *arena_grow(Arena *a, void *v, size_t n, int *cap, size_t size) {
   if (n < (size_t)*cap) return v;
-  if (n >= INT_MAX / 2) ice("out of memory: %zu elements of %zu bytes", n + 1, size);
+  if (n >= INT_MAX / 2) diag_no_memory();
   int bigger = *cap ? *cap : 4;
   do bigger *= 2;
   while ((size_t)bigger <= n);

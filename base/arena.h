@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/text_stream.h"
+
 typedef struct Arena Arena;
 
 Arena *arena_new(void);
@@ -25,14 +27,9 @@ char *arena_strdup(Arena *a, const char *s);
 char *arena_printf(Arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(Arena *a, const char *fmt, va_list ap);
 
-/* A text that is written as a stream, f; closing it gives the text, owned by the arena. */
-typedef struct ArenaText {
-  FILE *f;
-  char *text;
-  size_t size;
-} ArenaText;
-void arena_text_open(ArenaText *t);
-char *arena_text_close(Arena *a, ArenaText *t);
+/* The text of a stream, owned by the arena. Neither fails: see above. */
+void arena_text_open(TextStream *t);
+char *arena_text_close(Arena *a, TextStream *t);
 
 #define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, n, T) ((T *)arena_array((a), (size_t)(n), sizeof(T)))

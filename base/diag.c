@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_ERRORS_SHOWN = 20 };
 
@@ -125,6 +126,21 @@ void diag_remark(Loc loc, const char *fmt, ...) {
   if (!again) diag_note(loc, "%s", text);
 }
 
+static void (*before_end)(void);
+
+void diag_before_end(void (*leave)(void)) {
+  before_end = leave;
+}
+
+/* Neither stdio nor exit's handlers can count on memory. */
+void diag_no_memory(void) {
+  static const char said[] = "tessera: out of memory\n";
+  if (before_end) before_end();
+  ssize_t written = write(STDERR_FILENO, said, sizeof said - 1);
+  (void)written;
+  _exit(1);
+}
+
 void ice(const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
@@ -132,6 +148,7 @@ void ice(const char *fmt, ...) {
   vfprintf(stderr, fmt, ap);
   fprintf(stderr, "\nThis is a defect of the compiler; please report it with the command and its input.\n");
   va_end(ap);
+  if (before_end) before_end();
   abort();
 }
 
@@ -161,7 +178,7 @@ static Source *read_stream(Arena *a, const char *path, FILE *f) {
     if (!bigger) free(buf);
     buf = bigger;
   }
-  if (!buf) ice("out of memory reading %s", path);
+  if (!buf) diag_no_memory();
   bool too_large = len > MOST_READ;
   if (too_large) errno = EFBIG;
   Source *s = ferror(f) || too_large ? NULL : diag_source(a, path, buf, len);

@@ -57,6 +57,12 @@ void diag_reset(void);
 /* Where messages go (standard error at the start). Tests give a memory stream. NULL drops them. */
 void diag_to(FILE *out);
 
-_Noreturn void ice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Ends the compiler: memory has run out, which is nobody's fault. Status 1. */
+__attribute__((noreturn)) void diag_no_memory(void);
+/* What is done before the compiler ends in the middle of its work, by either of the two: nothing half-written
+ * may stay. It allocates nothing. */
+void diag_before_end(void (*leave)(void));
+
+__attribute__((noreturn, format(printf, 1, 2))) void ice(const char *fmt, ...);
 
 #endif

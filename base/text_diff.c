@@ -105,7 +105,7 @@ static int by_text(const void *x, const void *y) {
 static void number_lines(const DiffLines *before, const DiffLines *after, int *a, int *b) {
   int n = before->n + after->n, next = 0;
   Line *all = calloc((size_t)n + 1, sizeof *all);
-  if (!all) ice("out of memory comparing %d lines", n);
+  if (!all) diag_no_memory();
   for (int i = 0; i < before->n; i++) all[i] = (Line){before->line[i], &a[i]};
   for (int i = 0; i < after->n; i++) all[before->n + i] = (Line){after->line[i], &b[i]};
   qsort(all, (size_t)n, sizeof *all, by_text);
@@ -116,7 +116,7 @@ static void number_lines(const DiffLines *before, const DiffLines *after, int *a
 void diff_match(const DiffLines *before, const DiffLines *after, int *pair) {
   int n = before->n, m = after->n, middle_at = n + m + 2;
   int *room = calloc(5 * ((size_t)n + (size_t)m) + 10, sizeof *room);
-  if (!room) ice("out of memory comparing %d lines", n + m);
+  if (!room) diag_no_memory();
   int *a = room, *b = a + n, *down = b + m, *up = down + 2 * (n + m) + 5;
   number_lines(before, after, a, b);
   for (int i = 0; i < n; i++) pair[i] = -1;
@@ -166,7 +166,7 @@ static int least(int a, int b) {
 
 char *diff_unified(Arena *a, const DiffLines *before, const DiffLines *after, int context) {
   int *pair = ARENA_ARRAY(a, before->n + 1, int);
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   diff_match(before, after, pair);
   Hunk h, next;

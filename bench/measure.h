@@ -5,7 +5,7 @@
 #define BENCH_MEASURE_H
 
 #include "base/arena.h"
-#include "base/peak.h"
+#include "base/machine/peak.h"
 
 typedef struct Measure {
   const char *label;

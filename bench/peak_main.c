@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/peak.h"
+#include "base/machine/peak.h"
 
 int main(int argc, char **argv) {
   int threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 1;

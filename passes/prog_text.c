@@ -48,7 +48,7 @@ static void print_all(FILE *f, Arena *a, const Prog *p) {
 }
 
 char *prog_print(Arena *a, const Prog *p) {
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   print_all(text.f, a, p);
   return arena_text_close(a, &text);
@@ -74,7 +74,7 @@ static void print_places(FILE *f, const Lower *l) {
 }
 
 char *place_print(const Lower *l) {
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   print_places(text.f, l);
   return arena_text_close(l->arena, &text);
@@ -104,7 +104,7 @@ static void print_drafts(FILE *f, const Lower *l) {
 }
 
 char *drafts_print(const Lower *l) {
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   print_drafts(text.f, l);
   return arena_text_close(l->arena, &text);

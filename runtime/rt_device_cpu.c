@@ -1,9 +1,10 @@
 /* The arena in this machine's memory: what the host sees is all there is. */
+#include "runtime/rt_limit.h"
 #include "runtime/rt_session.h"
 
 bool rt_device_open(RtSession *s) {
-  (void)s;
-  return true;
+  RtLimits l = rt_limits("");
+  return rt_limit_allows(&l, s->touched);
 }
 
 void rt_device_close(RtSession *s) {

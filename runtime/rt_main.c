@@ -4,20 +4,21 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/machine/cpu_feature.h"
 #include "runtime/rt_base.h"
-#include "runtime/rt_cpu.h"
+#include "runtime/rt_limit.h"
 #include "runtime/verbs/rt_verb.h"
 
 int rt_threads(const RtOptions *o) {
   uint64_t most = tess_program.max_threads ? tess_program.max_threads : 1;
-  uint64_t n = RT_GIVEN(o, threads) ? RT_U64(o, threads) : (uint64_t)rt_cpu_count();
+  uint64_t n = RT_GIVEN(o, threads) ? RT_U64(o, threads) : (uint64_t)rt_limits("").processors;
   if (n > most && RT_GIVEN(o, threads))
     rt_note("--threads %" PRIu64 ": the program was built for at most %" PRIu64, n, most);
   return n < 1 ? 1 : n > most ? (int)most : (int)n;
 }
 
 bool rt_begin(RtSession *s, const RtOptions *o) {
-  if (!rt_session_open(s, rt_threads(o))) return false;
+  if (!rt_session_open(s, rt_threads(o), o->verb == RT_EVAL)) return false;
   s->step.seed = RT_U64(o, seed);
   for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = o->setting[i];
   rt_session_entry(s, TESS_INIT);
@@ -31,9 +32,19 @@ bool rt_load_all(RtSession *s, RtOptions *o, bool all) {
   return true;
 }
 
+static bool processor_fits(void) {
+  char lacks[512], model[49];
+  if (cpu_feature_all(tess_program.cpu_needs, lacks, sizeof lacks)) return true;
+  cpu_feature_model(model);
+  rt_error("this program needs a processor with %s; found %s without %s", tess_program.cpu_needs,
+           *model ? model : "one", lacks);
+  rt_note("build it for this machine with --target cpu:native");
+  return false;
+}
+
 static int run_verb(RtOptions *o) {
   if (o->verb == RT_INFO) return rt_info(o);
-  if (!rt_cpu_check(tess_program.cpu_needs, "/proc/cpuinfo")) return 1;
+  if (!processor_fits()) return 1;
   switch (o->verb) {
   case RT_TRAIN: return rt_train(o);
   case RT_EVAL: return rt_eval(o);
@@ -63,6 +74,8 @@ int main(int argc, char **argv) {
     status = 0;
     if (o.verb == RT_HELP || o.value[RT_OPT_help].flag)
       rt_help(&o);
+    else if (o.verb == RT_VERSION)
+      rt_version();
     else
       status = run_verb(&o);
   }

@@ -17,8 +17,9 @@ const RtOptionRow rt_option_row[RT_OPTION_COUNT] = {
 static const struct {
   const char *name;
   RtVerb verb;
-} verb_row[] = {{"train", RT_TRAIN}, {"eval", RT_EVAL}, {"replay", RT_REPLAY}, {"bench", RT_BENCH},
-                {"info", RT_INFO},   {"help", RT_HELP}, {"--help", RT_HELP},   {"-h", RT_HELP}};
+} verb_row[] = {{"train", RT_TRAIN}, {"eval", RT_EVAL}, {"replay", RT_REPLAY},
+                {"bench", RT_BENCH}, {"info", RT_INFO}, {"help", RT_HELP},
+                {"--help", RT_HELP}, {"-h", RT_HELP},   {"--version", RT_VERSION}};
 enum { VERBS = sizeof verb_row / sizeof *verb_row };
 
 /* "weight-decay" names "weight_decay". */
@@ -267,6 +268,11 @@ static void help_verb(const char *self, const Topic *t) {
   if (t->more) printf("\n%s\n", t->more);
 }
 
+void rt_version(void) {
+  printf("%s of %s, built by %s, source hash %s\n", tess_program.name, tess_program.description,
+         tess_program.build, tess_program.source_hash);
+}
+
 void rt_help(const RtOptions *o) {
   const char *self = o->self;
   for (int i = 0; i < TOPICS; i++)
@@ -279,5 +285,5 @@ void rt_help(const RtOptions *o) {
   for (int i = 0; i < TOPICS; i++) printf("  %-8s %s\n", topic[i].name, topic[i].what);
   puts("\nExamples:");
   for (int i = 0; i < TOPICS; i++) printf("  %s %s\n", self, topic[i].example[0]);
-  printf("\n%s VERB --help says what each takes.\n", self);
+  printf("\n%s VERB --help says what each takes, %s --version what was built and by whom.\n", self, self);
 }

@@ -13,7 +13,8 @@ typedef enum RtVerb {
   RT_REPLAY = 4,
   RT_BENCH = 8,
   RT_INFO = 16,
-  RT_HELP = 32
+  RT_HELP = 32,
+  RT_VERSION = 64
 } RtVerb;
 
 enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
@@ -93,5 +94,7 @@ bool rt_options_parse(RtOptions *o, int argc, char **argv);
 void rt_options_free(RtOptions *o);
 /* Usage of the verb, or of the program for RT_HELP. */
 void rt_help(const RtOptions *o);
+/* What the program was built from, and by which compiler. */
+void rt_version(void);
 
 #endif

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/rt_base.h"
-#include "runtime/rt_cpu.h"
+#include "runtime/rt_limit.h"
 
 enum { LINE = 128, SPINS = 5000 };
 
@@ -77,7 +77,7 @@ static bool start_worker(RtWorker *w) {
 }
 
 bool rt_pool_start(TessRun *run, int threads, char *scratch, size_t stride) {
-  int spins = threads <= rt_cpu_count() ? SPINS : 0;
+  int spins = threads <= rt_limits("").processors ? SPINS : 0;
   *run = (TessRun){.threads = 1, .spins = spins, .scratch = scratch, .stride = stride};
   if (threads == 1) return true;
   run->worker = aligned_alloc(LINE, sizeof(RtWorker) * (size_t)(threads - 1));

@@ -7,13 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "base/i64.h"
 #include "runtime/rt_base.h"
+#include "runtime/state/rt_type.h"
 
 const char *const rt_entry_name[TESS_ENTRIES] = {"init", "prepare", "micro", "update", "eval"};
 
 static const size_t page = 4096, huge = (size_t)2 << 20;
+
+static uint64_t u64_max(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
 
 static size_t whole_pages(size_t bytes) {
   return (size_t)i64_round_up((int64_t)bytes, (int64_t)page);
@@ -39,8 +45,36 @@ static char *map_arena(size_t bytes) {
   return start;
 }
 
-bool rt_session_open(RtSession *s, int threads) {
-  *s = (RtSession){.bytes = whole_pages(tess_program.arena_bytes) + rt_scratch_stride() * (size_t)threads};
+static uint64_t end_of(const TessTensor *t) {
+  return t->offset + t->count * rt_type_size(t->dtype);
+}
+
+/* How far into the arena what an entry writes reaches. */
+static uint64_t reach_of(TessEntryKind e) {
+  uint64_t most = 0;
+  for (uint32_t i = 0; i < tess_program.entry[e].nlaunch; i++) {
+    const TessLaunch *l = &tess_program.entry[e].launch[i];
+    for (uint32_t k = 0; k < l->nout; k++) most = u64_max(most, end_of(&l->out[k]));
+  }
+  for (uint32_t i = 0; i < tess_program.nvalue; i++)
+    if (tess_program.value[i].entry == (uint32_t)e) most = u64_max(most, end_of(&tess_program.value[i].t));
+  return most;
+}
+
+/* The part of the arena that an evaluation touches: what only training has lies untouched. */
+static uint64_t evaluated_bytes(void) {
+  uint64_t most = u64_max(u64_max(reach_of(TESS_INIT), reach_of(TESS_PREPARE)), reach_of(TESS_EVAL));
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    if (tess_program.state[i].kind == TESS_PARAM || tess_program.state[i].kind == TESS_FROZEN)
+      most = u64_max(most, end_of(&tess_program.state[i].t));
+  return most;
+}
+
+bool rt_session_open(RtSession *s, int threads, bool evaluates) {
+  uint64_t arena = whole_pages(tess_program.arena_bytes), scratch = rt_scratch_stride() * (size_t)threads;
+  *s = (RtSession){.bytes = arena + scratch,
+                   .touched = (evaluates ? evaluated_bytes() : arena) + scratch +
+                              RT_STACK * (uint64_t)(threads - 1)};
   if (s->bytes == 0) s->bytes = page;
   s->arena = map_arena(s->bytes);
   if (!s->arena) {
@@ -48,8 +82,7 @@ bool rt_session_open(RtSession *s, int threads) {
     return false;
   }
   for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = tess_program.setting[i].value;
-  char *scratch = s->arena + whole_pages(tess_program.arena_bytes);
-  if (rt_pool_start(&s->run, threads, scratch, rt_scratch_stride())) {
+  if (rt_pool_start(&s->run, threads, s->arena + arena, rt_scratch_stride())) {
     if (rt_device_open(s)) return true;
     rt_pool_stop(&s->run);
   }
@@ -149,13 +182,15 @@ void rt_memory_print(const RtMemory *m, int threads, FILE *out) {
           mib(m->scratch), mib(m->data), mib(m->program), mib(m->stacks), mib(m->buffers));
 }
 
+/* getrusage counts what the process was before it became this program. */
 uint64_t rt_memory_peak(void) {
   FILE *f = fopen("/proc/self/status", "r");
-  if (!f) return 0;
   char line[256];
   uint64_t kib = 0;
-  while (!kib && fgets(line, sizeof line, f))
+  while (f && !kib && fgets(line, sizeof line, f))
     if (!strncmp(line, "VmHWM:", 6)) kib = strtoull(line + 6, NULL, 10);
-  fclose(f);
+  if (f) fclose(f);
+  struct rusage r;
+  if (!kib && getrusage(RUSAGE_SELF, &r) == 0) kib = (uint64_t)r.ru_maxrss;
   return kib * 1024;
 }

@@ -9,14 +9,16 @@
 
 struct RtSession {
   TessRun run;
-  char *arena;  /* as the host sees it (rt_device.h): zeroed; page-aligned */
-  size_t bytes; /* arena and scratch */
+  char *arena;      /* as the host sees it (rt_device.h): zeroed; page-aligned */
+  size_t bytes;     /* arena and scratch */
+  uint64_t touched; /* of them and of the threads' stacks: what the verb will use */
   TessStep step;
 };
 
-/* Maps the arena (planned bytes, then `threads` scratch areas) and starts the threads. False with an error.
+/* Maps the arena (planned bytes, then `threads` scratch areas) and starts the threads. `evaluates`: only
+ * init, prepare and eval will run. False with an error, also where there is less memory than will be touched.
  */
-bool rt_session_open(RtSession *s, int threads);
+bool rt_session_open(RtSession *s, int threads, bool evaluates);
 void rt_session_close(RtSession *s);
 
 bool rt_has_entry(TessEntryKind e);
@@ -70,7 +72,7 @@ typedef struct RtMemory {
 RtMemory rt_memory_plan(int threads, uint64_t data);
 /* "memory 345.1 MiB: arena ..." and a line end. */
 void rt_memory_print(const RtMemory *m, int threads, FILE *out);
-/* The most that was resident so far (VmHWM), bytes; 0 when the system doesn't say. */
+/* The most that was resident so far bytes; 0 when the system doesn't say. */
 uint64_t rt_memory_peak(void);
 
 #endif

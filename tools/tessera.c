@@ -1,10 +1,12 @@
 /* tessera: descriptions of models to programs that train them. This file has the verbs with their help, which
  * begins with examples; each verb has a folder. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/diag.h"
 #include "base/nearest.h"
+#include "codegen/host/host_memory.h"
 #include "passes/passes.h"
 #include "passes/rewrite/simplify.h"
 #include "tools/cli/output.h"
@@ -21,7 +23,8 @@ static const char general[] =
     "  tessera fit models/digpt.tess --memory 24GiB            the largest batch that fits\n"
     "  tessera kernel FILE                                     try one kernel by itself\n"
     "\n"
-    "\"tessera VERB --help\" says what each takes. docs/language.md teaches the language.\n";
+    "\"tessera VERB --help\" says what each takes, \"tessera --version\" which compiler this is.\n"
+    "docs/language.md teaches the language.\n";
 
 static const char build[] =
     "tessera build DESCRIPTION -o PROGRAM [OPTIONS]: compile a description\n"
@@ -199,9 +202,9 @@ static int show_help(const char *verb) {
 }
 
 static int report_unknown(const char *verb) {
-  const char *name[VERBS + 2] = {[VERBS] = "help", "--help"};
+  const char *name[VERBS + 3] = {[VERBS] = "help", "--help", "--version"};
   for (int i = 0; i < VERBS; i++) name[i] = verbs[i].name;
-  const char *near = nearest_name(verb, name, VERBS + 2);
+  const char *near = nearest_name(verb, name, VERBS + 3);
   if (near)
     fprintf(stderr, "tessera: unknown verb \"%s\"; did you mean %s?\n", verb, near);
   else
@@ -212,6 +215,7 @@ static int report_unknown(const char *verb) {
 static int run(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : "help";
   int at = find_verb(name);
+  if (strcmp(name, "--version") == 0) return puts("tessera " TESSERA_VERSION) == EOF;
   if (at == VERBS && !asks_for_help(name)) return report_unknown(name);
   if (at == VERBS) return show_help(argc > 2 ? argv[2] : name);
   for (int i = 2; i < argc; i++)
@@ -220,6 +224,8 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  host_memory_guard();
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing */
   int status = run(argc, argv);
   return output_flush() || status ? status : 1;
 }

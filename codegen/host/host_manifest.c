@@ -108,7 +108,7 @@ void host_manifest(const Prog *p, const Target *t, const Define *define, int nde
   add_buffers(m, p);
   ManifestHead h = head(p, info);
   unsigned char *bytes = manifest_finish(m, &h, &info->manifest_bytes);
-  if (!bytes) ice("out of memory for the manifest");
+  if (!bytes) diag_no_memory();
   info->manifest = arena_copy(p->arena, bytes, info->manifest_bytes);
   free(bytes);
 }

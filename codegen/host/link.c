@@ -1,7 +1,9 @@
 /* Runs the system's compiler as the linker. */
+#define _GNU_SOURCE /* pipe2 */
 #include "codegen/host/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,31 +28,48 @@ static void fail(const char *out, const char *what, const char *why) {
 /* Starts the command with its output and errors going to `said`; 0 or an error number. */
 static int start(const char *const *argv, int said, pid_t *pid) {
   posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, said, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
-  int error = posix_spawnp(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error) return error;
+  error = posix_spawn_file_actions_adddup2(&actions, said, STDOUT_FILENO);
+  if (!error) error = posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
+  if (!error) error = posix_spawnp(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
   posix_spawn_file_actions_destroy(&actions);
   return error;
+}
+
+/* Reads to the end, and keeps what the text has room for. */
+static void listen(int from, char *text, size_t size) {
+  char more[1024];
+  size_t n = 0;
+  for (ssize_t got; (got = read(from, more, sizeof more)) > 0 || (got < 0 && errno == EINTR);) {
+    size_t take = got < 0 ? 0 : (size_t)got < size - 1 - n ? (size_t)got : size - 1 - n;
+    memcpy(text + n, more, take);
+    n += take;
+  }
+  text[n] = '\0';
 }
 
 /* Runs the command to its end; what it printed is part of the error when it fails. */
 static bool run(const char *const *argv, const char *out) {
   char text[MOST_SAID] = "";
   pid_t pid;
-  int status = 0;
-  FILE *said = tmpfile();
-  int error = said ? start(argv, fileno(said), &pid) : errno;
+  int status = 0, said[2];
+  int error = pipe2(said, O_CLOEXEC) ? errno : 0;
+  if (error) {
+    fail(out, "cannot listen to the C compiler", strerror(error));
+    return false;
+  }
+  error = start(argv, said[1], &pid);
+  close(said[1]);
+  if (!error) listen(said[0], text, sizeof text);
+  close(said[0]);
   while (!error && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   bool ok = !error && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  if (error) {
+  if (error)
     fail(out, "cannot run the C compiler " TESSERA_CC " to link", strerror(error));
-  } else if (!ok) {
-    if (pread(fileno(said), text, sizeof text - 1, 0) < 0) text[0] = 0;
+  else if (!ok)
     fail(out, "linking failed", text);
-  }
-  if (said) fclose(said);
   return ok;
 }
 

@@ -1,10 +1,10 @@
 /* The table of processors, and which of them this machine is. */
-#include <stdio.h>
 #include <string.h>
 
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
+#include "base/machine/cpu_feature.h"
 #include "codegen/host/processor.h"
 
 #define AVX2 "avx avx2 fma f16c bmi1 bmi2 movbe popcnt"
@@ -30,56 +30,24 @@ enum { PROCESSORS = sizeof processors / sizeof *processors };
 const Processor processor_any = {"x86-64",   "x86-64",    "generic",   "",          "",
                                  .lanes = 4, .vregs = 16, .l1 = 32768, .l2 = 262144};
 
-static bool has_word(const char *list, const char *word, size_t len) {
-  for (const char *p = list; (p = strstr(p, word)); p += len) {
-    char before = p == list ? ' ' : p[-1];
-    if (strchr(" \t:", before) && strchr(" \n", p[len])) return true;
-  }
-  return false;
-}
-
-static bool has_all(const char *flags, const char *needs) {
-  char word[64];
-  for (const char *p = needs; *p; p += strspn(p, " ")) {
-    size_t len = strcspn(p, " ");
-    snprintf(word, sizeof word, "%.*s", (int)len, p);
-    if (!has_word(flags, word, len)) return false;
-    p += len;
-  }
-  return true;
-}
-
-/* The first line of flags in /proc/cpuinfo. */
-static bool read_flags(char *line, int size) {
-  FILE *f = fopen("/proc/cpuinfo", "r");
-  if (!f) return false;
-  bool found = false;
-  while (!found && fgets(line, size, f)) found = !strncmp(line, "flags", 5);
-  fclose(f);
-  return found;
-}
-
 static const Processor *row(const char *name) {
   for (int i = 0; i < PROCESSORS; i++)
     if (!strcmp(processors[i].name, name)) return &processors[i];
   return NULL;
 }
 
+bool processor_runs_here(const Processor *t) {
+  return cpu_feature_all(t->needs, NULL, 0);
+}
+
 static const Processor *native(void) {
-  char flags[8192];
-  if (!read_flags(flags, sizeof flags)) return NULL;
   char *host = LLVMGetHostCPUName();
   const Processor *t = row(host);
   LLVMDisposeMessage(host);
-  if (t && has_all(flags, t->needs)) return t;
+  if (t && processor_runs_here(t)) return t;
   for (int i = 0; i < PROCESSORS; i++)
-    if (has_all(flags, processors[i].needs)) return &processors[i];
+    if (processor_runs_here(&processors[i])) return &processors[i];
   return NULL;
-}
-
-bool processor_runs_here(const Processor *t) {
-  char flags[8192];
-  return read_flags(flags, sizeof flags) && has_all(flags, t->needs);
 }
 
 const Processor *processor_named(const char *name) {

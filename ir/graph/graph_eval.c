@@ -34,7 +34,7 @@ static void convert_all(const EvalCtx *c, const Node *n, double *out) {
 
 double *graph_doubles(int64_t n) {
   double *p = calloc((size_t)(n ? n : 1), sizeof *p);
-  if (!p) ice("out of memory: %lld numbers", (long long)n);
+  if (!p) diag_no_memory();
   return p;
 }
 

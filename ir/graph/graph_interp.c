@@ -175,7 +175,7 @@ static void keep_values(Eval *v) {
   r->last = v->kind;
   r->nvalue = v->entry->nvalue;
   r->value = calloc((size_t)r->nvalue + 1, sizeof *r->value);
-  if (!r->value) ice("out of memory: %d values", r->nvalue);
+  if (!r->value) diag_no_memory();
   for (int i = 0; i < r->nvalue; i++) {
     const Node *n = v->entry->value[i].node;
     int64_t count = shape_count(&n->shape);

@@ -204,7 +204,7 @@ static void put_header(FILE *f, const Graph *g) {
 }
 
 char *graph_print(Arena *a, const Graph *g) {
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   FILE *f = text.f;
   put_header(f, g);

@@ -311,7 +311,7 @@ void ix_write(FILE *f, const Ix *x, const IxNames *names) {
 }
 
 char *ix_text(Arena *a, const Ix *x, const IxNames *names) {
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   ix_write(text.f, x, names);
   return arena_text_close(a, &text);

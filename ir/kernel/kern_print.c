@@ -278,7 +278,7 @@ static void put_plan(Printer *p, const KPlan *plan) {
 }
 
 static char *print(Arena *a, const Kernel *k, bool bare) {
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   Printer p = {.f = text.f, .arena = a, .k = k, .bare = bare};
   p.names = (IxNames){axis_name, buf_name, &p};

@@ -58,7 +58,7 @@ static void insert(Placed *placed, int n, const PBuf *b) {
 
 static int64_t plan_entry(PBuf **buf, int n, int64_t base) {
   Placed *placed = calloc((size_t)n + 1, sizeof *placed);
-  if (!placed) ice("out of memory in the memory plan");
+  if (!placed) diag_no_memory();
   int64_t top = base;
   qsort(buf, (size_t)n, sizeof *buf, by_size);
   for (int i = 0; i < n; i++) {
@@ -75,7 +75,7 @@ static int64_t plan_entry(PBuf **buf, int n, int64_t base) {
 static int64_t most_live(PBuf *const *buf, int n, int launches) {
   int64_t most = 0, now = 0;
   int64_t *change = calloc((size_t)launches + 2, sizeof *change);
-  if (!change) ice("out of memory in the memory plan");
+  if (!change) diag_no_memory();
   for (int i = 0; i < n; i++) {
     change[buf[i]->first] += buf[i]->bytes;
     change[buf[i]->last + 1] -= buf[i]->bytes;

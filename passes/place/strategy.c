@@ -363,7 +363,7 @@ char *strategy_print(Arena *a, const Decisions *const of[EN_COUNT]) {
       s->members += of[e]->row[i].members;
       s->inlined += of[e]->row[i].inlined_members;
     }
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   fputs("tessera fusion 1\n", text.f);
   for (int i = 0; classes && i < classes->n; i++)

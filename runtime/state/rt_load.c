@@ -94,13 +94,15 @@ bool rt_is_foreign(const TessState *s) {
 }
 
 void rt_names_add(RtNames *l, const char *prefix, const char *name) {
-  if (!l->out) l->out = open_memstream(&l->text, &l->len);
-  if (l->out && l->n < MAX_LISTED) fprintf(l->out, "%s%s%s", l->n ? ", " : "", prefix, name);
+  if (l->n < MAX_LISTED) {
+    char *more = rt_format("%s%s%s%s", l->n ? l->text : "", l->n ? ", " : "", prefix, name);
+    free(l->text);
+    l->text = more;
+  }
   l->n++;
 }
 
 void rt_names_say(RtNames *l, void (*say)(const char *fmt, ...), const char *path, const char *what) {
-  if (l->out) fclose(l->out);
   if (l->n > MAX_LISTED)
     say("%s: %s: %s and %d more", path, what, l->text, l->n - MAX_LISTED);
   else if (l->n)

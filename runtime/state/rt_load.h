@@ -2,8 +2,6 @@
 #ifndef RUNTIME_RT_LOAD_H
 #define RUNTIME_RT_LOAD_H
 
-#include <stdio.h>
-
 #include "runtime/rt_option.h"
 #include "runtime/rt_session.h"
 #include "runtime/state/rt_safetensors.h"
@@ -20,9 +18,7 @@ RtTensor *rt_state_tensor(RtFile *f, const char *prefix, const TessState *s);
 
 /* A list of names for a message, cut after a few; starts as {0}. */
 typedef struct RtNames {
-  FILE *out;
   char *text;
-  size_t len;
   int n;
 } RtNames;
 

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/safetensors.h"
+#include "base/text_stream.h"
 #include "runtime/rt_base.h"
 
 _Static_assert(TESS_MAX_RANK == (int)SAFETENSORS_MOST_RANK, "what files have and programs take");
@@ -245,9 +246,9 @@ static void put_metadata(FILE *h, const RtPair *meta, int n) {
 /* The length and the header, padded so that the data starts at a multiple of 8; to be freed. NULL when memory
  * does not hold it. */
 static char *make_header(const RtOut *t, int n, const RtPair *meta, int nmeta, size_t *len) {
-  char *text = NULL;
-  FILE *h = open_memstream(&text, len);
-  if (!h) return NULL;
+  TextStream text;
+  if (!text_stream_open(&text)) return NULL;
+  FILE *h = text.f;
   fwrite("\0\0\0\0\0\0\0\0{", 1, SAFETENSORS_LENGTH + 1, h);
   put_metadata(h, meta, nmeta);
   uint64_t at = 0;
@@ -257,14 +258,12 @@ static char *make_header(const RtOut *t, int n, const RtPair *meta, int nmeta, s
     at += out_bytes(&t[i]);
   }
   fputc('}', h);
-  while (ftell(h) % 8 > 0) fputc(' ', h);
-  bool whole = !ferror(h);
-  if (fclose(h) != 0 || !whole) {
-    free(text);
-    return NULL;
-  }
-  for (int i = 0; i < SAFETENSORS_LENGTH; i++) text[i] = (char)((*len - SAFETENSORS_LENGTH) >> (8 * i));
-  return text;
+  fflush(h);
+  for (size_t pad = -text.size % 8; pad; pad--) fputc(' ', h);
+  if (!text_stream_close(&text)) return NULL;
+  *len = text.size;
+  for (int i = 0; i < SAFETENSORS_LENGTH; i++) text.text[i] = (char)((*len - SAFETENSORS_LENGTH) >> (8 * i));
+  return text.text;
 }
 
 bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta) {

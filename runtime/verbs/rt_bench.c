@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/peak.h"
+#include "base/machine/peak.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_random.h"
 #include "runtime/state/rt_type.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text_stream.h"
 #include "runtime/rt_base.h"
 
 static void add(void *ctx, TessRun *run, uint32_t id, double seconds) {
@@ -189,14 +190,12 @@ static void put_all(FILE *f, const RtProfile *p, int threads, uint64_t steps) {
 }
 
 bool rt_profile_write(const RtProfile *p, int threads, uint64_t steps, const char *path) {
-  char *json = NULL;
-  size_t len = 0;
-  FILE *f = open_memstream(&json, &len);
-  if (f) put_all(f, p, threads, steps);
-  bool whole = f && !ferror(f);
-  whole = f && fclose(f) == 0 && whole;
+  TextStream json;
+  bool open = text_stream_open(&json);
+  if (open) put_all(json.f, p, threads, steps);
+  bool whole = open && text_stream_close(&json);
   if (!whole) rt_error("%s: no memory for the profile", path);
-  bool ok = whole && rt_write_whole(path, &(RtPiece){json, len}, 1);
-  free(json);
+  bool ok = whole && rt_write_whole(path, &(RtPiece){json.text, json.size}, 1);
+  free(whole ? json.text : NULL);
   return ok;
 }

@@ -264,7 +264,7 @@ bool build_program(Build *b) {
   cleanup_unfinished(object);
   bool ok = generate(b, object) && link_object(b, object);
   unlink(object);
-  cleanup_unfinished(NULL);
+  cleanup_finished(object);
   return ok;
 }
 

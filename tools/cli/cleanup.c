@@ -26,23 +26,45 @@ static sigset_t ending_set(void) {
   return set;
 }
 
-/* Read by the handler. */
-static const char *volatile unfinished;
+/* Read by the handler: files that are being written. */
+enum { MOST_UNFINISHED = 8 };
+static const char *volatile unfinished[MOST_UNFINISHED];
+
+static void remove_unfinished(void) {
+  for (int i = 0; i < MOST_UNFINISHED; i++) {
+    const char *path = unfinished[i];
+    if (path) unlink(path);
+  }
+}
 
 static void remove_and_end(int signal_received) {
-  const char *path = unfinished;
-  if (path) unlink(path);
+  remove_unfinished();
   signal(signal_received, SIG_DFL);
   raise(signal_received);
 }
 
-void cleanup_unfinished(const char *path) {
+static void watch(void) {
   struct sigaction to = {.sa_handler = remove_and_end}, old;
-  unfinished = path;
-  for (int i = 0; path && i < ENDING; i++) {
+  diag_before_end(remove_unfinished);
+  for (int i = 0; i < ENDING; i++) {
     sigaction(ending[i], NULL, &old);
     if (old.sa_handler == SIG_DFL) sigaction(ending[i], &to, NULL);
   }
+}
+
+void cleanup_unfinished(const char *path) {
+  watch();
+  for (int i = 0; i < MOST_UNFINISHED; i++)
+    if (!unfinished[i]) {
+      unfinished[i] = path;
+      return;
+    }
+  ice("more than %d files are written at once", MOST_UNFINISHED);
+}
+
+void cleanup_finished(const char *path) {
+  for (int i = 0; i < MOST_UNFINISHED; i++)
+    if (unfinished[i] == path) unfinished[i] = NULL;
 }
 
 void cleanup_hold(bool hold) {

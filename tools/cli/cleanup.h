@@ -1,12 +1,14 @@
-/* Signals that end the compiler leave nothing of its work behind. */
+/* Signals, and faults, that end the compiler leave nothing of its work behind. */
 #ifndef TOOLS_CLEANUP_H
 #define TOOLS_CLEANUP_H
 
 #include <stdbool.h>
 
-/* From here on SIGINT, SIGTERM and SIGHUP, unless they are ignored, remove this file, which stays the
- * caller's string, before they end the process; NULL: nothing any more. */
+/* From here on SIGINT, SIGTERM and SIGHUP, unless they are ignored, and whatever ends the compiler in the
+ * middle of its work (base/diag.h) remove this file; the path stays the caller's string. */
 void cleanup_unfinished(const char *path);
+/* It is whole, or gone: it is left alone. */
+void cleanup_finished(const char *path);
 /* Lets them wait while other processes write, or no longer. */
 void cleanup_hold(bool hold);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "tools/cli/cleanup.h"
 
 static bool fail(const char *path, const char *why) {
   Source file = {.path = path};
@@ -24,8 +25,11 @@ static bool in_place(const char *path) {
 
 bool output_open(Arena *a, const char *path, Output *o) {
   *o = (Output){.path = path, .part = in_place(path) ? NULL : arena_printf(a, "%s.part", path)};
+  if (o->part) cleanup_unfinished(o->part);
   o->f = fopen(o->part ? o->part : path, "w");
-  return o->f || fail(path, strerror(errno));
+  if (o->f) return true;
+  cleanup_finished(o->part);
+  return fail(path, strerror(errno));
 }
 
 bool output_close(Output *o) {
@@ -33,8 +37,9 @@ bool output_close(Output *o) {
   int why = errno;
   if (fclose(o->f) != 0 && ok) ok = false, why = errno;
   if (ok && o->part && rename(o->part, o->path) != 0) ok = false, why = errno;
+  if (!ok && o->part) unlink(o->part);
+  cleanup_finished(o->part);
   if (ok) return true;
-  if (o->part) unlink(o->part);
   return fail(o->path, strerror(why));
 }
 
@@ -46,7 +51,7 @@ static bool same_file(const char *x, const char *y) {
 bool output_possible(const char *path, const char *input) {
   char *copy = strdup(path);
   struct stat st;
-  if (!copy) ice("out of memory for a path");
+  if (!copy) diag_no_memory();
   int why = access(dirname(copy), W_OK | X_OK) == 0 ? 0 : errno;
   free(copy);
   if (why) return fail(path, strerror(why));

@@ -3,18 +3,22 @@
 
 #include <libgen.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 
-/* The folder that the running compiler is in. */
+/* The folder that the running compiler is in: the kernel says which file it started, also where there is no
+ * /proc; nothing here changes the working directory. */
 static const char *own_folder(Arena *a) {
-  char self[4096];
-  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (n < 0) ice("/proc/self/exe cannot be read");
-  self[n] = 0;
-  return arena_strdup(a, dirname(self));
+  const char *started = (const char *)getauxval(AT_EXECFN); /* NOLINT: an address as a number */
+  char *self = started ? realpath(started, NULL) : NULL;
+  if (!self) ice("%s, which was started, cannot be found", started ? started : "the compiler");
+  const char *folder = arena_strdup(a, dirname(self));
+  free(self);
+  return folder;
 }
 
 static bool is_build_folder(Arena *a, const char *folder) {

@@ -72,7 +72,7 @@ static bool write_strategy(const Explain *x, const char *path) {
 }
 
 static char *facts_text(const Explain *x) {
-  ArenaText text;
+  TextStream text;
   arena_text_open(&text);
   explain_json(x, text.f);
   return arena_text_close(x->arena, &text);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "abi/program.h"
-#include "base/peak.h"
+#include "base/machine/peak.h"
 #include "codegen/cpu/cpu.h"
 #include "ir/kernel/kern.h"
 #include "ir/kernel/kern_walk.h"
@@ -101,8 +101,8 @@ static bool has_memory(const Kernel *k) {
   return false;
 }
 
-static void *need(void *p, size_t bytes) {
-  if (!p) ice("out of memory: %zu bytes", bytes);
+static void *need(void *p) {
+  if (!p) diag_no_memory();
   return p;
 }
 
@@ -115,8 +115,8 @@ static void make_buffers(Trial *t) {
   t->theirs = ARENA_ARRAY(t->arena, k->nbuf, void *);
   for (int i = 0; i < k->nbuf; i++) {
     size_t n = t->count[i] = buffer_length(&k->buf[i]), bytes = n * (size_t)dtype_size(k->buf[i].dtype);
-    t->ours[i] = need(aligned_alloc(64, (bytes + 127) / 64 * 64), bytes);
-    t->theirs[i] = need(malloc(bytes), bytes);
+    t->ours[i] = need(aligned_alloc(64, (bytes + 127) / 64 * 64));
+    t->theirs[i] = need(malloc(bytes));
     fill(t->ours[i], k->buf[i].dtype, n, bound[i], &seed);
     memcpy(t->theirs[i], t->ours[i], bytes);
   }
@@ -231,10 +231,9 @@ static double run_ours(Trial *t, TessKernel *fn, const Options *o, double *apart
   void **arg = cpu_arguments(t->arena, t->kernel, t->ours, NULL);
   const KPlan *plan = kern_plan_for(t->kernel, "cpu");
   int64_t tasks = cpu_tasks(t->kernel, plan), bytes = cpu_scratch(t->kernel, plan, o->cpu);
-  char *scratch = aligned_alloc(64, ((size_t)bytes + 127) / 64 * 64);
+  char *scratch = need(aligned_alloc(64, ((size_t)bytes + 127) / 64 * 64));
   double sample[MOST_TIMED], start = now();
   int n = 0;
-  if (!scratch) ice("out of memory: %lld bytes", (long long)bytes);
   do {
     double before = now();
     fn(arg, &step, scratch, 0, tasks);

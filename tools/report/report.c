@@ -4,7 +4,6 @@
 #include "tools/report/report.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
@@ -22,21 +21,17 @@ static void put_json(FILE *f, const char *json) {
       fputc(*p, f);
 }
 
-static void put_label(FILE *f, const char *text) {
-  char *json = NULL;
-  size_t size = 0;
-  FILE *to = open_memstream(&json, &size);
-  if (!to) ice("out of memory for the page");
-  json_put_string(to, text);
-  fclose(to);
-  put_json(f, json);
-  free(json);
+static void put_label(Arena *a, FILE *f, const char *text) {
+  TextStream json;
+  arena_text_open(&json);
+  json_put_string(json.f, text);
+  put_json(f, arena_text_close(a, &json));
 }
 
-static void put_facts(FILE *f, const ReportBuild *build, int n) {
+static void put_facts(Arena *a, FILE *f, const ReportBuild *build, int n) {
   for (int i = 0; i < n; i++) {
     fputs(i ? ",\n{\"label\":" : "[{\"label\":", f);
-    put_label(f, build[i].label);
+    put_label(a, f, build[i].label);
     fputs(",\"seconds\":", f);
     json_put_number(f, build[i].seconds);
     fputs(",\"facts\":", f);
@@ -67,7 +62,7 @@ static void put_hash(FILE *f) {
   fputc('=', f);
 }
 
-static void put_part(FILE *f, const char *name, size_t len, const ReportBuild *build, int n) {
+static void put_part(Arena *a, FILE *f, const char *name, size_t len, const ReportBuild *build, int n) {
   if (strncmp(name, "HASH", len) == 0)
     put_hash(f);
   else if (strncmp(name, "CSS", len) == 0)
@@ -75,16 +70,16 @@ static void put_part(FILE *f, const char *name, size_t len, const ReportBuild *b
   else if (strncmp(name, "JS", len) == 0)
     fputs(report_js, f);
   else if (strncmp(name, "FACTS", len) == 0)
-    put_facts(f, build, n);
+    put_facts(a, f, build, n);
   else
     ice("the page has no part %.*s", (int)len, name);
 }
 
-static void put_page(FILE *f, const ReportBuild *build, int n) {
+static void put_page(Arena *a, FILE *f, const ReportBuild *build, int n) {
   const char *from = report_html, *open, *close;
   while ((open = strstr(from, "{{")) && (close = strstr(open, "}}"))) {
     fwrite(from, 1, (size_t)(open - from), f);
-    put_part(f, open + 2, (size_t)(close - open - 2), build, n);
+    put_part(a, f, open + 2, (size_t)(close - open - 2), build, n);
     from = close + 2;
   }
   fputs(from, f);
@@ -93,6 +88,6 @@ static void put_page(FILE *f, const ReportBuild *build, int n) {
 bool report_write(Arena *a, const char *path, const ReportBuild *build, int n) {
   Output page;
   if (!output_open(a, path, &page)) return false;
-  put_page(page.f, build, n);
+  put_page(a, page.f, build, n);
   return output_close(&page);
 }

@@ -1,6 +1,6 @@
 /* The meter: see peak.h. Sixteen accumulators hide the latency of every multiply-add we know of (4 cycles,
  * two a cycle at most) and fit the registers of AVX-512; the values converge, so nothing becomes denormal. */
-#include "base/peak.h"
+#include "base/machine/peak.h"
 
 #include <pthread.h>
 #include <stdint.h>
