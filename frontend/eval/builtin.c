@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const Builtin *const tables[] = {builtin_tensor, builtin_static, builtin_einops};
+static const Builtin *const tables[] = {builtin_tensor, builtin_static, builtin_einops, builtin_einsum};
 enum { TABLES = sizeof tables / sizeof *tables };
 static const double pi = 3.14159265358979323846;
 

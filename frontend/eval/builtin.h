@@ -26,7 +26,8 @@ bool builtin_axis(const Arg *a, int rank, int *axis);
 bool builtin_shape(Eval *ev, const Arg *a, Shape *s);
 Node *builtin_tensor_arg(Eval *ev, const Arg *a);
 
-/* The tables: builtin_tensor.c, builtin_static.c, builtin_einops.c; each ends with a row without name. */
-extern const Builtin builtin_tensor[], builtin_static[], builtin_einops[];
+/* The tables: builtin_tensor.c, builtin_static.c, builtin_einops.c, builtin_einsum.c; each ends with a row
+ * without name. */
+extern const Builtin builtin_tensor[], builtin_static[], builtin_einops[], builtin_einsum[];
 
 #endif

@@ -168,7 +168,7 @@ static Val eval_field(Eval *ev, const Expr *e, Val of) {
   return inst_member(ev, of.u.inst, e->u.field.name, e->loc);
 }
 
-/* x[i, a:b, ..], of lists and of tensors: an index takes its dimension away, a span keeps it; negative
+/* x[i, a:b, a:b:c, ..], of lists and of tensors: an index takes its dimension away, a span keeps it; negative
  * positions count from the end. */
 static const int64_t most = (int64_t)1 << 40;
 
@@ -186,48 +186,76 @@ static bool position(Eval *ev, Scope *s, const Expr *e, int64_t n, int64_t missi
   return true;
 }
 
-/* Start and length of one item along n elements; false after an error. */
-static bool span(Eval *ev, Scope *s, const IndexItem *it, int64_t n, int64_t *start, int64_t *len) {
+/* What one item takes of a dimension: `len` elements from `start` on, and of these every step-th. */
+typedef struct Span {
+  int64_t start, len, step;
+} Span;
+
+static bool span_step(Eval *ev, Scope *s, const Expr *e, int64_t *step) {
+  *step = 1;
+  if (!e) return true;
+  Val v = eval_expr(ev, s, e);
+  if (v.kind == VAL_ERROR) return false;
+  return val_whole(v, 1, most, step) ||
+         eval_refuse(e->loc, "a step is a whole number from 1 on, found %s", val_show(ev->arena, v));
+}
+
+/* What an item takes of n elements; false after an error. */
+static bool span(Eval *ev, Scope *s, const IndexItem *it, int64_t n, Span *c) {
   int64_t end;
-  if (!position(ev, s, it->lo, n, 0, start)) return false;
+  if (!position(ev, s, it->lo, n, 0, &c->start)) return false;
   if (it->kind == INDEX_AT) {
-    *len = 1;
-    if (*start >= 0 && *start < n) return true;
-    eval_fail(it->loc, "position %lld of %lld elements", (long long)*start, (long long)n);
-    return false;
+    c->len = c->step = 1;
+    if (c->start >= 0 && c->start < n) return true;
+    return eval_refuse(it->loc, "position %lld of %lld elements", (long long)c->start, (long long)n);
   }
-  if (!position(ev, s, it->hi, n, n, &end)) return false;
-  *len = end - *start;
-  if (*start >= 0 && *len >= 0 && end <= n) return true;
-  eval_fail(it->loc, "found the span %lld:%lld, expected one within 0:%lld", (long long)*start,
-            (long long)end, (long long)n);
-  return false;
+  if (!position(ev, s, it->hi, n, n, &end) || !span_step(ev, s, it->step, &c->step)) return false;
+  c->len = end - c->start;
+  if (c->start >= 0 && c->len >= 0 && end <= n) return true;
+  return eval_refuse(it->loc, "found the span %lld:%lld, expected one within 0:%lld", (long long)c->start,
+                     (long long)end, (long long)n);
 }
 
 static Val index_list(Eval *ev, Scope *s, const Expr *e, Val of) {
-  int64_t start, len;
+  Span c;
   if (e->u.index.n != 1 || e->u.index.item[0].kind == INDEX_REST)
     return eval_fail(e->loc, "a list takes one position or one span");
   const IndexItem *it = &e->u.index.item[0];
-  if (!span(ev, s, it, of.n, &start, &len)) return (Val){0};
-  return it->kind == INDEX_AT ? of.u.item[start] : eval_list(ev, e->loc, of.u.item + start, (int)len);
+  if (!span(ev, s, it, of.n, &c)) return (Val){0};
+  const Val *from = of.u.item + c.start;
+  if (it->kind == INDEX_AT) return *from;
+  if (c.step == 1) return eval_list(ev, e->loc, from, (int)c.len);
+  Val *item = ARENA_ARRAY(ev->arena, c.len + 1, Val);
+  int n = 0;
+  for (int64_t i = 0; i < c.len; i += c.step) item[n++] = from[i];
+  return eval_list(ev, e->loc, item, n);
 }
 
 typedef struct Cut {
-  int64_t start[MAX_RANK];
-  Shape sliced, kept;
+  int64_t start[MAX_RANK], step[MAX_RANK];
+  Shape sliced;
+  bool goes[MAX_RANK];
 } Cut;
 
 static bool cut_dim(Eval *ev, Scope *s, const IndexItem *it, int64_t n, Cut *c) {
-  int64_t len = n;
+  Span one = {.len = n, .step = 1};
   int d = c->sliced.rank++;
-  c->start[d] = 0;
-  if (it && !span(ev, s, it, n, &c->start[d], &len)) return false;
-  c->sliced.dim[d] = len;
-  if (!it || it->kind == INDEX_SPAN) c->kept.dim[c->kept.rank++] = len;
-  if (len > 0) return true;
-  eval_fail(it ? it->loc : ev->graph->loc, "the span is empty: a tensor has at least one element");
-  return false;
+  if (it && !span(ev, s, it, n, &one)) return false;
+  c->start[d] = one.start;
+  c->step[d] = one.step;
+  c->sliced.dim[d] = one.len;
+  c->goes[d] = it && it->kind == INDEX_AT;
+  return one.len > 0 ||
+         eval_refuse(it ? it->loc : ev->graph->loc, "the span is empty: a tensor has at least one element");
+}
+
+static Node *cut(Graph *g, Node *x, const Cut *c) {
+  Shape kept = {0};
+  x = graph_slice(g, x, c->start, c->sliced);
+  for (int d = 0; d < c->sliced.rank; d++) x = graph_every(g, x, d, c->step[d]);
+  for (int d = 0; x && d < c->sliced.rank; d++)
+    if (!c->goes[d]) kept.dim[kept.rank++] = x->shape.dim[d];
+  return graph_reshape(g, x, kept);
 }
 
 static Val index_tensor(Eval *ev, Scope *s, const Expr *e, Node *x) {
@@ -248,7 +276,7 @@ static Val index_tensor(Eval *ev, Scope *s, const Expr *e, Node *x) {
   while (c.sliced.rank < x->shape.rank)
     if (!cut_dim(ev, s, NULL, x->shape.dim[c.sliced.rank], &c)) return (Val){0};
   ev->graph->loc = e->loc;
-  return val_tensor(graph_reshape(ev->graph, graph_slice(ev->graph, x, c.start, c.sliced), c.kept));
+  return val_tensor(cut(ev->graph, x, &c));
 }
 
 static Val eval_index(Eval *ev, Scope *s, const Expr *e, Val of) {

@@ -43,7 +43,7 @@ typedef enum IndexKind { INDEX_AT, INDEX_SPAN, INDEX_REST } IndexKind;
 
 typedef struct IndexItem {
   IndexKind kind;
-  Expr *lo, *hi; /* AT: lo; SPAN: either may be NULL */
+  Expr *lo, *hi, *step; /* AT: lo; SPAN: any may be NULL */
   Loc loc;
 } IndexItem;
 

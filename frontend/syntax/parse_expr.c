@@ -57,7 +57,12 @@ CallArgs parse_call_args(Parser *p) {
   return out;
 }
 
-/* index = ".." | [expr] ":" [expr] | expr */
+/* The end or the step of a span, if it is there. */
+static Expr *parse_bound(Parser *p) {
+  return parse_at(p, ":") || parse_at(p, ",") || parse_at(p, "]") ? NULL : parse_expr(p);
+}
+
+/* index = ".." | [expr] ":" [expr] [":" [expr]] | expr */
 static IndexItem parse_index_item(Parser *p) {
   IndexItem item = {.loc = p->tok->loc};
   if (parse_accept(p, "..")) {
@@ -67,7 +72,8 @@ static IndexItem parse_index_item(Parser *p) {
   if (!parse_at(p, ":")) item.lo = parse_expr(p);
   if (parse_accept(p, ":")) {
     item.kind = INDEX_SPAN;
-    if (!parse_at(p, ",") && !parse_at(p, "]")) item.hi = parse_expr(p);
+    item.hi = parse_bound(p);
+    if (parse_accept(p, ":")) item.step = parse_bound(p);
   }
   return item;
 }

@@ -57,8 +57,10 @@ static bool call_reads(const CallArgs *args, const char *name) {
 }
 
 static bool index_reads(const Expr *e, const char *name) {
-  for (int i = 0; i < e->u.index.n; i++)
-    if (reads(e->u.index.item[i].lo, name) || reads(e->u.index.item[i].hi, name)) return true;
+  for (int i = 0; i < e->u.index.n; i++) {
+    const IndexItem *it = &e->u.index.item[i];
+    if (reads(it->lo, name) || reads(it->hi, name) || reads(it->step, name)) return true;
+  }
   return false;
 }
 

@@ -188,6 +188,8 @@ Node *graph_window(Graph *g, Node *x, int axis, int64_t size, int64_t stride);
 Node *graph_gather(Graph *g, Node *x, Node *index);
 Node *graph_scatter(Graph *g, Node *x, Node *index, int64_t extent);
 Node *graph_stop_gradient(Graph *g, Node *x);
+/* Every step-th element along an axis, from the first on. */
+Node *graph_every(Graph *g, Node *x, int axis, int64_t step);
 /* The labels of a CONTRACT as text, "abc,dc->abd", into buf, which it returns. */
 enum { GRAPH_LABELS_TEXT = 3 * MAX_RANK + 4 };
 char *graph_labels(const Node *n, char buf[GRAPH_LABELS_TEXT]);

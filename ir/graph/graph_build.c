@@ -224,6 +224,14 @@ Node *graph_window(Graph *g, Node *x, int axis, int64_t size, int64_t stride) {
   return build(g, O_WINDOW, DT_F32, NULL, &at, 1, &x);
 }
 
+Node *graph_every(Graph *g, Node *x, int axis, int64_t step) {
+  Node *w = x && step > 1 ? graph_window(g, x, axis, 1, step) : x;
+  if (!w || w == x) return w;
+  Shape s = x->shape;
+  s.dim[axis] = w->shape.dim[axis];
+  return graph_reshape(g, w, s);
+}
+
 Node *graph_gather(Graph *g, Node *x, Node *index) {
   Attr at = graph_attr();
   Node *in[2] = {x, index};

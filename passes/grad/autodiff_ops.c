@@ -90,20 +90,11 @@ static Node *grad_SLICE(Graph *g, Node *n, Node *dy, int i) {
   return tidy(g, graph_pad(g, dy, n->at.lo, hi, NULL));
 }
 
-/* Every stride-th element along an axis, from the first on. */
-static Node *every(Graph *g, Node *x, int axis, int64_t stride) {
-  Node *w = x && stride > 1 ? graph_window(g, x, axis, 1, stride) : NULL;
-  if (!w) return stride > 1 ? NULL : x;
-  Shape s = x->shape;
-  s.dim[axis] = w->shape.dim[axis];
-  return tidy(g, graph_reshape(g, w, s));
-}
-
 static Node *grad_PAD(Graph *g, Node *n, Node *dy, int i) {
   Shape inner = n->shape;
   for (int k = 0; k < n->shape.rank; k++) inner.dim[k] -= n->at.lo[k] + n->at.hi[k];
   Node *x = tidy(g, graph_slice(g, dy, n->at.lo, inner));
-  for (int k = 0; k < n->in[i]->shape.rank; k++) x = every(g, x, k, n->at.between[k] + 1);
+  for (int k = 0; k < n->in[i]->shape.rank; k++) x = tidy(g, graph_every(g, x, k, n->at.between[k] + 1));
   return x;
 }
 

@@ -94,6 +94,83 @@ START_TEST(patterns) {
 }
 END_TEST
 
+/* Every step-th element of a span, of tensors and of lists; its gradient is where those came from. */
+START_TEST(steps) {
+  LangCase *c = lang_open("import \"lib/optim.tess\"\n"
+                          "module m() {\n"
+                          "  param w [4, 11] = 1\n"
+                          "  fn () = w\n"
+                          "}\n"
+                          "train t(batch = 2) {\n"
+                          "  data g f32 [batch, 4] = given()\n"
+                          "  model f = m()\n"
+                          "  let picked = f()[1::2, 1:-2:2]\n"
+                          "  let one = f()[::9, -1]\n"
+                          "  let xs = [i * i for i in 0..10]\n"
+                          "  let listed = tensor(xs[2::3] + xs[:-1:4] + xs[1:3:7])\n"
+                          "  let loss = sum(picked * g)\n"
+                          "  minimise loss\n"
+                          "  report loss, picked, one, listed\n"
+                          "  optimizer sgd(lr = 0)\n"
+                          "}\n",
+                          0, NULL);
+  static const double listed[] = {4, 25, 64, 0, 16, 64, 1};
+  const double *g = lang_draw(c, "g", 0);
+  double *w = lang_memory(c, "w"), wanted[44] = {0};
+  for (int i = 0; i < 44; i++) w[i] = draw_normal();
+  lang_enter(c, EN_MICRO);
+  for (int i = 0; i < 2; i++)
+    for (int j = 0; j < 4; j++) {
+      int at = 11 * (1 + 2 * i) + 1 + 2 * j;
+      lang_near(lang_value(c, "picked")[4 * i + j], w[at], 0, "picked");
+      wanted[at] = g[4 * i + j];
+    }
+  for (int i = 0; i < 44; i++) lang_near(lang_memory(c, "grad.w")[i], wanted[i], 0, "gradient of a step");
+  lang_near(*lang_value(c, "one"), w[10], 0, "one");
+  for (int i = 0; i < 7; i++) lang_near(lang_value(c, "listed")[i], listed[i], 0, "listed");
+  lang_close(c);
+}
+END_TEST
+
+/* Axes that stand twice in an operand, "1" on either side, and sizes of 1 beside others, also under "...". */
+START_TEST(diagonals_and_ones) {
+  LangCase *c = lang_open("train t(batch = 3) {\n"
+                          "  data x f32 [batch, 4, 4] = given()\n"
+                          "  data y f32 [batch, 1, 4] = given()\n"
+                          "  data z f32 [batch, 1, 1, 4] = given()\n"
+                          "  let a = einsum(x, \"b i i -> b i\")\n"
+                          "  let b = einsum(x, y, \"b i i, b 1 i -> 1 b\")\n"
+                          "  let d = einsum(x, y, \"b i j, b i j -> b i 1 j\")\n"
+                          "  let e = einsum(x, y, \"b j i, b i j -> b i\")\n"
+                          "  let f = einsum(z, x, \"... j, ... j -> ...\")\n"
+                          "  report a, b, d, e, f\n"
+                          "}\n",
+                          0, NULL);
+  const double *x = lang_draw(c, "x", 0), *y = lang_draw(c, "y", 0), *z = lang_draw(c, "z", 0);
+  lang_enter(c, EN_EVAL);
+  for (int b = 0; b < 3; b++) {
+    double trace = 0;
+    for (int i = 0; i < 4; i++) {
+      double column = 0;
+      lang_near(lang_value(c, "a")[4 * b + i], AT3(x, b, i, i, 4, 4), 0, "diagonal");
+      trace += AT3(x, b, i, i, 4, 4) * y[4 * b + i];
+      for (int j = 0; j < 4; j++) {
+        lang_near(lang_value(c, "d")[16 * b + 4 * i + j], AT3(x, b, i, j, 4, 4) * y[4 * b + j], tight, "d");
+        column += AT3(x, b, j, i, 4, 4) * y[4 * b + j];
+      }
+      lang_near(lang_value(c, "e")[4 * b + i], column, tight, "e");
+    }
+    lang_near(lang_value(c, "b")[b], trace, tight, "trace");
+  }
+  for (int k = 0; k < 36; k++) {
+    double dot = 0;
+    for (int j = 0; j < 4; j++) dot += z[k / 12 * 4 + j] * x[k % 12 * 4 + j];
+    lang_near(lang_value(c, "f")[k], dot, tight, "f");
+  }
+  lang_close(c);
+}
+END_TEST
+
 /* Rows whose variance is as small as the epsilons, so that taking one for the other shows. */
 START_TEST(norms) {
   static const double eps[] = {1e-5, 1e-6};
@@ -389,6 +466,8 @@ END_TEST
 SUITE("lang_eval") {
   tcase_add_test(t, operators);
   tcase_add_test(t, patterns);
+  tcase_add_test(t, steps);
+  tcase_add_test(t, diagonals_and_ones);
   tcase_add_test(t, norms);
   tcase_add_test(t, constants);
   tcase_add_test(t, activations_and_losses);
