@@ -103,7 +103,7 @@ static void *filled(const KBuf *b, const Measure *m) {
 }
 
 static void run(Arena *a, const Measure *m, const Kernel *k, TessKernel *fn, const Processor *target) {
-  const KPlan *p = kern_plan_for(k, "cpu");
+  const KPlan *p = kern_plan_for(k, &cpu_plans);
   int64_t tasks = cpu_tasks(k, p), scratch = cpu_scratch(k, p, target);
   double share[MAX_REPEAT];
   void *bufs[MAX_BUFS];
@@ -123,7 +123,7 @@ static void run(Arena *a, const Measure *m, const Kernel *k, TessKernel *fn, con
 }
 
 void measure(Arena *a, const Measure *m) {
-  KernList *list = kern_parse(a, diag_source(a, "bench", m->text, strlen(m->text)));
+  KernList *list = kern_parse(a, diag_source(a, "bench", m->text, strlen(m->text)), KPLAN_RULES(&cpu_plans));
   if (!list || list->n != 1 || !kern_verify(list->k[0])) fail("broken kernel text");
   const Kernel *k = list->k[0];
   if (m->threads > MAX_THREADS || m->repeat > MAX_REPEAT || k->nbuf > MAX_BUFS) fail("too much");

@@ -18,7 +18,7 @@ static void add_roles(KPlan *p, const KRoleAxes *role, int n, const KRole *which
 static void plan_dot(KPlan *p, const KRoleAxes *role, int contraction) {
   static const KRole roles[] = {ROLE_BATCH, ROLE_M, ROLE_N, ROLE_K};
   add_roles(p, role, 4, roles);
-  p->place[contraction] = KP_ACC;
+  p->place[contraction] = PLAN_ACC;
 }
 
 /* Partials are rows of their own. */
@@ -57,7 +57,7 @@ static void plan_chain(Kernel *k, KPlan *p, const KRoleAxes *role) {
     bool reduced = val->reduce != KR_NONE;
     bool resident = !reduced && kval_is_over(val, &role[ROLE_M]) && kval_is_over(val, &role[ROLE_N]);
     resident = resident && pass[v] == MANY_PASSES && val->dtype != DT_U64;
-    if (resident) p->place[v] = KP_ROW;
+    if (resident) p->place[v] = PLAN_ROW;
     note_reads(val->expr, pass, reduced || resident ? v : pass[v]);
   }
 }
@@ -70,7 +70,7 @@ static KSkeleton skeleton_of(const KRoleAxes *role, bool chain) {
 void plan_by_roles(const Target *t, Kernel *k, const KRoleAxes role[ROLE_COUNT], bool chain,
                    int contraction) {
   KSkeleton s = skeleton_of(role, chain);
-  KPlan *p = kern_plan(k, t->plan_word, s);
+  KPlan *p = kern_plan(k, t->plans, s);
   if (s == SK_DOT)
     plan_dot(p, role, contraction);
   else if (s == SK_ROWS)

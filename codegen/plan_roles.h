@@ -5,7 +5,14 @@
 
 #include "ir/target.h"
 
-/* Target.plan, under t->plan_word. */
+/* Where such plans have values live. The target's rules have these rows, in a dot and in a chain. */
+enum {
+  PLAN_ACC = KPLAN_INLINE + 1, /* the contraction's accumulators */
+  PLAN_ROW,                    /* scratch: one element, or one row, a resident row */
+  PLAN_PLACES
+};
+
+/* Target.plan, by t->plans. */
 void plan_by_roles(const Target *t, Kernel *k, const KRoleAxes role[ROLE_COUNT], bool chain, int contraction);
 
 extern const TargetCost plan_roles_cost;

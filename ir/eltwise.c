@@ -7,13 +7,13 @@
 enum { SAME, BOOL };
 
 const EltRow elt_rows[ELT_COUNT] = {
-#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
-  [E_##N] = {text, arity, (result) == BOOL, prec, work, cuda},
+#define ELT(N, text, arity, result, prec, work, formula)                                                     \
+  [E_##N] = {text, arity, (result) == BOOL, prec, work},
 #include "ir/eltwise.def"
 #undef ELT
 };
 
-#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
+#define ELT(N, text, arity, result, prec, work, formula)                                                     \
   static double eval_##N(double a, double b, double c) {                                                     \
     (void)a, (void)b, (void)c;                                                                               \
     return formula;                                                                                          \

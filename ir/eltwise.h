@@ -19,7 +19,6 @@ typedef struct EltRow {
   bool is_bool;   /* the result is DT_BOOL whatever the operands are */
   int precedence; /* 0: written as a call; higher binds tighter */
   double work;    /* on an element, in additions */
-  const char *cuda;
 } EltRow;
 
 extern const EltRow elt_rows[ELT_COUNT];

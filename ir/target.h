@@ -50,9 +50,9 @@ struct Processor;  /* codegen/host/processor.h */
 
 typedef struct Target Target;
 struct Target {
-  const char *name;      /* in full, as --target takes it: "cpu:znver4", "cuda:sm_80,sm_90a" */
-  const char *plan_word; /* of its kernels' plans; NULL: they have none */
-  bool threaded;         /* kernels run on the process' threads (--threads), over its memory */
+  const char *name;        /* in full, as --target takes it: "cpu:znver4", "cuda:sm_80,sm_90a" */
+  const KPlanRules *plans; /* what its kernels' plans may say; NULL: they have none */
+  bool threaded;           /* kernels run on the process' threads (--threads), over its memory */
   TargetSpeed speed;
   TargetCost cost;
   TargetChain chain;

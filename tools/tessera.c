@@ -9,6 +9,7 @@
 #include "codegen/host/host_memory.h"
 #include "passes/passes.h"
 #include "passes/rewrite/simplify.h"
+#include "tools/build/build.h"
 #include "tools/cli/output.h"
 #include "tools/verbs.h"
 
@@ -26,6 +27,7 @@ static const char general[] =
     "\"tessera VERB --help\" says what each takes, \"tessera --version\" which compiler this is.\n"
     "docs/language.md teaches the language.\n";
 
+/* A word in braces is said by a table: show_text. */
 static const char build[] =
     "tessera build DESCRIPTION -o PROGRAM [OPTIONS]: compile a description\n"
     "\n"
@@ -45,12 +47,11 @@ static const char build[] =
     "  -D @FILE              set those that the metadata of a safetensors file names\n"
     "  -o PROGRAM            where to write the program\n"
     "  --block NAME          which train block, where the description has several\n"
-    "  --target cpu:NAME     the processor: native (this machine's, the default) or as in \"cpu:znver4\"\n"
-    "  --target cuda:ARCH,.. NVIDIA GPUs: sm_80,sm_90a\n"
+    "{targets}"
     "  --fusion FILE         what may share a kernel: a strategy file (docs/fusion.md)\n"
     "  --threads N           the most threads that the program may use (64); memory is counted for each\n"
     "  --max-memory SIZE     the most that the program may take, such as 24GiB: time is spent to keep to it\n"
-    "  --emit=KIND DIR       also write graph, kernels, llvm, asm or cuda into the folder\n"
+    "  --emit=KIND DIR       also write {kinds} into the folder\n"
     "  --no-licence NAME     switch off rewrites that change rounding (any number of times)\n"
     "  --dump-after=PASS     print the program after a pass\n"
     "  --dump-diff=PASS      print what a pass changed\n"
@@ -176,6 +177,27 @@ static bool asks_for_help(const char *word) {
   return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static void show_targets(void) {
+  for (const TargetRow *r = target_rows; r->prefix; r++) printf("  --target %-12s %s\n", r->form, r->help);
+}
+
+static void show_kinds(void) {
+  Arena *a = arena_new();
+  fputs(build_emit_kinds(a), stdout);
+  arena_free(a);
+}
+
+static void show_text(const char *help) {
+  static const char targets[] = "{targets}", kinds[] = "{kinds}";
+  for (const char *at = help; *at; at++)
+    if (strncmp(at, targets, strlen(targets)) == 0)
+      show_targets(), at += strlen(targets) - 1;
+    else if (strncmp(at, kinds, strlen(kinds)) == 0)
+      show_kinds(), at += strlen(kinds) - 1;
+    else
+      putchar(*at);
+}
+
 static void show_licences(void) {
   printf("\nLicences, all given unless refused with --no-licence:\n");
   for (const SimplifyLicenceRow *l = simplify_licences; l->name; l++)
@@ -194,7 +216,7 @@ static int show_help(const char *verb) {
     fprintf(stderr, "tessera: no help on \"%s\"; \"tessera --help\" lists the verbs\n", verb);
     return 2;
   }
-  fputs(at < VERBS ? verbs[at].help : general, stdout);
+  show_text(at < VERBS ? verbs[at].help : general);
   if (at == VERBS || verbs[at].run != verb_build) return 0;
   show_licences();
   show_passes();

@@ -11,6 +11,18 @@ const Target *cpu_target(const char *name);
 /* The same, reporting the names that there are. */
 const Target *cpu_target_open(Arena *a, const char *name);
 
+/* What plans for it may say, and their numbers. */
+extern const KPlanRules cpu_plans;
+typedef enum CpuNumber {
+  CPU_MR,    /* rows of the register tile */
+  CPU_NR,    /* its columns */
+  CPU_KC,    /* elements of k in a block */
+  CPU_MC,    /* rows of a task */
+  CPU_NC,    /* columns of a task */
+  CPU_TASKS, /* of a launch */
+  CPU_NUMBERS
+} CpuNumber;
+
 /* How many tasks a launch of the kernel has, and how many bytes of scratch a thread needs: functions of the
  * plan and shape alone. */
 int64_t cpu_tasks(const Kernel *k, const KPlan *p);

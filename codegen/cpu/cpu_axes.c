@@ -201,7 +201,7 @@ void cpu_fuse(CpuFusion *u, CpuAxes *axes, bool fill) {
 }
 
 int64_t cpu_task_count(const KPlan *p, int64_t units, int64_t work) {
-  int64_t n = kplan_get(p, NUM_TASKS, work / CPU_TASK_WORK);
+  int64_t n = kplan_get(p, CPU_TASKS, work / CPU_TASK_WORK);
   if (n > CPU_MAX_TASKS) n = CPU_MAX_TASKS;
   if (n > units) n = units;
   return n < 1 ? 1 : n;

@@ -124,7 +124,7 @@ static void open_body(CpuFn *f) {
 
 void cpu_add_kernel(HostModule *m, const Kernel *k, const char *symbol, bool red_zones) {
   CpuFn f = {.k = k,
-             .plan = kern_plan_for(k, "cpu"),
+             .plan = kern_plan_for(k, &cpu_plans),
              .cpu = m->cpu,
              .arena = m->arena,
              .cx = m->cx,

@@ -5,6 +5,26 @@
 #include "codegen/cpu/cpu.h"
 #include "codegen/plan_roles.h"
 
+enum { FLAT = 1 << SK_FLAT, ROWS = 1 << SK_ROWS, DOT = 1 << SK_DOT, CHAIN = 1 << SK_CHAIN };
+
+static const KPlanNumber numbers[CPU_NUMBERS] = {
+    [CPU_MR] = {"mr", DOT | CHAIN, 32}, [CPU_NR] = {"nr", DOT, 128},
+    [CPU_KC] = {"kc", DOT, 1 << 20},    [CPU_MC] = {"mc", DOT, 1 << 20},
+    [CPU_NC] = {"nc", DOT, 1 << 20},    [CPU_TASKS] = {"tasks", FLAT | ROWS, 1 << 16},
+};
+
+static const KPlanPlace places[PLAN_PLACES] = {
+    [PLAN_ACC] = {"acc", DOT, true},
+    [PLAN_ROW] = {"row", ROWS | CHAIN, false},
+};
+
+const KPlanRules cpu_plans = {.word = "cpu",
+                              .skeletons = FLAT | ROWS | DOT | CHAIN,
+                              .nnumber = CPU_NUMBERS,
+                              .number = numbers,
+                              .nplace = PLAN_PLACES,
+                              .place = places};
+
 /* Packs evaluate whatever stands in an operand. */
 static bool in_operand(const Node *n) {
   (void)n;
@@ -12,11 +32,11 @@ static bool in_operand(const Node *n) {
 }
 
 static int64_t tasks(const Target *t, const Kernel *k) {
-  return cpu_tasks(k, kern_plan_for(k, t->plan_word));
+  return cpu_tasks(k, kern_plan_for(k, t->plans));
 }
 
 static int64_t scratch(const Target *t, const Kernel *k) {
-  return cpu_scratch(k, kern_plan_for(k, t->plan_word), t->host);
+  return cpu_scratch(k, kern_plan_for(k, t->plans), t->host);
 }
 
 /* A function a kernel. */
@@ -30,7 +50,7 @@ static bool emit(const Target *t, const Prog *p, const TargetText *text, HostMod
  * heads 64 wide (1.5 and 3.1 MB) takes 0.86 and 0.92 of the time of separate kernels on a Zen 4 with 1 MiB of
  * second cache and 4 MiB of the third a core. A block has at most the rows of a register tile. */
 static const Target cpu = {
-    .plan_word = "cpu",
+    .plans = &cpu_plans,
     .threaded = true,
     .chain = {.least_batches = 8, .most_resident = 4 << 20, .block_rows = 16, .element_bytes = 4},
     .in_operand = in_operand,

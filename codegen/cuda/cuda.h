@@ -8,6 +8,17 @@
 /* The target of architectures, "sm_80,sm_90a"; NULL after reporting one that is none. */
 const Target *cuda_target(Arena *a, const char *archs);
 
+/* What plans for it may say, and their numbers, of a dot on tensor cores. */
+extern const KPlanRules cuda_plans;
+typedef enum CudaNumber {
+  CUDA_BM,    /* rows of a block's tile */
+  CUDA_BN,    /* its columns */
+  CUDA_BK,    /* its depth */
+  CUDA_RING,  /* stages of the shared-memory ring */
+  CUDA_WARPS, /* of a block; without it the dot goes by the plain rule */
+  CUDA_NUMBERS
+} CudaNumber;
+
 /* How a kernel is launched: functions of its plan and shape alone. It takes one pointer a buffer, in order,
  * then the step block's, then its words. */
 typedef struct CudaLaunch {
@@ -22,7 +33,7 @@ typedef struct CudaLaunch {
 typedef struct CudaUnit CudaUnit;
 /* `setting` are the names of TessStep.setting (abi/program.h) in order, for KE_STEP. */
 CudaUnit *cuda_unit_new(Arena *a, const char *const *setting, int nsetting);
-/* Emits one `extern "C" __global__` function: by its "sm80" plan where that is a dot which the
+/* Emits one `extern "C" __global__` function: by its plan where that asks for a dot which the
  * emitter knows, else by the plain rule (codegen/cuda/text/cuda_plain.h). False, with an error reported at
  * the kernel's place, for a compute that CUDA C can't say: a buffer that one part of the kernel writes and
  * another reads. `aligned`: every launch gives it buffers at multiples of 16 bytes, which the dot asks for.

@@ -41,6 +41,25 @@ static bool read_archs(Arena *a, const char *list, const char *const **arch, int
   return *n > 0;
 }
 
+enum { DOT = 1 << SK_DOT, ALL = (1 << SK_COUNT) - 1 };
+
+static const KPlanNumber numbers[CUDA_NUMBERS] = {
+    [CUDA_BM] = {"bm", DOT, 512},    [CUDA_BN] = {"bn", DOT, 512},      [CUDA_BK] = {"bk", DOT, 512},
+    [CUDA_RING] = {"ring", DOT, 16}, [CUDA_WARPS] = {"warps", DOT, 32},
+};
+
+static const KPlanPlace places[PLAN_PLACES] = {
+    [PLAN_ACC] = {"acc", DOT, true},
+    [PLAN_ROW] = {"row", 1 << SK_ROWS | 1 << SK_CHAIN, false},
+};
+
+const KPlanRules cuda_plans = {.word = "cuda",
+                               .skeletons = ALL,
+                               .nnumber = CUDA_NUMBERS,
+                               .number = numbers,
+                               .nplace = PLAN_PLACES,
+                               .place = places};
+
 /* By the first architecture; the last row for want of another. */
 static const struct {
   const char *arch;
@@ -189,13 +208,13 @@ static bool emit(const Target *t, const Prog *p, const TargetText *text, HostMod
   return true;
 }
 
-/* Kernels are cut as for a CPU and have its plans, which the plain rule does not read. */
+/* Kernels are cut as for a CPU, and their plans, which give no numbers, ask for the plain rule. */
 const Target *cuda_target(Arena *a, const char *archs) {
   Archs *arch = ARENA_NEW(a, Archs);
   if (!read_archs(a, archs, &arch->name, &arch->n)) return NULL;
   Target *t = ARENA_NEW(a, Target);
   *t = (Target){.name = arena_printf(a, "cuda:%s", archs),
-                .plan_word = "cpu",
+                .plans = &cuda_plans,
                 .speed = speed_of(arch->name[0]),
                 .cost = plan_roles_cost,
                 .chain = {.least_batches = 8, .most_resident = 1 << 20, .block_rows = 16, .element_bytes = 4},

@@ -27,7 +27,7 @@ static const struct {
   int precedence;
   Builtin b;
 } elementwise[ELT_COUNT] = {
-#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
+#define ELT(N, text, arity, result, prec, work, formula)                                                     \
   [E_##N] = {prec, {text, arity, arity, NULL, call_##N}},
 #include "ir/eltwise.def"
 #undef ELT

@@ -127,7 +127,7 @@ EVAL(STATE) {
   return true;
 }
 
-#define ELT(N, text, arity, result, prec, work, formula, cuda)                                               \
+#define ELT(N, text, arity, result, prec, work, formula)                                                     \
   static void map_##N(int64_t n, const double *x, const double *y, const double *z, double *out) {           \
     for (int64_t i = 0; i < n; i++) {                                                                        \
       const double a = x[i], b = y[i], c = z[i];                                                             \

@@ -130,19 +130,6 @@ typedef enum KSkeleton {
       SK_COUNT
 } KSkeleton;
 
-/* Where a value lives. */
-#define KERN_PLACES(X)                                                                                       \
-  X(INLINE, "inline") /* nowhere: evaluated at each use */                                                   \
-  X(ACC, "acc")       /* the contraction's accumulator tile */                                               \
-  X(ROW, "row")       /* scratch: one element, or one row, a resident row */
-
-typedef enum KPlace {
-#define X(e, text) KP_##e,
-  KERN_PLACES(X)
-#undef X
-      KP_COUNT
-} KPlace;
-
 /* What an axis is to a skeleton. `part` is none of a plan: while a kernel is written, a reduction that is cut
  * has its partials along it. */
 #define KERN_ROLES(X)                                                                                        \
@@ -171,33 +158,41 @@ typedef struct KRoleAxes {
   int axis[KERN_MAX_DOMAIN];
 } KRoleAxes;
 
-/* Numbers of a plan; what is left out is the emitter's choice. */
-#define KERN_NUMS(X)                                                                                         \
-  X(MR, "mr")       /* rows of the register tile */                                                          \
-  X(NR, "nr")       /* its columns */                                                                        \
-  X(KC, "kc")       /* elements of k in a block */                                                           \
-  X(MC, "mc")       /* rows of a task */                                                                     \
-  X(NC, "nc")       /* columns of a task */                                                                  \
-  X(TASKS, "tasks") /* of a launch */                                                                        \
-  X(BM, "bm")       /* rows of a block's tile */                                                             \
-  X(BN, "bn")       /* its columns */                                                                        \
-  X(BK, "bk")       /* its depth */                                                                          \
-  X(RING, "ring")   /* stages of the shared-memory ring */                                                   \
-  X(WARPS, "warps") /* of a block */
+/* A number that plans of a target may have: in which skeletons (a set, bit SK_..), up to which value. */
+typedef struct KPlanNumber {
+  const char *name;
+  unsigned skeletons;
+  int64_t most;
+} KPlanNumber;
 
-typedef enum KNum {
-#define X(e, text) NUM_##e,
-  KERN_NUMS(X)
-#undef X
-      NUM_COUNT
-} KNum;
+/* A place where plans of a target may have a value live; `sums`: sums alone. */
+typedef struct KPlanPlace {
+  const char *name;
+  unsigned skeletons;
+  bool sums;
+} KPlanPlace;
+
+/* What the plans of a target may say, a table of its own (ir/target.h). Plans hold numbers and places by
+ * their rows in it. */
+typedef struct KPlanRules {
+  const char *word;   /* what its plans are called: "cpu" */
+  unsigned skeletons; /* that it has */
+  int nnumber, nplace;
+  const KPlanNumber *number; /* at most KPLAN_MAX_NUMBERS */
+  const KPlanPlace *place;   /* row KPLAN_INLINE is nobody's */
+} KPlanRules;
+
+enum { KPLAN_MAX_NUMBERS = 16 };
+/* The place of values that live nowhere: they are evaluated at each use. */
+enum { KPLAN_INLINE };
+#define KPLAN_RULES(...) ((const KPlanRules *const[]){__VA_ARGS__, NULL})
 
 typedef struct KPlan {
-  const char *target; /* "cpu" or "sm80" */
+  const KPlanRules *rules; /* the target's */
   KSkeleton skeleton;
   KRoleAxes role[ROLE_COUNT];
-  int64_t num[NUM_COUNT]; /* 0: left out */
-  KPlace *place;          /* one a value */
+  int64_t num[KPLAN_MAX_NUMBERS]; /* 0: left out, the emitter's choice */
+  int *place;                     /* one a value */
   Loc loc;
 } KPlan;
 
@@ -239,12 +234,12 @@ int kern_val(Kernel *k, const char *name, DType t, int naxes, const int *axis, K
 /* What a reduction to type t accumulates in unless the kernel says otherwise: sums of floats in f32. */
 DType kern_acc(KReduce r, DType t);
 void kern_store(Kernel *k, int val, int buf, const Ix *const *idx);
-KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s);
+KPlan *kern_plan(Kernel *k, const KPlanRules *rules, KSkeleton s);
 /* Gives the role its axes, at most once. */
 void kplan_role(KPlan *p, KRole r, int naxes, const int *axis);
-/* Sets a number, positive, at most once. */
-void kplan_num(KPlan *p, KNum n, int64_t value);
-int64_t kplan_get(const KPlan *p, KNum n, int64_t otherwise);
+/* Sets number n of the target's table, positive, at most once. */
+void kplan_num(KPlan *p, int n, int64_t value);
+int64_t kplan_get(const KPlan *p, int n, int64_t otherwise);
 bool krole_has(const KRoleAxes *r, int axis);
 /* Whether the value has an axis of the role, not counting those that it is reduced over; whether it is
  * reduced, over axes of the role alone. */
@@ -254,10 +249,9 @@ bool kval_reduces(const KVal *v, const KRoleAxes *r);
 int64_t kern_role_extent(const Kernel *k, const KRoleAxes *r);
 /* "batch" */
 const char *kern_role_name(KRole r);
-const char *kern_num_name(KNum n);
 const char *kern_skeleton_name(KSkeleton s);
-const char *kern_place_name(KPlace p);
-const KPlan *kern_plan_for(const Kernel *k, const char *target);
+/* The kernel's plan for that target, or NULL. */
+const KPlan *kern_plan_for(const Kernel *k, const KPlanRules *rules);
 
 const KExpr *kexpr_const(Arena *a, DType t, double v);
 const KExpr *kexpr_index(Arena *a, DType t, const Ix *ix);
@@ -277,14 +271,14 @@ bool kred_same(int n, const KRed *x, const KRed *y);
 const KExpr *kexpr_subst(Arena *a, const KExpr *e, const Ix *const *to, int n);
 
 /* Text (ir/kernel/kern_print.c, ir/kernel/kern_parse*.c): printing then parsing gives an equal kernel, byte
- * for byte when printed again. A file holds any number of computes and plans. kern_parse reports errors with
- * places and returns NULL when there were any. */
+ * for byte when printed again. A file holds any number of computes, and plans for the targets whose rules are
+ * given (KPLAN_RULES). kern_parse reports errors with places and returns NULL when there were any. */
 char *kern_print(Arena *a, const Kernel *k);
 typedef struct KernList {
   int n;
   Kernel **k;
 } KernList;
-KernList *kern_parse(Arena *a, const Source *src);
+KernList *kern_parse(Arena *a, const Source *src, const KPlanRules *const *rules);
 
 /* Checks every rule (K1, K2, ...: docs/kernel-ir.md) of compute and plans; reports each broken one at its
  * place with its number and returns false. */

@@ -335,17 +335,25 @@ static void parse_role(KParser *p, KPlan *plan) {
 }
 
 static void parse_num(KParser *p, KPlan *plan) {
-  const char *names[NUM_COUNT];
+  const KPlanRules *r = plan->rules;
+  const char *names[KPLAN_MAX_NUMBERS];
   Loc loc = p->tok.loc;
-  for (int i = 0; i < NUM_COUNT; i++) names[i] = kern_num_name((KNum)i);
-  int n = parse_one_of(p, "number", names, NUM_COUNT);
+  for (int i = 0; i < r->nnumber; i++) names[i] = r->number[i].name;
+  int n = parse_one_of(p, "number", names, r->nnumber);
   int64_t v = n < 0 ? 0 : kparse_int(p, 1, most_num, "a number");
   if (n >= 0 && plan->num[n]) kparse_error(p, loc, "number '%s' is given twice", names[n]);
-  if (!p->panic) kplan_num(plan, (KNum)n, v);
+  if (!p->panic) kplan_num(plan, n, v);
+}
+
+/* One of the target's places, or -1. */
+static int parse_place_name(KParser *p, const KPlanRules *r) {
+  const char **names = ARENA_ARRAY(p->arena, r->nplace, const char *);
+  for (int i = KPLAN_INLINE + 1; i < r->nplace; i++) names[i - 1] = r->place[i].name;
+  int at = parse_one_of(p, "place", names, r->nplace - 1);
+  return at < 0 ? -1 : at + 1;
 }
 
 static void parse_place_of(KParser *p, KPlan *plan) {
-  const char *names[KP_COUNT];
   int n;
   Loc loc = p->tok.loc;
   const char *name = kparse_name(p, "a value");
@@ -353,9 +361,8 @@ static void parse_place_of(KParser *p, KPlan *plan) {
   int val = kern_find_val(p->k, name);
   const char *const *tensors = kparse_tensors(p, &n);
   if (val < 0) kparse_unknown(p, loc, "value", name, tensors + p->k->nbuf, p->k->nval);
-  for (int i = 0; i < KP_COUNT; i++) names[i] = kern_place_name((KPlace)i);
-  int place = p->panic ? -1 : parse_one_of(p, "place", names, KP_COUNT);
-  if (place >= 0) plan->place[val] = (KPlace)place;
+  int place = p->panic ? -1 : parse_place_name(p, plan->rules);
+  if (place >= 0) plan->place[val] = place;
 }
 
 static void parse_clauses(KParser *p, KPlan *plan) {
@@ -384,6 +391,16 @@ static KSkeleton parse_skeleton(KParser *p) {
   return s < 0 ? SK_COUNT : (KSkeleton)s;
 }
 
+/* The rules of the target named next, or NULL. */
+static const KPlanRules *parse_target(KParser *p) {
+  int n = 0;
+  while (p->rules[n]) n++;
+  const char **names = ARENA_ARRAY(p->arena, n + 1, const char *);
+  for (int i = 0; i < n; i++) names[i] = p->rules[i]->word;
+  int at = parse_one_of(p, "target", names, n);
+  return at < 0 ? NULL : p->rules[at];
+}
+
 static void parse_plan(KParser *p, const KernList *list) {
   Loc loc = p->tok.loc;
   const char **names = ARENA_ARRAY(p->arena, list->n, const char *);
@@ -392,14 +409,14 @@ static void parse_plan(KParser *p, const KernList *list) {
   if (!name) return;
   p->k = kernel_named(list, name);
   if (!p->k) kparse_unknown(p, loc, "kernel", name, names, list->n);
-  const char *target = p->panic ? NULL : kparse_name(p, "a target");
-  KSkeleton s = target ? parse_skeleton(p) : SK_COUNT;
+  const KPlanRules *rules = p->panic ? NULL : parse_target(p);
+  KSkeleton s = rules ? parse_skeleton(p) : SK_COUNT;
   if (p->panic || !kparse_expect(p, "{")) return;
   if (p->k->nplan == KERN_MAX_PLANS) {
     kparse_error(p, loc, "kernel '%s' has more than %d plans", name, KERN_MAX_PLANS);
     return;
   }
-  KPlan *plan = kern_plan(p->k, target, s);
+  KPlan *plan = kern_plan(p->k, rules, s);
   plan->loc = loc;
   parse_clauses(p, plan);
   if (!p->panic) kparse_expect(p, "}");
@@ -430,8 +447,8 @@ static void parse_compute(KParser *p, KernList *list, int *cap) {
   kparse_expect(p, "}");
 }
 
-KernList *kern_parse(Arena *a, const Source *src) {
-  KParser p = {.arena = a, .src = src, .lex = klex_open(src)};
+KernList *kern_parse(Arena *a, const Source *src, const KPlanRules *const *rules) {
+  KParser p = {.arena = a, .src = src, .rules = rules, .lex = klex_open(src)};
   KernList *list = ARENA_NEW(a, KernList);
   int cap = 0;
   kparse_next(&p);

@@ -33,6 +33,7 @@ char *ktok_show(Arena *a, const KTok *t);
 typedef struct KParser {
   Arena *arena;
   const Source *src;
+  const KPlanRules *const *rules; /* of the targets that there are */
   KLex lex;
   KTok tok; /* the token to be read next */
   Kernel *k;

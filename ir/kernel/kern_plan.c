@@ -1,17 +1,16 @@
-/* Plans: building them, and which roles, numbers and places each skeleton takes on which target, the tables
- * that they are checked against (rules K20 to K25). An emitter's author adds a row here for each number it
- * reads. */
+/* Plans: building them, and checking them (rules K20 to K25) against which roles a skeleton has and what the
+ * target's rules say of skeletons, numbers and places. */
 #include <string.h>
 
 #include "ir/kernel/kern_check.h"
 #include "ir/kernel/kern_impl.h"
 
-KPlan *kern_plan(Kernel *k, const char *target, KSkeleton s) {
+KPlan *kern_plan(Kernel *k, const KPlanRules *rules, KSkeleton s) {
   if (k->nplan == KERN_MAX_PLANS) ice("kernel %s: more than %d plans", k->name, KERN_MAX_PLANS);
   if (!k->plan) k->plan = ARENA_ARRAY(k->arena, KERN_MAX_PLANS, KPlan);
   KPlan *p = &k->plan[k->nplan++];
-  *p = (KPlan){.target = arena_strdup(k->arena, target), .skeleton = s, .loc = k->loc};
-  p->place = ARENA_ARRAY(k->arena, k->nval, KPlace);
+  *p = (KPlan){.rules = rules, .skeleton = s, .loc = k->loc};
+  p->place = ARENA_ARRAY(k->arena, k->nval, int);
   return p;
 }
 
@@ -22,13 +21,13 @@ void kplan_role(KPlan *p, KRole r, int naxes, const int *axis) {
   for (int i = 0; i < naxes; i++) p->role[r].axis[i] = axis[i];
 }
 
-void kplan_num(KPlan *p, KNum n, int64_t value) {
-  if (value < 1) ice("number %s is %lld", kern_num_name(n), (long long)value);
-  if (p->num[n]) ice("number %s is given twice", kern_num_name(n));
+void kplan_num(KPlan *p, int n, int64_t value) {
+  if (value < 1) ice("number %s is %lld", p->rules->number[n].name, (long long)value);
+  if (p->num[n]) ice("number %s is given twice", p->rules->number[n].name);
   p->num[n] = value;
 }
 
-int64_t kplan_get(const KPlan *p, KNum n, int64_t otherwise) {
+int64_t kplan_get(const KPlan *p, int n, int64_t otherwise) {
   return p->num[n] ? p->num[n] : otherwise;
 }
 
@@ -65,15 +64,6 @@ const char *kern_role_name(KRole r) {
   return names[r];
 }
 
-const char *kern_num_name(KNum n) {
-  static const char *const names[NUM_COUNT] = {
-#define X(e, text) [NUM_##e] = text,
-      KERN_NUMS(X)
-#undef X
-  };
-  return names[n];
-}
-
 const char *kern_skeleton_name(KSkeleton s) {
   static const char *const names[SK_COUNT] = {
 #define X(e, text) [SK_##e] = text,
@@ -83,28 +73,13 @@ const char *kern_skeleton_name(KSkeleton s) {
   return names[s];
 }
 
-const char *kern_place_name(KPlace p) {
-  static const char *const names[KP_COUNT] = {
-#define X(e, text) [KP_##e] = text,
-      KERN_PLACES(X)
-#undef X
-  };
-  return names[p];
-}
-
-const KPlan *kern_plan_for(const Kernel *k, const char *target) {
+const KPlan *kern_plan_for(const Kernel *k, const KPlanRules *rules) {
   for (int i = 0; i < k->nplan; i++)
-    if (!strcmp(k->plan[i].target, target)) return &k->plan[i];
+    if (k->plan[i].rules == rules) return &k->plan[i];
   return NULL;
 }
 
 enum { FLAT = 1 << SK_FLAT, ROWS = 1 << SK_ROWS, DOT = 1 << SK_DOT, CHAIN = 1 << SK_CHAIN };
-enum { CPU, SM80, TARGETS };
-
-static const struct {
-  const char *name;
-  unsigned skeletons;
-} targets[TARGETS] = {[CPU] = {"cpu", FLAT | ROWS | DOT | CHAIN}, [SM80] = {"sm80", DOT}};
 
 /* `shared` ones may be in another role too. */
 static const struct {
@@ -118,40 +93,11 @@ static const struct {
     [ROLE_LANE] = {FLAT | ROWS, 0, true},
 };
 
-static const struct {
-  int target;
-  unsigned skeletons;
-  int64_t most;
-} numbers[NUM_COUNT] = {
-    [NUM_MR] = {CPU, DOT | CHAIN, 32}, [NUM_NR] = {CPU, DOT, 128},
-    [NUM_KC] = {CPU, DOT, 1 << 20},    [NUM_MC] = {CPU, DOT, 1 << 20},
-    [NUM_NC] = {CPU, DOT, 1 << 20},    [NUM_TASKS] = {CPU, FLAT | ROWS, 1 << 16},
-    [NUM_BM] = {SM80, DOT, 512},       [NUM_BN] = {SM80, DOT, 512},
-    [NUM_BK] = {SM80, DOT, 512},       [NUM_RING] = {SM80, DOT, 16},
-    [NUM_WARPS] = {SM80, DOT, 32},
-};
-
-static const unsigned places[KP_COUNT] = {
-    [KP_INLINE] = FLAT | ROWS | DOT | CHAIN,
-    [KP_ACC] = DOT,
-    [KP_ROW] = ROWS | CHAIN,
-};
-
-/* The plan's target, TARGETS where there is none of that name. */
-static int target_of(const KPlan *p) {
-  int t = 0;
-  while (t < TARGETS && strcmp(targets[t].name, p->target) != 0) t++;
-  return t;
-}
-
 static void check_target(KCheck *c, const KPlan *p) {
-  int t = target_of(p);
-  if (t == TARGETS)
-    kcheck_fail(c, 20, "no target is named '%s', expected cpu or sm80", p->target);
-  else if (!(targets[t].skeletons >> p->skeleton & 1))
-    kcheck_fail(c, 20, "%s has no %s skeleton", p->target, kern_skeleton_name(p->skeleton));
-  else if (kern_plan_for(c->k, p->target) != p)
-    kcheck_fail(c, 20, "two plans for %s", p->target);
+  if (!(p->rules->skeletons >> p->skeleton & 1))
+    kcheck_fail(c, 20, "%s has no %s skeleton", p->rules->word, kern_skeleton_name(p->skeleton));
+  else if (kern_plan_for(c->k, p->rules) != p)
+    kcheck_fail(c, 20, "two plans for %s", p->rules->word);
 }
 
 static void check_role(KCheck *c, const KPlan *p, KRole role, uint32_t *seen) {
@@ -178,28 +124,32 @@ static void check_all_roles(KCheck *c, const KPlan *p) {
   for (int r = 0; r < ROLE_COUNT; r++) check_role(c, p, (KRole)r, &seen);
 }
 
-static void check_numbers(KCheck *c, const KPlan *p) {
-  for (int n = 0; n < NUM_COUNT; n++) {
-    const char *name = kern_num_name((KNum)n);
-    if (!p->num[n]) continue;
-    if (numbers[n].target != target_of(p) || !(numbers[n].skeletons >> p->skeleton & 1))
-      kcheck_fail(c, 23, "the %s skeleton has no number '%s' on %s", kern_skeleton_name(p->skeleton), name,
-                  p->target);
-    else if (p->num[n] > numbers[n].most)
-      kcheck_fail(c, 23, "number '%s' is %lld, expected 1 .. %lld", name, (long long)p->num[n],
-                  (long long)numbers[n].most);
-  }
+static void check_number(KCheck *c, const KPlan *p, const KPlanNumber *n, int64_t value) {
+  if (!(n->skeletons >> p->skeleton & 1))
+    kcheck_fail(c, 23, "the %s skeleton has no number '%s' on %s", kern_skeleton_name(p->skeleton), n->name,
+                p->rules->word);
+  else if (value > n->most)
+    kcheck_fail(c, 23, "number '%s' is %lld, expected 1 .. %lld", n->name, (long long)value,
+                (long long)n->most);
 }
 
-static void check_places(KCheck *c, const KPlan *p) {
-  for (int i = 0; i < c->k->nval; i++) {
-    const KVal *v = &c->k->val[i];
-    if (p->place[i] >= KP_COUNT || !(places[p->place[i]] >> p->skeleton & 1))
-      kcheck_fail(c, 24, "'%s' can't live in that place in the %s skeleton", v->name,
-                  kern_skeleton_name(p->skeleton));
-    else if (p->place[i] == KP_ACC && v->reduce != KR_SUM)
-      kcheck_fail(c, 24, "'%s' is accumulated but is no sum", v->name);
-  }
+static void check_all_numbers(KCheck *c, const KPlan *p) {
+  for (int n = 0; n < p->rules->nnumber; n++)
+    if (p->num[n]) check_number(c, p, &p->rules->number[n], p->num[n]);
+}
+
+static void check_place(KCheck *c, const KPlan *p, const KVal *v, int at) {
+  const KPlanPlace *place = at > 0 && at < p->rules->nplace ? &p->rules->place[at] : NULL;
+  if (!place || !(place->skeletons >> p->skeleton & 1))
+    kcheck_fail(c, 24, "'%s' can't live in that place in the %s skeleton", v->name,
+                kern_skeleton_name(p->skeleton));
+  else if (place->sums && v->reduce != KR_SUM)
+    kcheck_fail(c, 24, "'%s' is accumulated but is no sum", v->name);
+}
+
+static void check_all_places(KCheck *c, const KPlan *p) {
+  for (int i = 0; i < c->k->nval; i++)
+    if (p->place[i] != KPLAN_INLINE) check_place(c, p, &c->k->val[i], p->place[i]);
 }
 
 /* Flat plans reduce nothing; a dot plan has a sum over its k; the others reduce something. */
@@ -223,8 +173,8 @@ void kcheck_plans(KCheck *c) {
     c->loc = p->loc;
     check_target(c, p);
     check_all_roles(c, p);
-    check_numbers(c, p);
-    check_places(c, p);
+    check_all_numbers(c, p);
+    check_all_places(c, p);
     check_fit(c, p);
   }
 }

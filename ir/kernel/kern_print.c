@@ -266,14 +266,14 @@ static void put_role(Printer *p, const KPlan *plan, KRole role) {
 }
 
 static void put_plan(Printer *p, const KPlan *plan) {
-  fprintf(p->f, "plan %s %s %s {\n", p->bare ? "k" : p->k->name, plan->target,
+  fprintf(p->f, "plan %s %s %s {\n", p->bare ? "k" : p->k->name, plan->rules->word,
           kern_skeleton_name(plan->skeleton));
   for (int r = 0; r < ROLE_COUNT; r++) put_role(p, plan, (KRole)r);
-  for (int i = 0; i < NUM_COUNT; i++)
-    if (plan->num[i]) fprintf(p->f, "  num %s %lld;\n", kern_num_name((KNum)i), (long long)plan->num[i]);
+  for (int i = 0; i < plan->rules->nnumber; i++)
+    if (plan->num[i]) fprintf(p->f, "  num %s %lld;\n", plan->rules->number[i].name, (long long)plan->num[i]);
   for (int i = 0; i < p->k->nval; i++)
-    if (plan->place[i] != KP_INLINE)
-      fprintf(p->f, "  place %s %s;\n", val_name(p, i), kern_place_name(plan->place[i]));
+    if (plan->place[i] != KPLAN_INLINE)
+      fprintf(p->f, "  place %s %s;\n", val_name(p, i), plan->rules->place[plan->place[i]].name);
   fputs("}\n", p->f);
 }
 

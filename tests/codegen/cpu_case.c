@@ -19,7 +19,8 @@ float cpu_case_float(void) {
 
 CpuCase cpu_case_open(const char *text, const char *target, bool red_zones) {
   CpuCase c = {.arena = arena_new(), .target = processor_named(target)};
-  KernList *list = kern_parse(c.arena, diag_source(c.arena, "case.kern", text, strlen(text)));
+  KernList *list =
+      kern_parse(c.arena, diag_source(c.arena, "case.kern", text, strlen(text)), KPLAN_RULES(&cpu_plans));
   ck_assert_msg(list && list->n == 1, "the kernel does not parse");
   c.k = list->k[0];
   ck_assert(kern_verify(c.k));
@@ -28,7 +29,7 @@ CpuCase cpu_case_open(const char *text, const char *target, bool red_zones) {
   cpu_add_kernel(c.module, c.k, "case_kernel", red_zones);
   c.fn = (TessKernel *)(uintptr_t)host_module_jit(c.module, "case_kernel");
   ck_assert(c.fn != NULL);
-  const KPlan *p = kern_plan_for(c.k, "cpu");
+  const KPlan *p = kern_plan_for(c.k, &cpu_plans);
   c.tasks = cpu_tasks(c.k, p);
   c.scratch = aligned_alloc(64, (size_t)(cpu_scratch(c.k, p, c.target) + 127) / 64 * 64);
   c.step = (TessStep){.seed = 7, .step = 11, .micro = 3, .step_f = 11, .micro_f = 3, .total = 100};

@@ -151,14 +151,14 @@ static void side_sum(Gen *g, const KExpr *a) {
 }
 
 static void plan(Gen *g) {
-  KPlan *p = kern_plan(g->k, "cpu", SK_DOT);
+  KPlan *p = kern_plan(g->k, &cpu_plans, SK_DOT);
   kplan_role(p, ROLE_BATCH, g->batch.n, g->batch.id);
   kplan_role(p, ROLE_M, g->m.n, g->m.id);
   kplan_role(p, ROLE_N, g->n.n, g->n.id);
   kplan_role(p, ROLE_K, g->kk.n, g->kk.id);
-  if (!draw(3)) kplan_num(p, NUM_KC, 16 + draw(40));
-  if (!draw(4)) kplan_num(p, NUM_MR, 1 + draw(14));
-  if (!draw(4)) kplan_num(p, NUM_NR, 16 * (1 + draw(3)));
+  if (!draw(3)) kplan_num(p, CPU_KC, 16 + draw(40));
+  if (!draw(4)) kplan_num(p, CPU_MR, 1 + draw(14));
+  if (!draw(4)) kplan_num(p, CPU_NR, 16 * (1 + draw(3)));
 }
 
 static Kernel *draw_kernel(Arena *a, bool bf16) {
@@ -246,7 +246,7 @@ static void discard(const Kernel *k, Memory *mem) {
 
 /* Runs the kernel with its tasks shared out between `threads`, each with scratch full of NaNs. */
 static void run(TessKernel *fn, const Kernel *k, const Processor *target, Memory *mem, int threads) {
-  const KPlan *p = kern_plan_for(k, "cpu");
+  const KPlan *p = kern_plan_for(k, &cpu_plans);
   int64_t tasks = cpu_tasks(k, p), bytes = (cpu_scratch(k, p, target) + 63) / 64 * 64 + 64;
   TessStep step = {0};
   for (int t = 0; t < threads; t++) {
@@ -348,7 +348,7 @@ START_TEST(does_not_spill) {
                             " store c[m, n] -> t[m, n]\n}\n"
                             "plan kernel cpu dot { role m: m; role n: n; role k: k }\n",
                             bf16 ? "bf16" : "f32", bf16 ? "bf16" : "f32");
-  KernList *list = kern_parse(a, diag_source(a, "spills", text, strlen(text)));
+  KernList *list = kern_parse(a, diag_source(a, "spills", text, strlen(text)), KPLAN_RULES(&cpu_plans));
   ck_assert_ptr_nonnull(list);
   HostModule *m = host_module_new(a, processor_named(targets[_i / 2]), "test");
   cpu_add_kernel(m, list->k[0], "kernel", false);
@@ -367,9 +367,9 @@ static int tasks_of(int m, int n, int k) {
                    " out t[%d, %d] : f32\n c[m, n] = sum(k) x[m, k] * w[n, k]\n"
                    " store c[m, n] -> t[m, n]\n}\nplan kernel cpu dot { role m: m; role n: n; role k: k }",
                    m, n, k, m, k, n, k, m, n);
-  KernList *list = kern_parse(a, diag_source(a, "tasks", text, strlen(text)));
+  KernList *list = kern_parse(a, diag_source(a, "tasks", text, strlen(text)), KPLAN_RULES(&cpu_plans));
   ck_assert_ptr_nonnull(list);
-  int tasks = (int)cpu_tasks(list->k[0], kern_plan_for(list->k[0], "cpu"));
+  int tasks = (int)cpu_tasks(list->k[0], kern_plan_for(list->k[0], &cpu_plans));
   arena_free(a);
   return tasks;
 }

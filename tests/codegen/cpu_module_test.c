@@ -20,7 +20,7 @@ static const char text[] =
 static const char *const names[] = {"znver5", "znver4", "sapphirerapids", "skylake-avx512", "x86-64-v3"};
 
 static HostModule *build(Arena *a, const char *target) {
-  KernList *list = kern_parse(a, diag_source(a, "case.kern", text, strlen(text)));
+  KernList *list = kern_parse(a, diag_source(a, "case.kern", text, strlen(text)), KPLAN_RULES(&cpu_plans));
   ck_assert(list && list->n == 2);
   HostModule *m = host_module_new(a, processor_named(target), "models/digpt.tess");
   for (int i = 0; i < 2; i++) cpu_add_kernel(m, list->k[i], list->k[i]->name, false);

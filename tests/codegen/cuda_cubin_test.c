@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/cpu/cpu.h"
 #include "codegen/cuda/cuda.h"
 #include "tests/codegen/cuda/data.h"
 #include "tests/codegen/cuda/files.h"
@@ -51,7 +52,7 @@ static void check_image(Arena *a, const CudaImage *image, const Source *text, co
 START_TEST(kernels_compile) {
   Arena *a = arena_new();
   Source *src = diag_read(a, cuda_file(_i));
-  KernList *list = kern_parse(a, src);
+  KernList *list = kern_parse(a, src, KPLAN_RULES(&cpu_plans, &cuda_plans));
   ck_assert_ptr_nonnull(list);
   DataStep step = data_step(list);
   CudaUnit *u = cuda_unit_new(a, step.setting, step.nsetting);
@@ -76,7 +77,7 @@ END_TEST
 START_TEST(dot_uses_tensor_cores) {
   Arena *a = arena_new();
   Source *src = diag_read(a, TESTS_DIR "/codegen/cuda/dot.kern");
-  KernList *list = kern_parse(a, src);
+  KernList *list = kern_parse(a, src, KPLAN_RULES(&cpu_plans, &cuda_plans));
   CudaUnit *u = cuda_unit_new(a, NULL, 0);
   ck_assert_ptr_nonnull(list);
   ck_assert(cuda_unit_add(u, list->k[0], true));

@@ -47,7 +47,7 @@ static Kernel *kernel_over(const char *name, int line, int *axis) {
 }
 
 static void flat_plan(Kernel *k, int axis) {
-  kplan_role(kern_plan(k, "cpu", SK_FLAT), ROLE_POINTS, 1, &axis);
+  kplan_role(kern_plan(k, &cpu_plans, SK_FLAT), ROLE_POINTS, 1, &axis);
 }
 
 /* y[i] = x[i] * setting rate */

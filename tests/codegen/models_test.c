@@ -117,7 +117,7 @@ static void read_graph_back(Arena *a, const Graph *g) {
 
 static void read_kernel_back(Arena *a, const Kernel *k) {
   const char *text = kern_print(a, k);
-  KernList *again = kern_parse(a, diag_source(a, "model.kern", text, strlen(text)));
+  KernList *again = kern_parse(a, diag_source(a, "model.kern", text, strlen(text)), KPLAN_RULES(&cpu_plans));
   ck_assert_msg(again && again->n == 1 && kern_verify(again->k[0]), "%s", text);
   ck_assert_str_eq(kern_print(a, again->k[0]), text);
   ck_assert_str_eq(kern_canonical(a, again->k[0]), kern_canonical(a, k));

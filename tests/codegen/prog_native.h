@@ -33,7 +33,7 @@ static inline void native_close(Native *n) {
 static inline void native_launch(const Native *n, const PLaunch *l, char *arena, const TessStep *step) {
   void *buf[256], *f = host_module_jit(n->module, l->kernel->name);
   Arena *a = arena_new();
-  const KPlan *plan = kern_plan_for(l->kernel, "cpu");
+  const KPlan *plan = kern_plan_for(l->kernel, &cpu_plans);
   int64_t tasks = cpu_tasks(l->kernel, plan), bytes = cpu_scratch(l->kernel, plan, n->target) + 64;
   TessKernel *run;
   if (!f) ice("no function %s", l->kernel->name);

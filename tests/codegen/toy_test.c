@@ -54,6 +54,10 @@ END_TEST
 
 START_TEST(the_driver_speaks_of_it) {
   OK(BUILD " --target toy: --emit=toy stage -o toy && grep -q '^compute ' stage/toy.toy");
+  OK("grep -q '^plan .* toy flat' stage/toy.toy && grep -q '  num turns 2;' stage/toy.toy && "
+     "grep -q '  place .* heap;' stage/toy.toy");
+  OK(BUILD_DIR "/toy_tessera build --help | grep -q -- '--target toy: *no machine: an interpreter$'");
+  OK(BUILD_DIR "/toy_tessera build --help | grep -q 'graph, kernels, llvm, asm or toy into'");
   ENDS(1, BUILD " --target cpu:native --emit=toy stage -o p");
   SAYS("--emit=toy wants --target toy:; found \"cpu:native\"");
   ENDS(1, BUILD " --target train:set -o p");

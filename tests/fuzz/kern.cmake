@@ -1,1 +1,1 @@
-tessera_fuzzer(kern ir_kernel SEEDS tests/ir/kern/*.kern tests/ir/kern/hard/*.kern)
+tessera_fuzzer(kern codegen SEEDS tests/ir/kern/*.kern tests/ir/kern/hard/*.kern)

@@ -4,10 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "codegen/cpu/cpu.h"
+#include "codegen/cuda/cuda.h"
 #include "tests/suite.h"
 
 static Kernel *parse_one(Arena *a, const Source *src, const char *name) {
-  KernList *list = kern_parse(a, src);
+  KernList *list = kern_parse(a, src, KPLAN_RULES(&cpu_plans, &cuda_plans));
   ck_assert_msg(list != NULL, "%s does not parse", src->path);
   for (int i = 0; i < list->n; i++)
     if (!strcmp(list->k[i]->name, name)) return list->k[i];

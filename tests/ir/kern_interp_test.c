@@ -143,7 +143,7 @@ START_TEST(every_half_survives_memory) {
   static const char text[] = "compute f { axis i:65536\n in x[65536] : f16\n out y[65536] : f16\n"
                              " v[i] = x[i]\n store v[i] -> y[i] }";
   Arena *a = arena_new();
-  Kernel *k = kern_parse(a, diag_source(a, "half", text, strlen(text)))->k[0];
+  Kernel *k = kern_parse(a, diag_source(a, "half", text, strlen(text)), KPLAN_RULES(NULL))->k[0];
   uint16_t *x = ARENA_ARRAY(a, 65536, uint16_t), *y = ARENA_ARRAY(a, 65536, uint16_t);
   for (int i = 0; i < 65536; i++) x[i] = (uint16_t)i;
   kern_interp(k, (void *[]){x, y}, NULL, false);
@@ -164,7 +164,7 @@ START_TEST(integers_wrap_and_casts_saturate) {
       " store va[i] -> a[i]\n store vb[i] -> b[i]\n store vc[i] -> c[i]\n"
       " store vd[i] -> d[i]\n store ve[i] -> e[i]\n store vg[i] -> g[i] }";
   Arena *arena = arena_new();
-  Kernel *k = kern_parse(arena, diag_source(arena, "casts", text, strlen(text)))->k[0];
+  Kernel *k = kern_parse(arena, diag_source(arena, "casts", text, strlen(text)), KPLAN_RULES(NULL))->k[0];
   float x[6] = {1.9f, -1.9f, 3e9f, -3e9f, NAN, 0};
   int32_t n[6] = {7, -8, 65536, 2147483647, -300, 46341}, a[6], c[6], d[6];
   uint8_t b[6], e[6], g[6];

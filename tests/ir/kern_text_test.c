@@ -3,42 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/kernel/kern.h"
+#include "tests/ir/kern_reader.h"
 #include "tests/suite.h"
-
-static Arena *arena;
-static FILE *messages;
-static char *message;
-static size_t message_len;
-
-static void setup(void) {
-  arena = arena_new();
-  messages = open_memstream(&message, &message_len);
-  diag_reset();
-  diag_to(messages);
-}
-
-static void teardown(void) {
-  diag_to(stderr);
-  fclose(messages);
-  free(message);
-  arena_free(arena);
-}
-
-static const char *said(void) {
-  fflush(messages);
-  return message;
-}
-
-static KernList *parse(const char *text) {
-  return kern_parse(arena, diag_source(arena, "k.kern", text, strlen(text)));
-}
-
-static Kernel *the_kernel(const char *text) {
-  KernList *list = parse(text);
-  ck_assert_msg(list != NULL, "%s", said());
-  return list->k[0];
-}
 
 static Loc place(const char *path, int line, int col) {
   return (Loc){diag_source(arena, path, "", 0), line, col};
@@ -68,12 +34,12 @@ static Kernel *build(void) {
                    kexpr_elt(arena, E_SELECT, less, sum, tail));
   k->val[v].loc = place("lib/nn.tess", 12, 3);
   kern_store(k, v, y, (const Ix *[]){im, in});
-  KPlan *p = kern_plan(k, "cpu", SK_DOT);
+  KPlan *p = kern_plan(k, &reader_cpu, SK_DOT);
   kplan_role(p, ROLE_M, 1, &m);
   kplan_role(p, ROLE_BATCH, 0, NULL);
   kplan_role(p, ROLE_K, 1, &d);
-  kplan_num(p, NUM_MR, 14);
-  p->place[s] = KP_ACC;
+  kplan_num(p, READER_MR, 14);
+  p->place[s] = READER_ACC;
   return k;
 }
 
@@ -100,7 +66,7 @@ static const char built[] =
 START_TEST(built_kernel_prints_and_parses_back) {
   Kernel *k = build();
   ck_assert_str_eq(kern_print(arena, k), built);
-  Kernel *again = the_kernel(built);
+  Kernel *again = reader_kernel(built);
   ck_assert_str_eq(kern_print(arena, again), built);
   ck_assert_int_eq(again->val[1].loc.line, 12);
   ck_assert_str_eq(again->origin[1], "a \"quoted\\\" name");
@@ -122,7 +88,7 @@ START_TEST(constants_keep_their_bits) {
       const KExpr *e =
           kexpr_elt(arena, E_SUB, kexpr_const(arena, t, 1), kexpr_const(arena, t, values[i]), NULL);
       kern_store(k, kern_val(k, "v", t, 1, &axis, KR_NONE, 0, NULL, e), out, &at);
-      const KExpr *c = the_kernel(kern_print(arena, k))->val[0].expr->arg[1];
+      const KExpr *c = reader_kernel(kern_print(arena, k))->val[0].expr->arg[1];
       ck_assert_int_eq(c->dtype, t);
       if (isnan(values[i]))
         ck_assert(isnan(c->value));
@@ -159,7 +125,7 @@ START_TEST(expressions_print_as_written) {
                                   "compute f {\n  axis i:4\n  in a[4] : f32\n  in b[4] : f32\n  out y[4] : "
                                   "f32\n  %s  store v[i] -> y[i]\n}\n",
                                   line);
-  ck_assert_str_eq(kern_print(arena, the_kernel(text)), text);
+  ck_assert_str_eq(kern_print(arena, reader_kernel(text)), text);
 }
 END_TEST
 
@@ -181,9 +147,9 @@ START_TEST(reductions_and_declarations_print_as_written) {
                              "  store r[i, one] -> y[i, 0]\n"
                              "  store q[] -> z[]\n"
                              "}\n";
-  Kernel *k = the_kernel(text);
+  Kernel *k = reader_kernel(text);
   ck_assert_str_eq(kern_print(arena, k), text);
-  ck_assert_msg(kern_verify(k), "%s", said());
+  ck_assert_msg(kern_verify(k), "%s", reader_said());
 }
 END_TEST
 
@@ -195,9 +161,9 @@ START_TEST(equal_kernels_have_one_canonical_text) {
                           " w[k] = p[k] + step(lr)\n store w[k] -> q[k] } plan g cpu flat { role lane: k }";
   static const char c[] = "compute g { axis k:4\n in p[4] : f32\n out q[4] : f32\n"
                           " w[k] = p[k] + step(wd)\n store w[k] -> q[k] } plan g cpu flat { role lane: k }";
-  const char *text = kern_canonical(arena, the_kernel(a));
-  ck_assert_str_eq(text, kern_canonical(arena, the_kernel(b)));
-  ck_assert_str_ne(text, kern_canonical(arena, the_kernel(c)));
+  const char *text = kern_canonical(arena, reader_kernel(a));
+  ck_assert_str_eq(text, kern_canonical(arena, reader_kernel(b)));
+  ck_assert_str_ne(text, kern_canonical(arena, reader_kernel(c)));
   ck_assert_str_ne(text, kern_canonical(arena, build()));
 }
 END_TEST
@@ -207,9 +173,9 @@ START_TEST(kernels_of_other_streams_have_one_canonical_text) {
 #define DRAWS(streams, second)                                                                               \
   "compute f { axis i:4\n out y[4] : f32\n" streams " v[i] = random(a, i) + random(" second ", i)\n"         \
   " store v[i] -> y[i] }"
-  const char *text = kern_canonical(arena, the_kernel(DRAWS("stream a = 1\n stream b = 2\n", "b")));
-  ck_assert_str_eq(text, kern_canonical(arena, the_kernel(DRAWS("stream a = 7\n stream b = 0xf\n", "b"))));
-  ck_assert_str_ne(text, kern_canonical(arena, the_kernel(DRAWS("stream a = 1\n stream b = 2\n", "a"))));
+  const char *text = kern_canonical(arena, reader_kernel(DRAWS("stream a = 1\n stream b = 2\n", "b")));
+  ck_assert_str_eq(text, kern_canonical(arena, reader_kernel(DRAWS("stream a = 7\n stream b = 0xf\n", "b"))));
+  ck_assert_str_ne(text, kern_canonical(arena, reader_kernel(DRAWS("stream a = 1\n stream b = 2\n", "a"))));
 #undef DRAWS
 }
 END_TEST
@@ -219,9 +185,9 @@ START_TEST(numbers_print_as_written) {
 #define SCALED(number)                                                                                       \
   "compute f {\n  axis i:4\n  out y[4] : f32\n  number n = " number                                          \
   "\n  v[i] = n * 2\n  store v[i] -> y[i]\n}\n"
-  ck_assert_str_eq(kern_print(arena, the_kernel(SCALED("-0.375"))), SCALED("-0.375"));
-  ck_assert_str_eq(kern_canonical(arena, the_kernel(SCALED("-0.375"))),
-                   kern_canonical(arena, the_kernel(SCALED("inf"))));
+  ck_assert_str_eq(kern_print(arena, reader_kernel(SCALED("-0.375"))), SCALED("-0.375"));
+  ck_assert_str_eq(kern_canonical(arena, reader_kernel(SCALED("-0.375"))),
+                   kern_canonical(arena, reader_kernel(SCALED("inf"))));
 #undef SCALED
 }
 END_TEST
@@ -298,23 +264,30 @@ static const Wrong wrong[] = {
      "k.kern:2:32: error: number 'mr' is given twice"},
     {"compute f { axis i:2 }\nplan f cpu dot { num mrr 1 }",
      "k.kern:2:22: error: no number is named 'mrr'; did you mean 'mr'?"},
+    {"compute f { axis i:2 }\nplan f tpu dot {}",
+     "k.kern:2:8: error: no target is named 'tpu'; did you mean 'cpu'?"},
+    {"compute f { axis i:2 }\nplan f gpu dot { num mr 1 }",
+     "k.kern:2:22: error: no number is named 'mr'; expected ring, warps"},
     {"compute f { axis i:2 }\nplan f cpu dot { num mr 0 }", "k.kern:2:25: error: found 0, expected a number"},
     {"compute f { axis i:2 }\nplan f cpu dot { place v acc }", "k.kern:2:24: error: no value is named 'v'"},
 };
 
 START_TEST(errors_have_a_place_and_an_expectation) {
-  ck_assert(parse(wrong[_i].text) == NULL);
-  ck_assert_msg(!strncmp(said(), wrong[_i].want, strlen(wrong[_i].want)), "found %s\nexpected %s", said(),
-                wrong[_i].want);
+  ck_assert(reader_parse(wrong[_i].text) == NULL);
+  ck_assert_msg(!strncmp(reader_said(), wrong[_i].want, strlen(wrong[_i].want)), "found %s\nexpected %s",
+                reader_said(), wrong[_i].want);
 }
 END_TEST
 
 START_TEST(several_errors_in_one_run) {
-  ck_assert(parse("compute f {\n  axis i:4 j:0\n  in x[4] : f33\n  in z[4] : f32\n  v[i] = z[i] + i32(1)\n"
-                  "  w[i] = z[i] * (1 + z[i]\n  u[i] = q[i]\n}\nplan h cpu flat {}\n") == NULL);
+  ck_assert(
+      reader_parse("compute f {\n  axis i:4 j:0\n  in x[4] : f33\n  in z[4] : f32\n  v[i] = z[i] + i32(1)\n"
+                   "  w[i] = z[i] * (1 + z[i]\n  u[i] = q[i]\n}\nplan h cpu flat {}\n") == NULL);
   ck_assert_int_eq(diag_count(), 6);
-  ck_assert(strstr(said(), "k.kern:2:14") && strstr(said(), "k.kern:3:13") && strstr(said(), "k.kern:5:15"));
-  ck_assert(strstr(said(), "k.kern:7:3") && strstr(said(), "k.kern:7:10") && strstr(said(), "k.kern:9:6"));
+  ck_assert(strstr(reader_said(), "k.kern:2:14") && strstr(reader_said(), "k.kern:3:13") &&
+            strstr(reader_said(), "k.kern:5:15"));
+  ck_assert(strstr(reader_said(), "k.kern:7:3") && strstr(reader_said(), "k.kern:7:10") &&
+            strstr(reader_said(), "k.kern:9:6"));
 }
 END_TEST
 
@@ -339,8 +312,8 @@ START_TEST(simplified_indices_parse_back_unchanged) {
                                     "compute f {\n axis i:4 j:6 k:24\n in t[4] : i32 below 5\n"
                                     " v[i, j, k] = index(f32, %s)\n}\n",
                                     random_index(1 + (int)draw_below(5)));
-    const char *first = kern_print(arena, the_kernel(text));
-    ck_assert_str_eq(kern_print(arena, the_kernel(first)), first);
+    const char *first = kern_print(arena, reader_kernel(text));
+    ck_assert_str_eq(kern_print(arena, reader_kernel(first)), first);
     arena_free(arena);
     arena = arena_new();
   }
@@ -359,12 +332,12 @@ static char *repeated(const char *before, const char *middle, int n, const char 
 /* Neither depth nor length of the text may overflow the stack. */
 START_TEST(endless_expressions_are_refused) {
   static const char head[] = "compute f {\n axis i:4\n in x[4] : f32\n v[i] = ";
-  ck_assert(parse(repeated(head, "(", 100000, "")) == NULL);
-  ck_assert(parse(repeated(head, "exp(", 100000, "")) == NULL);
-  ck_assert(parse(repeated(head, "x[i] + ", 100000, "1")) == NULL);
-  ck_assert(parse(repeated(head, "x[(", 100000, "")) == NULL);
-  ck_assert(parse(repeated(head, "x[i+", 100000, "")) == NULL);
-  ck_assert(strstr(said(), "nested more than") && strstr(said(), "more than 3000 parts"));
+  ck_assert(reader_parse(repeated(head, "(", 100000, "")) == NULL);
+  ck_assert(reader_parse(repeated(head, "exp(", 100000, "")) == NULL);
+  ck_assert(reader_parse(repeated(head, "x[i] + ", 100000, "1")) == NULL);
+  ck_assert(reader_parse(repeated(head, "x[(", 100000, "")) == NULL);
+  ck_assert(reader_parse(repeated(head, "x[i+", 100000, "")) == NULL);
+  ck_assert(strstr(reader_said(), "nested more than") && strstr(reader_said(), "more than 3000 parts"));
 }
 END_TEST
 
@@ -377,7 +350,7 @@ START_TEST(damaged_texts_never_crash) {
       static const char bytes[] = "[]{}(),:;=+-*/%<@.\"0919ijkmn s\n\\\x80";
       text[draw_below(sizeof built - 1)] = bytes[draw_below(sizeof bytes - 1)];
     }
-    KernList *list = parse(text);
+    KernList *list = reader_parse(text);
     for (int k = 0; list && k < list->n; k++) kern_verify(list->k[k]);
     arena_free(arena);
     arena = arena_new();
@@ -388,7 +361,7 @@ END_TEST
 #define COUNT(t) ((int)(sizeof(t) / sizeof *(t)))
 
 SUITE("kern_text") {
-  tcase_add_checked_fixture(t, setup, teardown);
+  tcase_add_checked_fixture(t, reader_open, reader_close);
   tcase_add_test(t, built_kernel_prints_and_parses_back);
   tcase_add_test(t, constants_keep_their_bits);
   tcase_add_loop_test(t, expressions_print_as_written, 0, COUNT(expressions));

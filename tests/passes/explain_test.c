@@ -10,7 +10,7 @@
 /* The operations of the text's kernel. */
 static double operations(const char *text) {
   Arena *a = arena_new();
-  KernList *list = kern_parse(a, diag_source(a, "k", text, strlen(text)));
+  KernList *list = kern_parse(a, diag_source(a, "k", text, strlen(text)), KPLAN_RULES(NULL));
   ck_assert(list && list->n == 1 && kern_verify(list->k[0]));
   double n = kern_operations(list->k[0]);
   arena_free(a);

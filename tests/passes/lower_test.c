@@ -17,7 +17,7 @@ typedef Graph *Draw(Arena *a, uint64_t seed);
 
 static int kernels_of(const Prog *p, KSkeleton s) {
   int n = 0;
-  for (int i = 0; i < p->nkernel; i++) n += kern_plan_for(p->kernel[i], "cpu")->skeleton == s;
+  for (int i = 0; i < p->nkernel; i++) n += kern_plan_for(p->kernel[i], &cpu_plans)->skeleton == s;
   return n;
 }
 

@@ -1,6 +1,7 @@
 /* The driver's verbs: wrong command lines, errors of the user's, stages written out and read back, inspect.
  */
 
+#include "codegen/cpu/cpu.h"
 #include "ir/graph/graph.h"
 #include "ir/kernel/kern.h"
 #include "tests/runtime/rt_run.h"
@@ -220,7 +221,7 @@ START_TEST(the_kernels_read_back) {
   Arena *a = arena_new();
   OK(VIT " -o p --emit kernels stages");
   Source *s = emitted(a, "p.kern");
-  KernList *list = kern_parse(a, s);
+  KernList *list = kern_parse(a, s, KPLAN_RULES(&cpu_plans));
   const char *at = s->text;
   ck_assert_ptr_nonnull(list);
   ck_assert_int_gt(list->n, 10);

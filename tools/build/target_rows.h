@@ -7,6 +7,7 @@
 typedef struct TargetRow {
   const char *prefix; /* "cpu" of "cpu:znver4" */
   const char *form;   /* how it is asked for: "cpu:NAME" */
+  const char *help;   /* what is built for then, for --help */
   /* The target of what stands behind the colon; NULL after reporting what is wrong with it. */
   const Target *(*open)(Arena *a, const char *text);
   const char *text,

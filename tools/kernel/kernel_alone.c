@@ -229,7 +229,7 @@ static int by_value(const void *a, const void *b) {
 static double run_ours(Trial *t, TessKernel *fn, const Options *o, double *apart) {
   TessStep step = step_block();
   void **arg = cpu_arguments(t->arena, t->kernel, t->ours, NULL);
-  const KPlan *plan = kern_plan_for(t->kernel, "cpu");
+  const KPlan *plan = kern_plan_for(t->kernel, &cpu_plans);
   int64_t tasks = cpu_tasks(t->kernel, plan), bytes = cpu_scratch(t->kernel, plan, o->cpu);
   char *scratch = need(aligned_alloc(64, ((size_t)bytes + 127) / 64 * 64));
   double sample[MOST_TIMED], start = now();
@@ -289,7 +289,8 @@ static TessKernel *compile(HostModule *m, Trial *t) {
 
 static bool run_kernel(Arena *a, const Kernel *k, const Options *o) {
   Trial t;
-  if (!kern_plan_for(k, "cpu")) return diag_error(k->loc, "kernel %s has no plan for cpu", k->name), false;
+  if (!kern_plan_for(k, &cpu_plans))
+    return diag_error(k->loc, "kernel %s has no plan for cpu", k->name), false;
   if (!open_trial(a, k, &t)) return false;
   HostModule *m = host_module_new(a, o->cpu, k->name);
   TessKernel *fn = compile(m, &t);
@@ -337,7 +338,7 @@ static int wanted(const Options *o, const KernList *list) {
 
 static bool run_file(Arena *a, Options *o) {
   Source *src = find_target(a, o) ? diag_read(a, o->path) : NULL;
-  KernList *list = src ? kern_parse(a, src) : NULL;
+  KernList *list = src ? kern_parse(a, src, KPLAN_RULES(&cpu_plans)) : NULL;
   if (!list) return false;
   bool ok = wanted(o, list) > 0;
   if (!ok && o->only) diag_error((Loc){.src = src}, "no kernel is called %s here", o->only);

@@ -3,6 +3,7 @@
  * results. */
 #include "base/i64.h"
 #include "codegen/cpu/chain/cpu_chain.h"
+#include "codegen/plan_roles.h"
 
 enum { GROUPS = 64, PAD = 16 };
 
@@ -82,7 +83,7 @@ static ChainClass classify_sum(ChainShape *s, int val, unsigned domain, unsigned
 static ChainClass classify(ChainShape *s, int val) {
   const KVal *v = &s->k->val[val];
   unsigned domain = role_set(s, v->naxes, v->axis), reduced = reduced_roles(s, v);
-  if (v->reduce == KR_NONE) return s->plan->place[val] == KP_ROW && domain == (M | N) ? AT_MAP : AT_INLINE;
+  if (v->reduce == KR_NONE) return s->plan->place[val] == PLAN_ROW && domain == (M | N) ? AT_MAP : AT_INLINE;
   ChainClass c = v->reduce == KR_SUM ? classify_sum(s, val, domain, reduced) : AT_INLINE;
   s->row_axis[val] = fused_axis(s, reduced);
   bool one_row = !(domain & ~(unsigned)M) && s->row_axis[val] >= 0 && s->row_axis[val] != s->axis_m;
@@ -315,7 +316,7 @@ static void lay_out(ChainShape *s, const Processor *t) {
   s->lanes = t->lanes;
   s->w = 2, s->nr = s->w * t->lanes;
   int64_t mr = i64_min(i64_min((t->vregs - 1 - s->w) / s->w, 14), t->lanes);
-  mr = i64_min(kplan_get(s->plan, NUM_MR, mr), mr);
+  mr = i64_min(kplan_get(s->plan, CPU_MR, mr), mr);
   s->mpanels = i64_ceil_div(s->m, mr);
   s->mr = i64_ceil_div(s->m, s->mpanels);
   s->tall = s->m - (s->mr - 1) * s->mpanels;

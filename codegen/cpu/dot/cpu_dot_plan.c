@@ -166,8 +166,8 @@ const DotShape *dot_shape(Arena *a, const Kernel *k, const KPlan *p) {
 
 /* Blocks of the streamed dimension: of `size` or the plan's number, more where k is short, `want` if the work
  * allows it, an even number so that two threads get equal halves, none smaller than `least`. */
-static int64_t streamed_blocks(const DotShape *s, KNum num, int64_t size, int64_t want, int64_t least) {
-  int64_t extent = num == NUM_MC ? s->m : s->n;
+static int64_t streamed_blocks(const DotShape *s, CpuNumber num, int64_t size, int64_t want, int64_t least) {
+  int64_t extent = num == CPU_MC ? s->m : s->n;
   size = kplan_get(s->plan, num, i64_max(size, STREAMED / i64_min(s->kk, KC)));
   int64_t n = i64_clamp(i64_max(i64_ceil_div(extent, size), want), 1, i64_max(extent / least, 1));
   return n > 1 ? n & ~(int64_t)1 : 1;
@@ -184,10 +184,10 @@ static void cut_tasks(DotBlocks *g, const DotShape *s) {
   int64_t held_blocks = i64_ceil_div(held * s->kk * 4, HELD_BYTES);
   if (g->hold_b) {
     g->bn = i64_clamp(held_blocks, 1, i64_ceil_div(s->n, 64));
-    g->bm = streamed_blocks(s, NUM_MC, MC, want, 28);
+    g->bm = streamed_blocks(s, CPU_MC, MC, want, 28);
   } else {
     g->bm = i64_clamp(held_blocks, 1, i64_ceil_div(s->m, 16));
-    g->bn = streamed_blocks(s, NUM_NC, NC, want, 64);
+    g->bn = streamed_blocks(s, CPU_NC, NC, want, 64);
   }
 }
 
@@ -196,11 +196,11 @@ static void cut_tasks(DotBlocks *g, const DotShape *s) {
 static void cut_tiles(DotBlocks *g, const DotShape *s, const Processor *t) {
   int64_t most_rows = i64_min(DOT_MAX_ROWS, t->lanes);
   int64_t w = s->m <= 6 && t->vregs >= 32 ? 4 : t->lanes == 4 ? 4 : 2;
-  w = i64_clamp(kplan_get(s->plan, NUM_NR, w * t->lanes) / t->lanes, 1, DOT_MAX_VECS);
+  w = i64_clamp(kplan_get(s->plan, CPU_NR, w * t->lanes) / t->lanes, 1, DOT_MAX_VECS);
   g->nvecs = i64_ceil_div(s->n, t->lanes);
   g->w = i64_min(w, g->nvecs);
   int64_t mr = (t->vregs - 1 - g->w) / g->w;
-  mr = i64_clamp(kplan_get(s->plan, NUM_MR, i64_min(mr, 14)), 1, most_rows);
+  mr = i64_clamp(kplan_get(s->plan, CPU_MR, i64_min(mr, 14)), 1, most_rows);
   g->mpanels = i64_ceil_div(s->m, mr);
   g->mr = i64_ceil_div(s->m, g->mpanels);
   g->tall = s->m - (g->mr - 1) * g->mpanels;
@@ -213,7 +213,7 @@ static void cut_tiles(DotBlocks *g, const DotShape *s, const Processor *t) {
 static void cut_k(DotBlocks *g, const DotShape *s) {
   int64_t per = g->pairs ? 2 : 1, most = g->pairs ? KC_PAIRS : KC;
   g->ku = i64_ceil_div(s->kk, per);
-  int64_t kc = kplan_get(s->plan, NUM_KC, s->kk <= most ? s->kk : most);
+  int64_t kc = kplan_get(s->plan, CPU_KC, s->kk <= most ? s->kk : most);
   g->kc = i64_min(i64_round_up(i64_max(kc / per, 1), g->lanes), i64_round_up(g->ku, g->lanes));
   g->nk = i64_ceil_div(g->ku, g->kc);
   g->kc = i64_round_up(i64_ceil_div(g->ku, g->nk), g->lanes);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/i64.h"
+#include "codegen/plan_roles.h"
 
 CpuAxes cpu_row_axes(const RowShape *s, const KVal *v) {
   CpuAxes axes = {0};
@@ -188,7 +189,7 @@ static void lay_out_scratch(RowShape *s) {
   for (int i = 0; i < s->k->nval; i++) {
     const KVal *v = &s->k->val[i];
     CpuAxes axes = cpu_row_axes(s, v);
-    s->stored[i] = s->p->place[i] == KP_ROW;
+    s->stored[i] = s->p->place[i] == PLAN_ROW;
     if (v->reduce != KR_NONE) s->stored[i] = axes.n > 0;
     s->scratch[i] = s->bytes;
     int64_t n = cpu_axes_count(&axes) * (s->by_column ? CPU_COLUMNS : 1) * dtype_size(v->dtype);

@@ -1,4 +1,4 @@
-/* The tensor-core dot of a plan for sm80: what it multiplies, and its numbers.
+/* The tensor-core dot of a plan: what it multiplies, and its numbers.
  *
  * A block computes a tile of bm x bn results. Its operands' tiles of bk terms go through a ring of `ring`
  * stages in shared memory, both with the reduced axis innermost: by cp.async where an operand is a bf16
@@ -25,7 +25,7 @@ struct CudaDot {
   int64_t bm, bn, bk, ring, wm, wn;
 };
 
-/* Whether the kernel's "sm80" plan is such a dot. */
+/* Whether the kernel's plan asks for such a dot. */
 bool cuda_dot_match(const Kernel *k, CudaDot *d);
 
 #endif

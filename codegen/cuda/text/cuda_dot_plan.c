@@ -2,10 +2,12 @@
  * one over n and k, and stores over the sum's own domain. */
 #include "codegen/cuda/text/cuda_dot.h"
 
+#include "codegen/plan_roles.h"
+
 static int accumulator(const Kernel *k, const KPlan *p) {
   int at = -1;
   for (int i = 0; i < k->nval; i++) {
-    if (p->place[i] != KP_ACC) continue;
+    if (p->place[i] != PLAN_ACC) continue;
     if (at >= 0) return -1;
     at = i;
   }
@@ -88,16 +90,17 @@ static bool share(CudaDot *d, int64_t warps) {
   return least >= 0;
 }
 
+/* No plan without a number of warps. */
 static bool match_numbers(const KPlan *p, CudaDot *d) {
-  d->bm = kplan_get(p, NUM_BM, 128);
-  d->bn = kplan_get(p, NUM_BN, 128);
-  d->bk = kplan_get(p, NUM_BK, 32);
-  d->ring = kplan_get(p, NUM_RING, 3);
-  return d->bk % 16 == 0 && d->ring >= 2 && share(d, kplan_get(p, NUM_WARPS, 4));
+  d->bm = kplan_get(p, CUDA_BM, 128);
+  d->bn = kplan_get(p, CUDA_BN, 128);
+  d->bk = kplan_get(p, CUDA_BK, 32);
+  d->ring = kplan_get(p, CUDA_RING, 3);
+  return d->bk % 16 == 0 && d->ring >= 2 && share(d, kplan_get(p, CUDA_WARPS, 0));
 }
 
 bool cuda_dot_match(const Kernel *k, CudaDot *d) {
-  const KPlan *p = kern_plan_for(k, "sm80");
+  const KPlan *p = kern_plan_for(k, &cuda_plans);
   *d = (CudaDot){.plan = p};
   if (!p || p->skeleton != SK_DOT || !match_numbers(p, d)) return false;
   d->acc = accumulator(k, p);

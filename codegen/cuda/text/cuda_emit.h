@@ -124,6 +124,8 @@ const char *cuda_index(CudaFn *f, const Ix *ix);
 /* "x[m * 768 + k]". */
 const char *cuda_element(CudaFn *f, int buf, const Ix *const *idx);
 const char *cuda_expr(CudaFn *f, const KExpr *e);
+/* The operation to type t in C, with its operands as %1, %2, %3. */
+const char *cuda_elt_form(EltOp op, DType t);
 /* Value number val at idx: its name once it is computed. */
 const char *cuda_value(CudaFn *f, int val, const Ix *const *idx);
 /* A value's own axes as indices. */

@@ -169,14 +169,8 @@ static const char *fill(CudaFn *f, const char *form, const char *const *arg) {
   return t.s;
 }
 
-/* The row's C form; abs is the one whose C name depends on the type. */
-static const char *form_of(const KExpr *e) {
-  if (e->elt == E_ABS && e->dtype == DT_I32) return "(%1 < 0 ? -%1 : %1)";
-  return elt_rows[e->elt].cuda;
-}
-
 static const char *elementwise(CudaFn *f, const KExpr *e) {
-  const char *arg[3] = {0}, *form = form_of(e);
+  const char *arg[3] = {0}, *form = cuda_elt_form(e->elt, e->dtype);
   for (int i = 0; i < elt_rows[e->elt].arity; i++) {
     arg[i] = cuda_expr(f, e->arg[i]);
     if (uses(form, (char)('1' + i)) > 1) arg[i] = named(f, "t", e->arg[i]->dtype, arg[i]);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "codegen/cpu/cpu.h"
 #include "codegen/cuda/cuda.h"
 #include "tests/codegen/cuda/data.h"
 #include "tests/codegen/cuda/side.h"
@@ -91,7 +92,7 @@ int cuda_compare_file(const char *path, const char *folder, double most_work) {
   Arena *a = arena_new();
   int ran = -1;
   Source *src = diag_read(a, path);
-  KernList *list = src ? kern_parse(a, src) : NULL;
+  KernList *list = src ? kern_parse(a, src, KPLAN_RULES(&cpu_plans, &cuda_plans)) : NULL;
   if (list) {
     DataStep step = data_step(list);
     CudaUnit *u = cuda_unit_new(a, step.setting, step.nsetting);

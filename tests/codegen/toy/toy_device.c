@@ -6,6 +6,7 @@
 #include "ir/kernel/kern.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_session.h"
+#include "tests/codegen/toy/toy.h"
 
 /* Kernels that have been launched, by the address of their text's pointer. */
 typedef struct Known {
@@ -47,7 +48,8 @@ static const Kernel *kernel_of(const void *key) {
   for (int i = 0; i < toy.n; i++)
     if (toy.known[i].key == key) return toy.known[i].kernel;
   const char *text = *(const char *const *)key;
-  KernList *list = kern_parse(toy.arena, diag_source(toy.arena, "kernel", text, strlen(text)));
+  KernList *list =
+      kern_parse(toy.arena, diag_source(toy.arena, "kernel", text, strlen(text)), KPLAN_RULES(&toy_plans));
   if (!list || list->n != 1) ice("a kernel's text does not parse");
   ARENA_GROW(toy.arena, toy.known, toy.n, toy.cap);
   toy.known[toy.n++] = (Known){key, list->k[0]};
@@ -80,6 +82,8 @@ void tess_launch(TessRun *run, uint32_t id, TessKernel *kernel, void *const *arg
   uint64_t word[TESS_MAX_RANK];
   if (k->nword > TESS_MAX_RANK) ice("kernel %s takes %d words", k->name, k->nword);
   for (int i = 0; i < k->nword; i++) memcpy(&word[i], &arg[k->nbuf + i], sizeof *word);
+  const KPlan *plan = kern_plan_for(k, &toy_plans);
+  if (!plan || kplan_get(plan, TOY_TURNS, 0) != tasks) ice("kernel %s is launched against its plan", k->name);
   KStepEnv env = {.seed = step->seed,
                   .step = step->step,
                   .micro = step->micro,

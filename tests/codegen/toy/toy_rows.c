@@ -3,5 +3,6 @@
 #include "tests/codegen/toy/toy.h"
 #include "tools/build/target_rows.h"
 
-const TargetRow target_rows[] = {
-    {"cpu", "cpu:NAME", cpu_target_open, NULL, NULL}, {"toy", "toy:", toy_target, "toy", "toy"}, {0}};
+const TargetRow target_rows[] = {{"cpu", "cpu:NAME", "a processor", cpu_target_open, NULL, NULL},
+                                 {"toy", "toy:", "no machine: an interpreter", toy_target, "toy", "toy"},
+                                 {0}};
