@@ -45,6 +45,14 @@ bool json_take(Json *j, char c) {
   return json_maybe(j, c) || unexpected(j, expected);
 }
 
+bool json_word(Json *j, const char *word) {
+  size_t n = strlen(word);
+  json_peek(j);
+  if (j->failed || j->len - j->at < n || memcmp(j->text + j->at, word, n) != 0) return false;
+  j->at += n;
+  return true;
+}
+
 static bool hex4(Json *j, uint32_t *out) {
   if (j->len - j->at < 4) return json_fail(j, j->at, "expected four hex digits, found the end");
   *out = 0;

@@ -24,6 +24,8 @@ char json_peek(Json *j);
 bool json_take(Json *j, char c);
 /* Takes `c` when it is there; no error. */
 bool json_maybe(Json *j, char c);
+/* Takes a bare word such as null when it is there; no error. */
+bool json_word(Json *j, const char *word);
 /* A string, NUL-terminated UTF-8 in the text itself, or NULL with an error. */
 char *json_string(Json *j);
 /* A number without sign, fraction and exponent. */

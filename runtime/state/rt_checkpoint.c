@@ -30,7 +30,6 @@ static void put_text(Meta *m, const char *key, const char *v) {
 static void fill_meta(Meta *m, const RtSession *s, const RtOptions *o, const RtPosition *p) {
   uint64_t an_update = tess_program.batch * tess_program.accumulate;
   uint64_t an_epoch = an_update && p->samples ? p->samples / an_update : 0;
-  put_text(m, "format", "1");
   put_text(m, "program", tess_program.name);
   put_text(m, "source_hash", tess_program.source_hash);
   put_text(m, "build", tess_program.build);
@@ -95,7 +94,7 @@ bool rt_checkpoint_write(const char *path, const RtSession *s, const RtOptions *
   fill_meta(&m, s, o, p);
   RtOut *out = RT_NEW(count_names(), RtOut);
   int n = list_names(out, s);
-  bool ok = rt_file_write(path, out, n, m.pair, m.n);
+  bool ok = rt_file_write(path, out, n, m.pair, m.n, "slot.pad");
   for (int i = 0; i < n; i++) free((char *)out[i].name);
   free(out);
   free_meta(&m);

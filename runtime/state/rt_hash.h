@@ -1,4 +1,4 @@
-/* XXH64 (Yann Collet's, seed 0): tells whether a file is the same one, at the speed of reading it. */
+/* XXH64 (Yann Collet's library, seed 0): tells whether a file is the same one, at the speed of reading it. */
 #ifndef RUNTIME_RT_HASH_H
 #define RUNTIME_RT_HASH_H
 

@@ -10,16 +10,15 @@
 
 #include "base/json.h"
 #include "base/safetensors.h"
-#include "base/text_stream.h"
 #include "runtime/rt_base.h"
 
 _Static_assert(TESS_MAX_RANK == (int)SAFETENSORS_MOST_RANK, "what files have and programs take");
 
 const char *rt_shape_text(uint32_t rank, const uint64_t *dim, char buf[256]) {
   int at = snprintf(buf, 256, "[");
-  for (uint32_t i = 0; i < rank && at < 230; i++)
+  for (uint32_t i = 0; i < rank && i < TESS_MAX_RANK && at < 230; i++)
     at += snprintf(buf + at, 256 - (size_t)at, "%s%" PRIu64, i ? ", " : "", dim[i]);
-  snprintf(buf + at, 256 - (size_t)at, "]");
+  snprintf(buf + at, 256 - (size_t)at, rank > TESS_MAX_RANK ? ", ..]" : "]");
   return buf;
 }
 
@@ -55,19 +54,15 @@ static bool add_pair(void *ctx, Json *j, const char *key, const char *value) {
   return true;
 }
 
-/* Its bytes must be what its shape and type say, inside the data. */
-static bool check_extent(Json *j, size_t at, const RtFile *f, RtTensor *t) {
-  uint64_t limit = f->size - f->data;
-  t->count = 1;
-  for (uint32_t i = 0; i < t->rank; i++)
-    if (__builtin_mul_overflow(t->count, t->dim[i], &t->count))
-      return json_fail(j, at, "tensor \"%.96s\" has more than 2^64 elements", t->name);
-  uint64_t bytes;
-  if (__builtin_mul_overflow(t->count, rt_type_size(t->type), &bytes))
-    return json_fail(j, at, "tensor \"%.96s\" has more than 2^64 bytes", t->name);
+/* It must lie inside the data and, if its type is known, have the bytes that its shape says. */
+static bool check_extent(Json *j, size_t at, const RtFile *f, const RtTensor *t) {
+  uint64_t limit = f->size - f->data, bytes;
   if (t->begin > t->end || t->end > limit)
     return json_fail(j, at, "\"%.96s\" lies at %" PRIu64 " .. %" PRIu64 ", the data has %" PRIu64 " bytes",
                      t->name, t->begin, t->end, limit);
+  if (t->type == RT_TYPE_COUNT) return true;
+  if (__builtin_mul_overflow(t->count, rt_type_size(t->type), &bytes))
+    return json_fail(j, at, "tensor \"%.96s\" has more than 2^64 bytes", t->name);
   if (t->end - t->begin != bytes)
     return json_fail(j, at, "\"%.96s\": found %" PRIu64 " bytes, its shape needs %" PRIu64, t->name,
                      t->end - t->begin, bytes);
@@ -79,10 +74,14 @@ static bool add_tensor(void *ctx, Json *j, const SafetensorsEntry *e) {
   if (!grow((void **)&f->tensor, f->ntensor, &f->tensor_cap, sizeof *f->tensor))
     return json_fail(j, j->at, "more tensors than memory holds");
   RtTensor *t = &f->tensor[f->ntensor++];
-  *t = (RtTensor){
-      .name = e->name, .type = rt_type_parse(e->type), .rank = e->rank, .begin = e->begin, .end = e->end};
+  *t = (RtTensor){.name = e->name,
+                  .type = rt_type_parse(e->type),
+                  .type_name = e->type,
+                  .rank = e->rank,
+                  .count = e->count,
+                  .begin = e->begin,
+                  .end = e->end};
   memcpy(t->dim, e->dim, sizeof t->dim);
-  if (t->type == RT_TYPE_COUNT) return json_fail(j, e->type_at, "found the unknown dtype \"%.96s\"", e->type);
   return check_extent(j, e->at, f, t);
 }
 
@@ -96,9 +95,8 @@ static int by_name(const void *a, const void *b) {
   return strcmp(((const RtTensor *)a)->name, ((const RtTensor *)b)->name);
 }
 
-/* The tensors must cover the data exactly, without holes, overlaps or a name twice. */
-static bool check_cover(RtFile *f) {
-  if (f->ntensor) qsort(f->tensor, (size_t)f->ntensor, sizeof *f->tensor, by_offset);
+/* The tensors, in the order of their data, must cover it exactly, without holes or overlaps. */
+static bool check_cover(const RtFile *f) {
   uint64_t at = 0;
   for (int i = 0; i < f->ntensor; i++) {
     const RtTensor *t = &f->tensor[i];
@@ -110,11 +108,52 @@ static bool check_cover(RtFile *f) {
     }
     at = t->end;
   }
-  if (f->data + at != f->size) {
-    rt_error("%s: found a file of %" PRIu64 " bytes, expected %" PRIu64 " from its header", f->path, f->size,
-             f->data + at);
+  if (f->data + at == f->size) return true;
+  rt_error("%s: found a file of %" PRIu64 " bytes, expected %" PRIu64 " from its header", f->path, f->size,
+           f->data + at);
+  return false;
+}
+
+/* Whether a tensor's bytes are those that were written. */
+static bool check_tensor(const RtFile *f, const RtTensor *t, uint64_t said) {
+  uint64_t sum;
+  if (!safetensors_sum_file(f->fd, f->data + t->begin, t->end - t->begin, &sum)) {
+    rt_error("%s: tensor \"%s\" cannot be read: %s", f->path, t->name,
+             errno ? strerror(errno) : "the file has become shorter");
     return false;
   }
+  if (sum != said)
+    rt_error("%s: tensor \"%s\" is damaged: found bytes of checksum %016" PRIx64 ", expected %016" PRIx64,
+             f->path, t->name, sum, said);
+  return sum == said;
+}
+
+/* All tensors, in the order of their data, where the file has checksums: each that is damaged is named. */
+static bool check_sums(const RtFile *f) {
+  const char *text = rt_file_meta(f, SAFETENSORS_SUMS);
+  bool ok = true;
+  if (!f->summed && text)
+    rt_note("%s: another program wrote it, with Tessera's metadata: nothing says whether it is whole",
+            f->path);
+  if (!f->summed || !text) return true;
+  if (strlen(text) != (size_t)f->ntensor * SAFETENSORS_DIGITS) {
+    rt_error("%s: metadata \"%s\": found %zu characters, expected %d for each of %d tensors", f->path,
+             SAFETENSORS_SUMS, strlen(text), SAFETENSORS_DIGITS, f->ntensor);
+    return false;
+  }
+  for (int i = 0; i < f->ntensor; i++, text += SAFETENSORS_DIGITS) {
+    uint64_t said;
+    if (!safetensors_sum_parse(text, &said)) {
+      rt_error("%s: metadata \"%s\": found \"%.16s\", expected a checksum", f->path, SAFETENSORS_SUMS, text);
+      return false;
+    }
+    ok = check_tensor(f, &f->tensor[i], said) && ok;
+  }
+  return ok;
+}
+
+/* By name from now on; none may occur twice. */
+static bool sort_names(RtFile *f) {
   if (f->ntensor) qsort(f->tensor, (size_t)f->ntensor, sizeof *f->tensor, by_name);
   for (int i = 1; i < f->ntensor; i++)
     if (!strcmp(f->tensor[i].name, f->tensor[i - 1].name)) {
@@ -122,6 +161,11 @@ static bool check_cover(RtFile *f) {
       return false;
     }
   return true;
+}
+
+static bool check_data(RtFile *f) {
+  if (f->ntensor) qsort(f->tensor, (size_t)f->ntensor, sizeof *f->tensor, by_offset);
+  return check_cover(f) && check_sums(f) && sort_names(f);
 }
 
 /* The length of the header, checked against the file. */
@@ -152,9 +196,10 @@ static bool read_file(RtFile *f) {
   f->data = SAFETENSORS_LENGTH + len;
   f->header = RT_NEW(len + 1, char);
   if (!read_at(f, f->header, len, SAFETENSORS_LENGTH)) return false;
+  f->summed = safetensors_summed(f->header, len);
   Json j = json_new(f->header, len);
   SafetensorsReader r = {add_pair, add_tensor, f};
-  if (safetensors_header(&j, &r)) return check_cover(f);
+  if (safetensors_header(&j, &r)) return check_data(f);
   rt_error("%s: byte %zu: %s", f->path, SAFETENSORS_LENGTH + j.error_at, j.error);
   return false;
 }
@@ -199,6 +244,11 @@ const char *rt_file_meta(const RtFile *f, const char *key) {
 
 bool rt_file_read(const RtFile *f, const RtTensor *t, uint64_t first, uint64_t n, uint32_t type, void *to,
                   uint64_t *inexact) {
+  if (t->type == RT_TYPE_COUNT) {
+    rt_error("%s: tensor \"%s\": found the dtype \"%.96s\", which this program does not know", f->path,
+             t->name, t->type_name);
+    return false;
+  }
   uint64_t size = rt_type_size(t->type), at = f->data + t->begin + first * size;
   if (type == (uint32_t)t->type) return read_at(f, to, n * size, at);
   enum { PIECE = 4096 };
@@ -219,62 +269,4 @@ bool rt_file_shape(const RtFile *f, const RtTensor *t, const TessTensor *want) {
     rt_error("%s: tensor \"%s\": found shape %s, expected %s", f->path, t->name,
              rt_shape_text(t->rank, t->dim, found), rt_shape_text(want->rank, want->dim, expected));
   return same;
-}
-
-static uint64_t out_bytes(const RtOut *t) {
-  return t->t.count * rt_type_size(t->t.dtype);
-}
-
-static void put_tensor(FILE *h, const RtOut *t, uint64_t begin) {
-  char shape[256];
-  json_put_string(h, t->name);
-  fprintf(h, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
-          rt_type_name(t->t.dtype), rt_shape_text(t->t.rank, t->t.dim, shape), begin, begin + out_bytes(t));
-}
-
-static void put_metadata(FILE *h, const RtPair *meta, int n) {
-  fputs("\"__metadata__\":{", h);
-  for (int i = 0; i < n; i++) {
-    if (i) fputc(',', h);
-    json_put_string(h, meta[i].key);
-    fputc(':', h);
-    json_put_string(h, meta[i].value);
-  }
-  fputc('}', h);
-}
-
-/* The length and the header, padded so that the data starts at a multiple of 8; to be freed. NULL when memory
- * does not hold it. */
-static char *make_header(const RtOut *t, int n, const RtPair *meta, int nmeta, size_t *len) {
-  TextStream text;
-  if (!text_stream_open(&text)) return NULL;
-  FILE *h = text.f;
-  fwrite("\0\0\0\0\0\0\0\0{", 1, SAFETENSORS_LENGTH + 1, h);
-  put_metadata(h, meta, nmeta);
-  uint64_t at = 0;
-  for (int i = 0; i < n; i++) {
-    fputc(',', h);
-    put_tensor(h, &t[i], at);
-    at += out_bytes(&t[i]);
-  }
-  fputc('}', h);
-  fflush(h);
-  for (size_t pad = -text.size % 8; pad; pad--) fputc(' ', h);
-  if (!text_stream_close(&text)) return NULL;
-  *len = text.size;
-  for (int i = 0; i < SAFETENSORS_LENGTH; i++) text.text[i] = (char)((*len - SAFETENSORS_LENGTH) >> (8 * i));
-  return text.text;
-}
-
-bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta) {
-  RtPiece *piece = RT_NEW(n + 1, RtPiece);
-  size_t len = 0;
-  char *header = make_header(t, n, meta, nmeta, &len);
-  piece[0] = (RtPiece){header, len};
-  for (int i = 0; i < n; i++) piece[i + 1] = (RtPiece){t[i].data, out_bytes(&t[i])};
-  if (!header) rt_error("%s: no memory for its header; %s is as it was", path, path);
-  bool ok = header && rt_write_whole(path, piece, n + 1);
-  free(header);
-  free(piece);
-  return ok;
 }

@@ -1,6 +1,7 @@
 /* Safetensors files. Reading trusts nothing: sizes, offsets, names and nesting are checked against the file
  * before any tensor is touched, and an error says the file, the byte, what was found and what was expected.
- * Tensors are read in bounded pieces, so that a checkpoint never takes its own size in memory. */
+ * Tensors are read in bounded pieces, so that a checkpoint never takes its own size in memory. A file that
+ * Tessera wrote has checksums of its header and of each tensor: all of it is checked when it is opened. */
 #ifndef RUNTIME_RT_SAFETENSORS_H
 #define RUNTIME_RT_SAFETENSORS_H
 
@@ -13,8 +14,9 @@ typedef struct RtPair {
 
 typedef struct RtTensor {
   const char *name;
-  RtType type;
-  uint32_t rank;
+  RtType type;           /* RT_TYPE_COUNT: one that is not known here; the tensor cannot be read */
+  const char *type_name; /* as the file has it */
+  uint32_t rank;         /* above TESS_MAX_RANK: the further dimensions are not kept */
   uint64_t dim[TESS_MAX_RANK];
   uint64_t count;      /* elements */
   uint64_t begin, end; /* bytes from the start of the data */
@@ -26,6 +28,7 @@ typedef struct RtFile {
   int fd;
   uint64_t size; /* of the file */
   uint64_t data; /* where the data starts */
+  bool summed;   /* it has checksums */
   int ntensor, nmeta, tensor_cap, meta_cap;
   RtTensor *tensor; /* by name */
   RtPair *meta;
@@ -46,7 +49,7 @@ bool rt_file_read(const RtFile *f, const RtTensor *t, uint64_t first, uint64_t n
                   uint64_t *inexact);
 /* Whether the shapes are equal; else an error naming both. */
 bool rt_file_shape(const RtFile *f, const RtTensor *t, const TessTensor *want);
-/* "[2, 148, 768]" */
+/* "[2, 148, 768]"; only the first TESS_MAX_RANK dimensions. */
 const char *rt_shape_text(uint32_t rank, const uint64_t *dim, char buf[256]);
 
 /* A tensor to write. */
@@ -56,7 +59,10 @@ typedef struct RtOut {
   const void *data;
 } RtOut;
 
-/* Writes a file as rt_write_whole does. False with an error. */
-bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta);
+/* Writes a file as rt_write_whole does, with version and checksums in its metadata. Tensors lie at multiples
+ * of 64 bytes: first those whose size is one, then the others, between which bytes called "PAD/0", "PAD/1" ..
+ * lie, for the format has no holes. With pad NULL there are none: of the others only the first lies so. False
+ * with an error. */
+bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta, const char *pad);
 
 #endif

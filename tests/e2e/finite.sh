@@ -57,7 +57,8 @@ check_culprit
 
 # One weight of a file is no number.
 patch last planted 'at = 8 + n + head["blocks.1.mlp.fc1.weight"]["data_offsets"][0] + 4 * 37
-raw[at:at + 4] = struct.pack("<f", float("nan"))'
+raw[at:at + 4] = struct.pack("<f", float("nan"))
+raw = with_head(json.dumps(head))'
 ends 1 "${train[@]}" --lr 1e-3 --steps 10 --init planted --checkpoint never
 says err '"blocks.1.mlp.fc1.weight" isn'"'"'t finite itself: element 37: found nan'
 says err "error: step 0: a value is not finite"
@@ -70,7 +71,8 @@ ok "$make_replay" "$models/vit_classify.tess" reference "${small_vit[@]:1}" -D l
 ok ./program replay reference
 for tensor in step0.images grad.head.bias final.cls_token losses step0.logits; do
   patch reference spoilt 'at = 8 + n + head["'$tensor'"]["data_offsets"][0]
-raw[at:at + 4] = struct.pack("<f", float("nan"))'
+raw[at:at + 4] = struct.pack("<f", float("nan"))
+raw = with_head(json.dumps(head))'
   ends 1 ./program replay spoilt
   says out '"ok":false'
   says err "nan"

@@ -71,7 +71,8 @@ with open(prefix + "-labels-idx1-ubyte", "wb") as f: f.write(struct.pack(">II", 
 PY
 }
 
-# patch FROM TO PYTHON: changes the bytes `raw` of a file; `head` is a safetensors header, `n` its length.
+# patch FROM TO PYTHON: changes the bytes `raw` of a file; `head` is a safetensors header, `n` its length; one that
+# with_head puts in its place has no checksum, as those of other programs.
 patch() {
   python3 - "$@" <<'PY'
 import json, struct, sys

@@ -251,7 +251,7 @@ static bool write_file(const Maker *m) {
     meta[n].key = arena_strndup(m->arena, m->o->define[i], (size_t)(eq - m->o->define[i]));
     meta[n++].value = eq + 1;
   }
-  return rt_file_write(m->o->out, m->out, m->nout, meta, n);
+  return rt_file_write(m->o->out, m->out, m->nout, meta, n, NULL);
 }
 
 static void start(Maker *m) {

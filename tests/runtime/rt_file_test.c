@@ -1,14 +1,17 @@
 /* Safetensors: files written byte by byte here are read; files that lie are refused with what was found;
  * what is written is compared with bytes given here; failures of writing leave the old file. */
-#define _GNU_SOURCE /* RTLD_NEXT */
+#define _GNU_SOURCE /* memfd_create, RTLD_NEXT */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/safetensors.h"
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_safetensors.h"
 #include "tests/runtime/rt_run.h"
@@ -35,6 +38,19 @@ void *realloc(void *old, size_t n) {
   return failing == MEMORY ? NULL : real(old, n);
 }
 
+/* What is said until said_end lands in `said`. */
+static FILE *said_to(void) {
+  memset(said, 0, sizeof said);
+  FILE *to = fmemopen(said, sizeof said - 1, "w");
+  rt_messages_to(to);
+  return to;
+}
+
+static void said_end(FILE *to) {
+  rt_messages_to(stderr);
+  fclose(to);
+}
+
 /* Opens a file made of a header and zeros; what was said lands in `said`. */
 static RtFile *open_with(const char *header, size_t data) {
   static char bytes[1 << 16];
@@ -45,12 +61,9 @@ static RtFile *open_with(const char *header, size_t data) {
   run_write("x", bytes, 8 + n + data);
   char path[600];
   snprintf(path, sizeof path, "%s/x", run_dir);
-  memset(said, 0, sizeof said);
-  FILE *to = fmemopen(said, sizeof said - 1, "w");
-  rt_messages_to(to);
+  FILE *to = said_to();
   RtFile *f = rt_file_open(path);
-  rt_messages_to(stderr);
-  fclose(to);
+  said_end(to);
   return f;
 }
 
@@ -88,10 +101,13 @@ static const char *const bad[][2] = {
     {"{\"a\":" T("[4294967296,4294967296,4]", "0", "16") "}", "2^64 elements"},
     {"{\"a\":" T("[4611686018427387904]", "0", "16") "}", "2^64 bytes"},
     {"{\"a\":" T("[18446744073709551616]", "0", "16") "}", "above 2^64"},
-    {"{\"a\":" T("[1,1,1,1,1,1,1,1,4]", "0", "16") "}", "more than 8 dimensions"},
+    {"{\"a\":" T("[1,1,1,1,1,1,1,1,5]", "0", "16") "}", "found 16 bytes, its shape needs 20"},
+    {"{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,17]}}", "the data has 16 bytes"},
+    {"{\"a\":{\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,15]}}", "found a file of"},
+    {"{\"__metadata__\":nil}", "expected '{', found 'n'"},
+    {"{\"__metadata__\":{\"tessera.format\":\"3\"}}", "version 3, expected 1 or 2"},
     {"{\"a\":" T("[-4]", "0", "16") "}", "expected a number, found '-'"},
     {"{\"a\":" T("[4.0]", "0", "16") "}", "found '.'"},
-    {"{\"a\":{\"dtype\":\"F33\",\"shape\":[4],\"data_offsets\":[0,16]}}", "unknown dtype \"F33\""},
     {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,16]}}", "has no \"shape\""},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"shape\":[4],\"data_offsets\":[0,16]}}", "a second \"shape\""},
     {"{\"a\":{}}", "has no \"dtype\""},
@@ -109,6 +125,29 @@ START_TEST(refuses) {
   ck_assert_msg(f == NULL, "accepted %s", bad[_i][0]);
   ck_assert_msg(strstr(said, bad[_i][1]) != NULL, "%s: said %s, expected %s", bad[_i][0], said, bad[_i][1]);
   ck_assert(strstr(said, "/x: ") != NULL);
+}
+END_TEST
+
+/* What nobody asked for is passed over: types that came later, many dimensions, no metadata. Whoever wants
+ * such a tensor is told. */
+START_TEST(passes_over) {
+  static const char header[] = "{\"__metadata__\":null,\"a\":" T("[1]", "0", "4") ",\"deep\":" T(
+      "[1,1,1,1,1,1,1,1,2]", "4",
+      "12") ",\"half\":{\"dtype\":\"F4\",\"shape\":[7],\"data_offsets\":[12,16]}}";
+  static const TessTensor want = {.rank = 1, .dim = {2}, .count = 2};
+  float v[2] = {1, 1};
+  uint64_t inexact = 0;
+  RtFile *f = open_with(header, 16);
+  ck_assert_msg(f != NULL, "%s", said);
+  ck_assert(rt_file_read(f, rt_file_find(f, "a"), 0, 1, TESS_F32, v, &inexact) && v[0] == 0);
+  FILE *to = said_to();
+  ck_assert(!rt_file_read(f, rt_file_find(f, "half"), 0, 7, TESS_F32, v, &inexact));
+  ck_assert(!rt_file_shape(f, rt_file_find(f, "deep"), &want));
+  said_end(to);
+  ck_assert_msg(strstr(said, "x: tensor \"half\": found the dtype \"F4\", which this program does not know"),
+                "%s", said);
+  ck_assert_msg(strstr(said, "\"deep\": found shape [1, 1, 1, 1, 1, 1, 1, 1, ..], expected [2]"), "%s", said);
+  rt_file_close(f);
 }
 END_TEST
 
@@ -152,26 +191,114 @@ START_TEST(survives_damage) {
 }
 END_TEST
 
+/* Two small tensors, b behind a's padding, and one whose size is a multiple of 64. */
+static float small_a[5] = {1, 2, 3, 4, 5}, whole_c[16];
+static uint16_t small_b[2] = {0x3f80, 0xbf80};
+static const RtOut three[] = {{"a", {.dtype = TESS_F32, .rank = 1, .dim = {5}, .count = 5}, small_a},
+                              {"b\"", {.dtype = TESS_BF16, .rank = 1, .dim = {2}, .count = 2}, small_b},
+                              {"c", {.dtype = TESS_F32, .rank = 2, .dim = {4, 4}, .count = 16}, whole_c}};
+static const RtPair three_meta[] = {{"k", "v\n"}};
+
+static size_t write_three(const char *name, const char *pad, char *got, size_t most) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/%s", run_dir, name);
+  for (int i = 0; i < 16; i++) whole_c[i] = (float)draw_below(1000);
+  ck_assert(rt_file_write(path, three, 3, three_meta, 1, pad));
+  return run_read(name, got, most);
+}
+
 START_TEST(writes) {
-  float a[4] = {1, 2, 3, 4};
-  uint16_t b[2] = {0x3f80, 0xbf80};
-  RtOut out[] = {{"a", {.dtype = TESS_F32, .rank = 2, .dim = {2, 2}, .count = 4}, a},
-                 {"b\"", {.dtype = TESS_BF16, .rank = 1, .dim = {2}, .count = 2}, b}};
-  RtPair meta[] = {{"k", "v\n"}};
-  char path[600], got[512];
-  snprintf(path, sizeof path, "%s/z", run_dir);
+  char got[1024], want[1024];
   run_write("z.tmp", "stale", 5);
-  ck_assert(rt_file_write(path, out, 2, meta, 1));
+  size_t n = write_three("z", "slot.pad", got, sizeof got);
   ck_assert(!run_exists("z.tmp"));
-  static const char want[] = "{\"__metadata__\":{\"k\":\"v\\u000a\"},"
-                             "\"a\":{\"dtype\":\"F32\",\"shape\":[2, 2],\"data_offsets\":[0,16]},"
-                             "\"b\\\"\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[16,20]}}";
-  size_t n = run_read("z", got, sizeof got), header = (sizeof want - 1 + 7) / 8 * 8;
-  ck_assert_uint_eq(n, 8 + header + 20);
-  ck_assert_uint_eq((unsigned char)got[0], header);
-  ck_assert(memcmp(got + 8, want, sizeof want - 1) == 0);
-  ck_assert(memcmp(got + 8 + header, "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40", 16) == 0);
-  ck_assert(memcmp(got + 8 + header + 16, b, 4) == 0);
+  int len =
+      snprintf(want, sizeof want,
+               "{ \"__metadata__\":{\"tessera.header\":\"%.16s\",\"tessera.format\":\"2\",\"k\":\"v\\u000a\","
+               "\"tessera.tensors\":\"%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "\"},"
+               "\"c\":{\"dtype\":\"F32\",\"shape\":[4, 4],\"data_offsets\":[0,64]},"
+               "\"a\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[64,84]},"
+               "\"slot.pad/0\":{\"dtype\":\"U8\",\"shape\":[44],\"data_offsets\":[84,128]},"
+               "\"b\\\"\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[128,132]}}",
+               got + 8 + strlen("{ \"__metadata__\":{\"tessera.header\":\""), safetensors_sum(whole_c, 64),
+               safetensors_sum(small_a, 20), safetensors_sum((char[44]){0}, 44), safetensors_sum(small_b, 4));
+  size_t data = n - 132;
+  ck_assert_uint_eq(data % 64, 0);
+  ck_assert_uint_eq(((unsigned char)got[0] | (unsigned)(unsigned char)got[1] << 8) + 8, data);
+  ck_assert_msg(memcmp(got + 8, want, (size_t)len) == 0, "%.*s", (int)n, got + 8);
+  for (size_t i = 8 + (size_t)len; i < data; i++) ck_assert_int_eq(got[i], ' ');
+  ck_assert(memcmp(got + data, whole_c, 64) == 0 && memcmp(got + data + 64, small_a, 20) == 0 &&
+            memcmp(got + data + 128, small_b, 4) == 0);
+  size_t tight = write_three("z", NULL, got, sizeof got);
+  ck_assert(memcmp(got + tight - 24, small_a, 20) == 0 && memcmp(got + tight - 4, small_b, 4) == 0);
+  char path[600];
+  snprintf(path, sizeof path, "%s/z", run_dir);
+  RtFile *f = rt_file_open(path);
+  ck_assert(f && f->ntensor == 3 && !strcmp(rt_file_meta(f, "k"), "v\n"));
+  rt_file_close(f);
+}
+END_TEST
+
+/* Opens what `fd` has, as file "f". */
+static RtFile *open_copy(int fd) {
+  FILE *to = said_to();
+  RtFile *f = rt_file_from(dup(fd), "f");
+  said_end(to);
+  return f;
+}
+
+/* Every bit of a file, flipped: refused, and the tensor is named where it lies in one. */
+START_TEST(notices_every_flip) {
+  static char good[1024], name[64];
+  size_t n = write_three("f", "slot.pad", good, sizeof good), data = n - 132;
+  int fd = memfd_create("f", 0);
+  ck_assert(fd >= 0 && write(fd, good, n) == (ssize_t)n && open_copy(fd));
+  for (size_t bit = 0; bit < 8 * n; bit++) {
+    size_t at = bit / 8;
+    char bad = (char)(good[at] ^ 1 << bit % 8);
+    ck_assert_int_eq(pwrite(fd, &bad, 1, (off_t)at), 1);
+    ck_assert_msg(open_copy(fd) == NULL, "bit %zu of byte %zu is accepted", bit % 8, at);
+    ck_assert_int_eq(pwrite(fd, &good[at], 1, (off_t)at), 1);
+    const char *tensor = at < data + 64 ? "c" : at < data + 84 ? "a" : at < data + 128 ? "slot.pad/0" : "b\"";
+    snprintf(name, sizeof name, "f: tensor \"%s\" is damaged", tensor);
+    ck_assert_msg(strstr(said, at < data ? "f: " : name), "byte %zu: %s", at, said);
+  }
+  close(fd);
+}
+END_TEST
+
+/* The first version had no checksums; one that comes later is not guessed at. */
+START_TEST(knows_versions) {
+  RtFile *f = open_with("{\"__metadata__\":{\"tessera.format\":\"1\"}}", 0);
+  ck_assert_msg(f != NULL && !said[0], "%s", said);
+  rt_file_close(f);
+  char got[1024], later[1024];
+  size_t n = write_three("v", NULL, got, sizeof got), len = n - 88 - 8;
+  memcpy(later, got + 8, len);
+  later[len] = '\0';
+  *(strstr(later, "format\":\"") + strlen("format\":\"")) = '3';
+  safetensors_put_sum(later, len);
+  ck_assert(open_with(later, 88) == NULL);
+  ck_assert_msg(strstr(said, "found a file of version 3, expected 1 or 2"), "%s", said);
+}
+END_TEST
+
+/* Others write the metadata that they have read, with tensors of their own: their file has no checksums,
+ * which is said. In the layouts of Python's json and of a compact writer. */
+START_TEST(takes_rewritten_files) {
+  static const char *const header[] = {
+      "{\"__metadata__\": {\"tessera.header\": \"0123456789abcdef\", \"tessera.format\": \"2\", "
+      "\"tessera.tensors\": \"0123\"}, \"a\": " T("[1]", "0", "4") "}",
+      "{\"__metadata__\":{\"tessera.header\":\"0123456789abcdef\",\"tessera.format\":\"2\","
+      "\"tessera.tensors\":\"0123\"},\"a\":" T("[1]", "0", "4") "}"};
+  for (int i = 0; i < 2; i++) {
+    RtFile *f = open_with(header[i], 4);
+    ck_assert_msg(f != NULL, "%s", said);
+    ck_assert_msg(strstr(said, "note: ") &&
+                      strstr(said, "/x: another program wrote it, with Tessera's metadata"),
+                  "%s", said);
+    rt_file_close(f);
+  }
 }
 END_TEST
 
@@ -186,12 +313,12 @@ START_TEST(keeps_the_old_file) {
   signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &small);
   rt_messages_to(NULL);
-  bool ok = rt_file_write(path, &out, 1, NULL, 0);
+  bool ok = rt_file_write(path, &out, 1, NULL, 0, NULL);
   setrlimit(RLIMIT_FSIZE, &before);
   ck_assert(!ok && !run_exists("full.tmp"));
   char got[64];
   ck_assert_uint_eq(run_read("full", got, sizeof got), 11);
-  ck_assert(!rt_file_write("/nowhere/at/all", &out, 1, NULL, 0));
+  ck_assert(!rt_file_write("/nowhere/at/all", &out, 1, NULL, 0, NULL));
   rt_messages_to(stderr);
 }
 END_TEST
@@ -211,12 +338,9 @@ START_TEST(tells_failures_of_writing) {
   snprintf(path, sizeof path, "%s/kept", run_dir);
   for (failing = MEMORY; failing <= FOLDER; failing++) {
     run_write("kept", "the old one", 11);
-    memset(said, 0, sizeof said);
-    FILE *to = fmemopen(said, sizeof said - 1, "w");
-    rt_messages_to(to);
-    ck_assert(!rt_file_write(path, &out, 1, NULL, 0));
-    rt_messages_to(stderr);
-    fclose(to);
+    FILE *to = said_to();
+    ck_assert(!rt_file_write(path, &out, 1, NULL, 0, NULL));
+    said_end(to);
     ck_assert_msg(strstr(said, why[failing]) != NULL, "said %s, expected %s", said, why[failing]);
     ck_assert(!run_exists("kept.tmp"));
     ck_assert_int_eq(run_read("kept", got, sizeof got) == 11, failing != FOLDER);
@@ -234,7 +358,7 @@ START_TEST(converts) {
   RtOut out = {"v", {.dtype = RT_F64, .rank = 1, .dim = {N}, .count = N}, v};
   char path[600];
   snprintf(path, sizeof path, "%s/v", run_dir);
-  ck_assert(rt_file_write(path, &out, 1, NULL, 0));
+  ck_assert(rt_file_write(path, &out, 1, NULL, 0, NULL));
   RtFile *file = rt_file_open(path);
   uint64_t inexact = 0;
   ck_assert(rt_file_read(file, rt_file_find(file, "v"), 7, N - 7, TESS_F32, f, &inexact));
@@ -248,9 +372,13 @@ SUITE("rt_file") {
   tcase_add_unchecked_fixture(t, run_fresh, run_clean);
   tcase_add_test(t, reads);
   tcase_add_loop_test(t, refuses, 0, sizeof bad / sizeof *bad);
+  tcase_add_test(t, passes_over);
   tcase_add_test(t, refuses_lengths);
   tcase_add_test(t, survives_damage);
   tcase_add_test(t, writes);
+  tcase_add_test(t, notices_every_flip);
+  tcase_add_test(t, knows_versions);
+  tcase_add_test(t, takes_rewritten_files);
   tcase_add_test(t, keeps_the_old_file);
   tcase_add_test(t, tells_failures_of_writing);
   tcase_add_test(t, converts);

@@ -127,7 +127,7 @@ static void write_reference(const char *without, const char *lr) {
     if (!without || strncmp(w.out[i].name, without, strlen(without)) != 0) w.out[n++] = w.out[i];
   RtPair meta[] = {{"lr", lr}, {"betas", "0.9,0.999"}};
   snprintf(path, sizeof path, "%s/ref", run_dir);
-  ck_assert(rt_file_write(path, w.out, n, meta, 2));
+  ck_assert(rt_file_write(path, w.out, n, meta, 2, NULL));
 }
 
 static void begin(void) {
@@ -263,11 +263,11 @@ START_TEST(runs_forward) {
   put_f32(&w, "param.gain", ref.gain, 0, 0, 0);
   put(&w, "step0.images", RT_F64, ref.images[0], 2, BATCH, PIXELS);
   put_f32(&w, "step0.logits", ref.logits[0], 2, BATCH, CLASSES);
-  ck_assert(rt_file_write(path, w.out, w.n, NULL, 0));
+  ck_assert(rt_file_write(path, w.out, w.n, NULL, 0, NULL));
   PASSES(FORWARD " replay ref");
   PRINTS("{\"worst\":{\"logits\":");
   w.n--;
-  ck_assert(rt_file_write(path, w.out, w.n, NULL, 0));
+  ck_assert(rt_file_write(path, w.out, w.n, NULL, 0, NULL));
   FAILS(FORWARD " replay ref");
   PRINTS("\"missing\":[\"reported values\"]");
 }
