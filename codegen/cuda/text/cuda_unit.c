@@ -80,7 +80,7 @@ static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
   ctext_printf(t, "extern \"C\" __global__ void __launch_bounds__(%d) %s(", l->block, l->name);
   for (int i = 0; i < k->nbuf; i++)
     wrap_word(&w, arena_printf(f->a, "%s%s *__restrict__ %s", k->buf[i].kind == KB_IN ? "const " : "",
-                              cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
+                               cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
   wrap_word(&w, "const Step *__restrict__ step");
   for (int i = 0; i < k->nword; i++)
     wrap_word(&w, arena_printf(f->a, "%s %s", word_type(&k->word[i]), f->word_name[i]));
