@@ -29,7 +29,11 @@ static uint64_t mix(uint64_t h, uint64_t v) {
 
 static uint64_t hash_bytes(uint64_t h, const void *p, size_t size) {
   const unsigned char *c = p;
-  for (size_t i = 0; i < size; i++) h = (h ^ c[i]) * 0x100000001b3u;
+  for (size_t i = 0; i < size; i += sizeof h) {
+    uint64_t word = 0;
+    memcpy(&word, c + i, size - i < sizeof word ? size - i : sizeof word);
+    h = mix(h, word);
+  }
   return mix(h, size);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ir/graph/graph_impl.h"
+#include "ir/names.h"
 
 /* The rule of an op is G20 plus its place in graph_ops.def. */
 enum { FIRST_OP_RULE = 20, MOST_SUPPLIED = 64 };
@@ -88,12 +89,10 @@ static void assigned_once(const Entry *e, int i) {
 }
 
 /* G5: a state's number and name are its own. */
-static void state_named(const Graph *g, int i) {
-  const State *s = g->state[i];
+static void state_named(Names *seen, const State *s, int i) {
   if (s->id != i) broken(s->loc, 5, "state \"%s\": found number %d, expected %d", s->name, s->id, i);
-  for (int k = 0; k < i; k++)
-    if (!strcmp(g->state[k]->name, s->name))
-      broken(s->loc, 5, "state \"%s\": found twice, expected unique names", s->name);
+  if ((*names_at(seen, s->name))++)
+    broken(s->loc, 5, "state \"%s\": found twice, expected unique names", s->name);
 }
 
 /* G6: a state's first value has its type. */
@@ -231,12 +230,15 @@ static void supplied_count(const Graph *g) {
 
 static void verify_states(const Graph *g) {
   bool inside = true;
+  Arena *a = arena_new();
+  Names seen = {.arena = a};
   for (int i = 0; i < g->nstate; i++) {
-    state_named(g, i);
+    state_named(&seen, g->state[i], i);
     first_value_fits(g->state[i]);
     inside = member_inside(g->state[i]) && inside;
     belongs(g->state[i]);
   }
+  arena_free(a);
   for (int i = 0; inside && i < g->nstate; i++) members_disjoint(g, i);
   finite_is_bool(g);
 }
