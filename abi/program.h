@@ -61,9 +61,9 @@ typedef struct TessState {
 
 enum { TESS_SUPPLY = 1, TESS_REPORT = 2, TESS_DATA = 4, TESS_LOSS = 8 };
 
-/* A named value. `data` says where a TESS_DATA one comes from: "image", "label", or "given" (drawn at random
- * by bench: standard normal for floats). Image values are u8 [batch, channels, height, width], labels i32
- * [batch]. */
+/* A named value. `data` says where a TESS_DATA one comes from: "image", "label" or "tensor", read from files,
+ * or "given" (drawn at random by bench: standard normal for floats). Image values are u8 [batch, channels,
+ * height, width], labels i32 [batch], tensors f32, i32 or u8 [batch, ..]. */
 typedef struct TessValue {
   const char *name;
   uint32_t flags;
@@ -71,7 +71,7 @@ typedef struct TessValue {
   const char *data; /* "" when not TESS_DATA */
   float shift;      /* image: random shifts of up to this many pixels, zeros outside */
   float flip;       /* image: probability of a horizontal flip */
-  int64_t classes;  /* label: values are 0 .. classes-1 */
+  int64_t classes;  /* label, tensor: values are 0 .. classes-1; 0: any */
   TessTensor t;
 } TessValue;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "runtime/data/rt_source.h"
 #include "runtime/rt_base.h"
 
 const RtOptionRow rt_option_row[RT_OPTION_COUNT] = {
@@ -70,6 +71,15 @@ static bool take_frozen(RtOptions *o, const char *text) {
   return true;
 }
 
+static bool take_place(RtPlaces *p, const char *option, const char *text) {
+  if (p->n == RT_MAX_DATA) {
+    rt_error("--%s: expected at most %d", option, RT_MAX_DATA);
+    return false;
+  }
+  p->v[p->n++] = text;
+  return true;
+}
+
 static bool take_value(RtOptions *o, int id, const char *text) {
   const RtOptionRow *row = &rt_option_row[id];
   RtOptionValue *v = &o->value[id];
@@ -85,6 +95,7 @@ static bool take_value(RtOptions *o, int id, const char *text) {
     rt_error("--%s: found \"%s\", expected a positive number", row->name, text);
     return false;
   case RT_KIND_FROZEN: return take_frozen(o, text);
+  case RT_KIND_PLACE: return take_place(id == RT_OPT_data ? &o->data : &o->eval_data, row->name, text);
   case RT_KIND_FLAG: v->flag = true; return true;
   }
   return false;
@@ -202,21 +213,33 @@ typedef struct Topic {
   const char *more; /* what stands below the options; may be NULL */
 } Topic;
 
+#define DATA_HELP                                                                                            \
+  "--data FILE.safetensors: each datum of the program is the tensor of its name, samples first; a sample "   \
+  "is read\n"                                                                                                \
+  "  when it is needed. --data NAME=FILE: the datum NAME alone, from such a file or an IDX file (plain or "  \
+  "in gzip,\n"                                                                                               \
+  "  of any type). --data DIR: the training part is DIR/train.safetensors and DIR/train-WHAT-idx*[.gz], "    \
+  "the part for\n"                                                                                           \
+  "  evaluation DIR/val.safetensors and DIR/t10k-WHAT-idx*[.gz]; WHAT is images, labels or the datum's "     \
+  "name."
+
 static const Topic topic[] = {
     {RT_TRAIN,
      "train",
-     "train on a folder of images",
+     "train on the data of folders and files",
      {"train --data /usr/share/datasets/fashion-mnist --epochs 4 --checkpoint net.safetensors",
-      "train --data DIR --steps 2000 --init net.safetensors --seed 1 --log run.jsonl",
+      "train --data x=points.safetensors --data y=labels-idx1-ubyte.gz --steps 2000 --init net.safetensors",
       "train --data DIR --resume net.safetensors --checkpoint net.safetensors"},
+     DATA_HELP
+     "\n\n"
      "A first SIGINT (Ctrl-C) or SIGTERM ends the run after the update in hand and writes the checkpoint; "
      "the\n"
      "status is then 130 or 143, and 0 only for a run that reached its last update."},
     {RT_EVAL,
      "eval",
-     "report on the test images of the folder (t10k-...)",
-     {"eval --data DIR --init net.safetensors", "eval --data DIR --init net.safetensors --json"},
-     NULL},
+     "report on the test part of folders, or on files",
+     {"eval --data DIR --init net.safetensors", "eval --data test.safetensors --init net.safetensors --json"},
+     DATA_HELP},
     {RT_REPLAY,
      "replay",
      "run the steps of a file and compare every value that it holds",
@@ -256,6 +279,18 @@ static void print_settings(void) {
   }
 }
 
+static void print_data(TessEntryKind entry) {
+  char text[300];
+  bool first = true;
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->entry != (uint32_t)entry || !(v->flags & TESS_DATA) || !strcmp(v->data, "given")) continue;
+    if (first) puts("\nData of the description:");
+    first = false;
+    printf("  %-20s %s, %s\n", v->name, v->data, rt_value_text(v, text));
+  }
+}
+
 static void print_examples(const char *self, const Topic *t) {
   for (int i = 0; i < 3 && t->example[i]; i++) printf("  %s %s\n", self, t->example[i]);
 }
@@ -264,6 +299,7 @@ static void help_verb(const char *self, const Topic *t) {
   printf("%s %s%s [OPTIONS]: %s\n\nExamples:\n", self, t->name, t->verb == RT_REPLAY ? " FILE" : "", t->what);
   print_examples(self, t);
   print_options(t->verb);
+  if (t->verb & (RT_TRAIN | RT_EVAL)) print_data(t->verb == RT_EVAL ? TESS_EVAL : rt_pass());
   if (t->verb & RT_RUNS) print_settings();
   if (t->more) printf("\n%s\n", t->more);
 }

@@ -21,8 +21,9 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
 
 /* X(kind, field, option, what its value is called, verbs, help). */
 #define RT_OPTIONS(X)                                                                                        \
-  X(TEXT, data, "data", "DIR", RT_TRAIN | RT_EVAL,                                                           \
-    "folder of IDX files: train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte, t10k-...")                  \
+  X(PLACE, data, "data", "PATH", RT_TRAIN | RT_EVAL,                                                         \
+    "where the data is: a folder or a file, NAME=FILE for one datum; may stand several times")               \
+  X(PLACE, eval_data, "eval-data", "PATH", RT_TRAIN, "the same, of what is evaluated while training")        \
   X(U64, steps, "steps", "N", RT_TRAIN | RT_BENCH, "updates in the whole run (bench: steps to time)")        \
   X(U64, epochs, "epochs", "N", RT_TRAIN, "the same, in passes over the data")                               \
   X(U64, limit, "limit", "N", RT_TRAIN, "use the first N training samples of the files only")                \
@@ -53,12 +54,18 @@ typedef enum RtOptionId {
 
 typedef struct RtOptionRow {
   const char *name, *arg, *help;
-  enum { RT_KIND_TEXT, RT_KIND_U64, RT_KIND_FLOAT, RT_KIND_FLAG, RT_KIND_FROZEN } kind;
+  enum { RT_KIND_TEXT, RT_KIND_U64, RT_KIND_FLOAT, RT_KIND_FLAG, RT_KIND_FROZEN, RT_KIND_PLACE } kind;
   unsigned verbs;
 } RtOptionRow;
 extern const RtOptionRow rt_option_row[RT_OPTION_COUNT];
 
-enum { RT_MAX_FROZEN = 16 };
+enum { RT_MAX_FROZEN = 16, RT_MAX_DATA = 16 };
+
+/* What an option names that may stand several times: PATH or NAME=PATH. */
+typedef struct RtPlaces {
+  int n;
+  const char *v[RT_MAX_DATA];
+} RtPlaces;
 
 typedef struct RtFrozen {
   char *module; /* NAME */
@@ -81,6 +88,7 @@ typedef struct RtOptions {
   RtOptionValue value[RT_OPTION_COUNT];
   int nfrozen;
   RtFrozen frozen[RT_MAX_FROZEN];
+  RtPlaces data, eval_data;
   bool setting_given[TESS_MAX_SETTINGS];
   float setting[TESS_MAX_SETTINGS]; /* defaults where not given */
 } RtOptions;

@@ -1,4 +1,5 @@
 /* Running a train block's items: data, models, lets, reports. */
+#include <math.h>
 #include <string.h>
 
 #include "base/nearest.h"
@@ -53,8 +54,10 @@ static const struct {
   const char *option[2];
 } sources[] = {{"image", 4, DT_U8, {"shift", "flip"}},
                {"label", 1, DT_I32, {"classes", NULL}},
+               {"tensor", -1, DT_COUNT, {"classes", NULL}},
                {"given", -1, DT_COUNT, {NULL, NULL}}};
-enum { SOURCES = sizeof sources / sizeof *sources };
+enum { IMAGE, LABEL, TENSOR, GIVEN, SOURCES };
+_Static_assert(SOURCES == sizeof sources / sizeof *sources, "a row a source");
 
 static int find_source(const Expr *e) {
   const char *names[SOURCES], *name = "";
@@ -64,7 +67,7 @@ static int find_source(const Expr *e) {
     if (!strcmp(name, names[i])) return i;
   }
   const char *near = nearest_name(name, names, SOURCES);
-  eval_fail(e->loc, "expected a source: image(shift, flip), label(classes) or given()%s%s%s",
+  eval_fail(e->loc, "expected a source: image(shift, flip), label(classes), tensor(classes) or given()%s%s%s",
             near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
   return -1;
 }
@@ -88,14 +91,26 @@ static bool source_options(Train *t, const Expr *e, int at, double *value) {
 }
 
 static bool source_fits(const Stmt *st, const Shape *s, int at) {
+  static const char *const expected_of[SOURCES] = {"u8 [batch, channels, height, width]", "i32 [batch]",
+                                                   "f32, i32 or u8 [batch, ..]", "f32 or i32"};
   DType wanted = sources[at].type, found = st->u.data.type;
+  if (at == TENSOR && found == DT_U8 && s->rank > 0) return true;
   if (wanted == DT_COUNT && (found == DT_F32 || found == DT_I32)) return true;
   if (wanted == found && s->rank == sources[at].rank) return true;
-  const char *expected = at == 0   ? "u8 [batch, channels, height, width]"
-                         : at == 1 ? "i32 [batch]"
-                                   : "f32 or i32";
+  const char *expected = expected_of[at];
   return eval_refuse(st->loc, "data from %s(..): found %s with %d dimensions, expected %s", sources[at].name,
                      dtype_name(found), s->rank, expected);
+}
+
+/* A label's classes are needed, a tensor's are not. */
+static bool classes_fit(const Stmt *st, int at, double classes) {
+  if (at == LABEL && !(classes >= 1))
+    return eval_refuse(st->loc, "label needs the number of classes: label(classes = ..)");
+  if (at == TENSOR && classes > 0 && st->u.data.type == DT_F32)
+    return eval_refuse(st->loc, "classes are numbers of i32 or u8, found data of f32");
+  if ((at == LABEL || at == TENSOR) && classes != floor(classes))
+    return eval_refuse(st->loc, "found %g classes, expected a whole number", classes);
+  return true;
 }
 
 static bool run_data(Train *t, const Stmt *st) {
@@ -103,16 +118,14 @@ static bool run_data(Train *t, const Stmt *st) {
   Shape s;
   int at = find_source(st->u.data.source);
   bool ok = at >= 0 && data_shape(t, st, &s) && source_options(t, st->u.data.source, at, option) &&
-            source_fits(st, &s, at);
-  if (ok && at == 1 && !(option[0] >= 1))
-    ok = eval_refuse(st->loc, "label needs the number of classes: label(classes = ..)");
+            source_fits(st, &s, at) && classes_fit(st, at, option[0]);
   t->ev->graph->loc = st->loc;
   Node *n = ok ? graph_input(t->ev->graph, st->u.data.name, st->u.data.type, s) : NULL;
   scope_bind(t->ev->arena, t->scope, st->u.data.name, val_tensor(n));
   if (!n) return false;
   Item one = {.name = st->u.data.name, .node = n, .loc = st->loc, .data = st, .source = sources[at].name};
-  if (at == 0) one.shift = option[0], one.flip = option[1];
-  if (at == 1) one.classes = (int64_t)option[0];
+  if (at == IMAGE) one.shift = option[0], one.flip = option[1];
+  if (at == LABEL || at == TENSOR) one.classes = (int64_t)option[0];
   keep(t, &t->data, one);
   return true;
 }

@@ -102,9 +102,10 @@ typedef struct Value {
   const char *name;
   Node *node;
   unsigned flags;
-  const char *source; /* V_DATA: "image", "label" or "given" (drawn at random by bench); else NULL */
+  const char
+      *source; /* V_DATA: "image", "label", "tensor" or "given" (drawn at random by bench); else NULL */
   double shift, flip; /* image: shifts of up to so many pixels, probability of a mirror image */
-  int64_t classes;    /* label */
+  int64_t classes;    /* label, tensor: values are below; 0: any */
   Loc loc;
 } Value;
 

@@ -178,9 +178,11 @@ static void supplied_apart(const Entry *e, int i) {
 static void value_fits(const Value *v) {
   const char *s = v->source;
   if (v->flags & V_DATA) {
-    bool known = s && (!strcmp(s, "image") || !strcmp(s, "label") || !strcmp(s, "given"));
+    bool known =
+        s && (!strcmp(s, "image") || !strcmp(s, "label") || !strcmp(s, "tensor") || !strcmp(s, "given"));
     if (v->node->op != O_INPUT || !known)
-      broken(v->loc, 13, "data \"%s\": found %s from \"%s\", expected an input from image, label or given",
+      broken(v->loc, 13,
+             "data \"%s\": found %s from \"%s\", expected an input from image, label, tensor or given",
              v->name, op_rows[v->node->op].text, s ? s : "");
   }
   if ((v->flags & V_LOSS) && (v->node->shape.rank || !dtype_is_float(v->node->dtype)))

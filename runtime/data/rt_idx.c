@@ -12,7 +12,20 @@
 #include "runtime/rt_base.h"
 
 /* No deflate stream grows more than this, so a header can't promise more. */
-enum { MAX_RATIO = 1032, UNSIGNED_BYTES = 8, CHUNK = 1 << 20 };
+enum { MAX_RATIO = 1032, CHUNK = 1 << 20 };
+
+/* The format's types by the third byte of a file. */
+static RtType type_of(unsigned char code) {
+  switch (code) {
+  case 0x08: return RT_U8;
+  case 0x09: return RT_I8;
+  case 0x0b: return RT_I16;
+  case 0x0c: return RT_I32;
+  case 0x0d: return RT_F32;
+  case 0x0e: return RT_F64;
+  default: return RT_TYPE_COUNT;
+  }
+}
 
 /* What zlib says, without the number of the descriptor that it begins with. */
 static void damaged(gzFile gz, const RtIdx *x) {
@@ -44,22 +57,28 @@ static bool cut(const RtIdx *x, const char *part, int64_t found, uint64_t expect
   return false;
 }
 
-static bool read_header(gzFile gz, RtIdx *x, uint64_t file_bytes, uint64_t *promised) {
-  unsigned char magic[4], dim[4];
+static bool read_magic(gzFile gz, RtIdx *x) {
+  unsigned char magic[4];
   int64_t n = take(gz, x, magic, 4);
   if (n != 4) return cut(x, "the header", n, 4);
-  if (magic[0] || magic[1] || magic[2] != UNSIGNED_BYTES || magic[3] < 1 || magic[3] > RT_IDX_RANK) {
-    rt_error(
-        "%s: byte 0: found %02x %02x %02x %02x, expected 00 00 08 and 1 to %d dimensions (an IDX file of "
-        "unsigned bytes)",
-        x->path, magic[0], magic[1], magic[2], magic[3], RT_IDX_RANK);
-    return false;
-  }
+  x->type = type_of(magic[2]);
   x->rank = magic[3];
-  uint64_t bytes = 1;
+  if (!magic[0] && !magic[1] && x->type != RT_TYPE_COUNT && x->rank >= 1 && x->rank <= TESS_MAX_RANK)
+    return true;
+  rt_error(
+      "%s: byte 0: found %02x %02x %02x %02x, expected 00 00, a type of 08, 09, 0b, 0c, 0d or 0e, and 1 to "
+      "%d dimensions (an IDX file)",
+      x->path, magic[0], magic[1], magic[2], magic[3], TESS_MAX_RANK);
+  return false;
+}
+
+static bool read_header(gzFile gz, RtIdx *x, uint64_t file_bytes, uint64_t *promised) {
+  unsigned char dim[4];
+  if (!read_magic(gz, x)) return false;
+  uint64_t bytes = rt_type_size(x->type);
   bool fits = true;
   for (uint32_t i = 0; i < x->rank; i++) {
-    n = take(gz, x, dim, 4);
+    int64_t n = take(gz, x, dim, 4);
     if (n != 4) return cut(x, "the header", n < 0 ? n : 4 + 4 * (int64_t)i + n, 4 + 4 * (uint64_t)x->rank);
     x->dim[i] = (uint64_t)dim[0] << 24 | (uint64_t)dim[1] << 16 | (uint64_t)dim[2] << 8 | dim[3];
     fits = fits && !__builtin_mul_overflow(bytes, x->dim[i], &bytes);
@@ -69,6 +88,17 @@ static bool read_header(gzFile gz, RtIdx *x, uint64_t file_bytes, uint64_t *prom
   rt_error("%s: its header promises more data than a file of %" PRIu64 " bytes can hold", x->path,
            file_bytes);
   return false;
+}
+
+/* Files have the most significant byte first. */
+static void turn_bytes(RtIdx *x) {
+  uint64_t size = rt_type_size(x->type);
+  for (uint64_t i = 0; size > 1 && i < x->count; i += size)
+    for (uint64_t k = 0; k < size / 2; k++) {
+      char keep = x->data[i + k];
+      x->data[i + k] = x->data[i + size - 1 - k];
+      x->data[i + size - 1 - k] = keep;
+    }
 }
 
 /* Reads n bytes that nobody keeps, and sees that nothing follows; this also checks gzip's checksum. */
@@ -120,20 +150,17 @@ bool rt_idx_read(int fd, const char *path, uint64_t limit, RtIdx *out) {
     rt_error("%s: the file is cut", path);
     ok = false;
   }
-  if (!ok) rt_idx_free(out);
+  if (ok)
+    turn_bytes(out);
+  else
+    rt_idx_free(out);
   return ok;
 }
 
-bool rt_idx_find(const char *dir, const char *name, uint64_t limit, RtIdx *out) {
-  static const char *const suffix[] = {"", ".gz"};
-  for (int i = 0; i < 2; i++) {
-    char *path = rt_format("%s/%s%s", dir, name, suffix[i]);
-    int fd = open(path, O_RDONLY | O_CLOEXEC), why = errno;
-    bool last = i == 1 || (fd < 0 && why != ENOENT), ok = fd >= 0 && rt_idx_read(fd, path, limit, out);
-    if (fd < 0 && last) rt_error("%s/%s[.gz]: %s", dir, name, strerror(why));
-    free(path);
-    if (fd >= 0 || last) return ok;
-  }
+bool rt_idx_open(const char *path, uint64_t limit, RtIdx *out) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd >= 0) return rt_idx_read(fd, path, limit, out);
+  rt_error("%s: %s", path, strerror(errno));
   return false;
 }
 

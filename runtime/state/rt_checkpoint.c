@@ -7,7 +7,8 @@
 #include "runtime/rt_base.h"
 
 enum { MAX_BROKEN = 8 };
-enum { MAX_META = 16 + TESS_MAX_SETTINGS + RT_MAX_FROZEN };
+enum { MAX_DATA = 64 }; /* as many values as can be supplied */
+enum { MAX_META = 16 + TESS_MAX_SETTINGS + RT_MAX_FROZEN + MAX_DATA };
 
 typedef struct Meta {
   RtPair pair[MAX_META];
@@ -44,6 +45,8 @@ static void fill_meta(Meta *m, const RtSession *s, const RtOptions *o, const RtP
   for (uint32_t i = 0; i < tess_program.nsetting; i++)
     put(m, rt_format("tessera.setting.%s", tess_program.setting[i].name),
         rt_format("%.9g", (double)s->step.setting[i]));
+  for (int i = 0; i < p->ndata; i++)
+    put(m, rt_format("tessera.data.%s", p->data[i].name), rt_format("%s", p->data[i].what));
   for (int i = 0; i < o->nfrozen; i++)
     put(m, rt_format("tessera.frozen.%s", o->frozen[i].module), rt_format("%s", o->frozen[i].hash));
 }
@@ -167,11 +170,37 @@ static bool check_frozen(const RtFile *f, const RtOptions *o) {
   return ok;
 }
 
+/* The data must hold what it held when the run started. A checkpoint of an earlier version does not say it.
+ */
+static bool check_data(const RtFile *f, const RtPosition *p) {
+  bool ok = true;
+  for (int i = 0; i < p->ndata; i++) {
+    const RtHeld *d = &p->data[i];
+    char *key = rt_format("tessera.data.%s", d->name);
+    const char *text = rt_file_meta(f, key);
+    if (!text) {
+      rt_note("%s does not say what \"%s\" of its run held: it cannot be compared with %s", f->path, d->name,
+              d->where);
+    } else if (strcmp(text, d->what) != 0) {
+      rt_error("%s: found a run whose \"%s\" is %s, expected that of %s, %s (check --data and --limit)",
+               f->path, d->name, text, d->where, d->what);
+      ok = false;
+    }
+    free(key);
+  }
+  return ok;
+}
+
 static bool read_position(const RtFile *f, RtSession *s, const RtOptions *o, RtPosition *p) {
-  uint64_t seed;
+  uint64_t seed, samples;
   if (!get_u64(f, "step", &p->step) || !get_u64(f, "total", &p->total) || !get_u64(f, "seed", &seed) ||
-      !get_u64(f, "samples", &p->samples))
+      !get_u64(f, "samples", &samples) || !check_data(f, p))
     return false;
+  if (samples != p->samples) {
+    rt_error("%s: found a run over %" PRIu64 " samples, the data has %" PRIu64 " (check --data and --limit)",
+             f->path, samples, p->samples);
+    return false;
+  }
   if (RT_GIVEN(o, seed) && RT_U64(o, seed) != seed)
     rt_note("--seed %" PRIu64 " replaces the checkpoint's %" PRIu64, RT_U64(o, seed), seed);
   s->step.seed = RT_GIVEN(o, seed) ? RT_U64(o, seed) : seed;

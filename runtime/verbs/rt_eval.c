@@ -16,16 +16,17 @@ static uint64_t piece(uint64_t left) {
   return n;
 }
 
-static void evaluate(RtSession *s, RtData *d, RtReport *r) {
+static bool evaluate(RtSession *s, RtData *d, RtReport *r) {
   for (uint64_t at = 0, run = 0; at < d->n; run++) {
     RtPick pick = {.first = at, .count = piece(d->n - at)};
     rt_session_at(s, 0, run);
-    rt_data_fill(d, &pick, TESS_EVAL, s->arena);
+    if (!rt_data_fill(d, &pick, s->arena)) return false;
     rt_session_send_data(s, TESS_EVAL);
     rt_session_entry(s, TESS_EVAL);
     rt_report_add(r, s, TESS_EVAL, (double)pick.count);
     at += pick.count;
   }
+  return true;
 }
 
 static void print_result(const RtOptions *o, const RtReport *r, uint64_t images, double seconds) {
@@ -48,8 +49,8 @@ static bool run(RtOptions *o, RtData *d) {
   if (ok) {
     RtReport r = rt_report_new();
     double start = rt_now();
-    evaluate(&s, d, &r);
-    print_result(o, &r, d->n, rt_now() - start);
+    ok = evaluate(&s, d, &r);
+    if (ok) print_result(o, &r, d->n, rt_now() - start);
     rt_report_free(&r);
   }
   rt_session_close(&s);
@@ -59,17 +60,17 @@ static bool run(RtOptions *o, RtData *d) {
 int rt_eval(RtOptions *o) {
   RtData d;
   if (!rt_has_entry(TESS_EVAL) || !rt_data_needed(TESS_EVAL)) {
-    rt_error("%s has nothing to evaluate on images", tess_program.name);
+    rt_error("%s has nothing to evaluate on data", tess_program.name);
     return 1;
   }
   if (!rt_data_possible(TESS_EVAL)) return 1;
   if (!RT_GIVEN(o, data)) {
-    rt_error("eval: expected --data DIR with the test images");
+    rt_error("eval: expected --data PATH, the folder or file with the data");
     return 1;
   }
   if (!rt_frozen_complete(o)) return 1;
   if (!RT_GIVEN(o, init) && o->nfrozen == 0) rt_note("eval without --init FILE: these are initial values");
-  if (!rt_data_open(&d, RT_TEXT(o, data), "t10k", 0, TESS_EVAL)) return 1;
+  if (!rt_data_open(&d, o, RT_PART_EVAL, TESS_EVAL)) return 1;
   bool ok = run(o, &d);
   rt_data_close(&d);
   return ok ? 0 : 1;

@@ -45,14 +45,15 @@ static bool open_data(Train *t) {
   if (!rt_data_possible(TESS_MICRO)) return false;
   if (!rt_data_needed(TESS_MICRO)) return true;
   if (!RT_GIVEN(t->o, data)) {
-    rt_error("train: expected --data DIR with the training images");
+    rt_error("train: expected --data PATH, the folder or file with the training data");
     return false;
   }
-  if (!rt_data_open(&t->data, RT_TEXT(t->o, data), "train", RT_U64(t->o, limit), TESS_MICRO)) return false;
+  if (!rt_data_open(&t->data, t->o, RT_PART_TRAIN, TESS_MICRO)) return false;
   uint64_t need = tess_program.batch * tess_program.accumulate;
   t->epoch_steps = t->data.n / need;
   if (t->epoch_steps) return true;
-  rt_error("%s: found %" PRIu64 " samples, an update needs %" PRIu64, t->data.images.path, t->data.n, need);
+  rt_error("%s: found %" PRIu64 " samples, an update needs %" PRIu64, t->data.column[0].name, t->data.n,
+           need);
   return false;
 }
 
@@ -78,11 +79,6 @@ static bool settle_length(Train *t) {
 static bool resume(Train *t) {
   if (!rt_load_frozen(&t->s, t->o) || !rt_checkpoint_read(RT_TEXT(t->o, resume), &t->s, t->o, &t->at))
     return false;
-  if (t->at.samples != t->data.n) {
-    rt_error("%s: found a run over %" PRIu64 " samples, the data has %" PRIu64 " (check --data and --limit)",
-             RT_TEXT(t->o, resume), t->at.samples, t->data.n);
-    return false;
-  }
   rt_session_entry(&t->s, TESS_PREPARE);
   return true;
 }
@@ -96,7 +92,7 @@ static bool fill(void *ctx, uint64_t step, uint64_t micro) {
                  .first = (step % t->epoch_steps * tess_program.accumulate + micro) * batch,
                  .count = batch,
                  .shuffled = true};
-  rt_data_fill(&t->data, &pick, TESS_MICRO, t->s.arena);
+  if (!rt_data_fill(&t->data, &pick, t->s.arena)) return false;
   rt_session_send_data(&t->s, TESS_MICRO);
   return true;
 }
@@ -112,11 +108,11 @@ static void write_checkpoint(Train *t) {
   if (!t->broken) t->written_at = t->at.step;
 }
 
-/* The loop; false when an update was refused. */
+/* The loop; false when an update was refused or its data could not be read. */
 static bool run_updates(Train *t) {
   uint64_t every = RT_U64(t->o, every);
   while (t->at.step < t->at.total && !asked_to_end) {
-    rt_session_step(&t->s, t->at.step, fill, seen, t);
+    if (!rt_session_step(&t->s, t->at.step, fill, seen, t)) return false;
     if (rt_session_refused(&t->s)) {
       rt_culprit_find(&t->s, t->at.step, fill, t);
       return false;
@@ -154,6 +150,8 @@ static bool run(Train *t) {
 
 static bool prepare(Train *t) {
   t->at.samples = t->data.n;
+  t->at.data = t->data.held;
+  t->at.ndata = t->data.ncolumn;
   if (!(RT_GIVEN(t->o, resume) ? resume(t) : rt_load_all(&t->s, t->o, false)) || !settle_length(t))
     return false;
   t->written_at = UINT64_MAX;

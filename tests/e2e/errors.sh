@@ -122,7 +122,7 @@ open(sys.argv[1] + ".gz", "wb").write(gzip.compress(raw, 0, mtime=0))' "case/$1/
 }
 set_data cut && truncate -s 5000 case/cut/$images
 set_data longer && printf x >>case/longer/$images
-set_data kind && printf '\0\0\x0d\3' | dd of=case/kind/$images conv=notrunc status=none
+set_data kind && printf '\0\0\x0a\3' | dd of=case/kind/$images conv=notrunc status=none
 set_data lying && printf '\xff\xff\xff\xff' | dd of=case/lying/$images bs=1 seek=4 conv=notrunc status=none
 set_data cut_labels && head -c 40 case/train-labels-idx1-ubyte >case/cut_labels/train-labels-idx1-ubyte
 set_data label && printf '\x09' | dd of=case/label/train-labels-idx1-ubyte bs=1 seek=20 conv=notrunc status=none
@@ -133,6 +133,17 @@ set_data size && (cd case/size && write_images train 64 20 4 1)
 for data in cut longer kind lying cut_labels label zipped damaged size missing; do
   refused data_$data 1 ../vit train --data $data --steps 3 --checkpoint new
 done
+set_data double && cp case/double/$images case/double/train-images.idx3
+refused data_double 1 ../vit train --data double --steps 3 --checkpoint new
+set_data empty && python3 - <<'PY'
+open("case/empty/t10k-images-idx3-ubyte", "wb").write(bytes([0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 16]))
+open("case/empty/t10k-labels-idx1-ubyte", "wb").write(bytes([0, 0, 8, 1, 0, 0, 0, 0]))
+PY
+refused data_empty 1 ../vit eval --data empty --init good
+set_data other && printf '\xff' | dd of=case/other/$images bs=1 seek=100 conv=notrunc status=none
+refused resume_other 1 ../vit train --data other --resume good --checkpoint new --steps 6
+refused data_tensor 1 ../vit train --data good --steps 3 --checkpoint new
+refused data_datum 1 ../vit train --data label=train-labels-idx1-ubyte --data . --steps 3 --checkpoint new
 refused data_few 1 ../vit train --data . --steps 3 --limit 3
 refused data_none 1 ../vit eval --init good
 

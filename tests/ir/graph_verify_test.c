@@ -144,7 +144,7 @@ static const struct {
     {supplied_twice,
      "G12: values \"images\" and \"pictures\": found one node, expected one for each supplied value"},
     {data_that_is_none,
-     "G13: data \"z\": found contract from \"\", expected an input from image, label or given"},
+     "G13: data \"z\": found contract from \"\", expected an input from image, label, tensor or given"},
     {loss_of_rank_2, "G13: loss \"z\": found f32[5, 2], expected a floating-point scalar"},
     {input_not_given,
      "G14: input \"images\": found no data or supplied value of it in entry eval, expected one"},

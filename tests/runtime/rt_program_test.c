@@ -260,7 +260,8 @@ START_TEST(checkpoint_holds_all_names) {
   ck_assert_str_eq(rt_file_meta(f, "tessera.samples"), "83");
   rt_file_close(f);
   FAILS(TRAIN "--resume c --limit 40");
-  SAYS("found a run over 83 samples, the data has 40");
+  SAYS("found a run whose \"raw\" is U8 [83, 6, 6] xxh64:");
+  SAYS("expected that of ./train-images-idx3-ubyte, U8 [40, 6, 6] xxh64:");
   FAILS(TRAIN "--resume c --steps 1");
   SAYS("found a run of 1 updates, c is at update ");
   RtOut none = F32("head.weight", weight, .rank = 2, .dim = {CLASSES, PIXELS}, .count = CLASSES * PIXELS);
@@ -382,7 +383,7 @@ START_TEST(explains) {
   SAYS("--seed: found \"-1\", expected a whole number");
   SAYS("--tolerance has no meaning here");
   FAILS(TOY " train --steps 3");
-  SAYS("expected --data DIR");
+  SAYS("expected --data PATH");
   FAILS(TRAIN);
   SAYS("expected --steps N or --epochs N");
   FAILS(TRAIN "--steps 3 --limit 7");
