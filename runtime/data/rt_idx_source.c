@@ -16,14 +16,18 @@ static char *stem_of(const RtSource *s, const TessValue *v) {
   return rt_format("%s-%s", s->part == RT_PART_TRAIN ? "train" : "t10k", what);
 }
 
+static bool starts_with(const char *text, const char *start) {
+  return !strncmp(text, start, strlen(start));
+}
+
 /* The length of a name without ".gz" when the rest is the stem, '-' or '.', "idx" and a rank, and perhaps a
  * word behind '-'; else 0. */
 static size_t idx_name(const char *name, const char *stem) {
+  static const char *const idx = "idx";
   size_t n = strlen(stem);
-  if (strncmp(name, stem, n) != 0 || (name[n] != '-' && name[n] != '.') ||
-      strncmp(name + n + 1, "idx", 3) != 0)
+  if (!starts_with(name, stem) || (name[n] != '-' && name[n] != '.') || !starts_with(name + n + 1, idx))
     return 0;
-  n += 4;
+  n += 1 + strlen(idx);
   if (name[n] < '1' || name[n] > '9') return 0;
   n++;
   if (name[n] == '-') n += 1 + strspn(name + n + 1, "abcdefghijklmnopqrstuvwxyz");
