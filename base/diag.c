@@ -9,10 +9,14 @@
 enum { MOST_ERRORS_SHOWN = 20 };
 
 static int errors;
+static int unshown; /* that were said once before, and do not count towards the most that are shown */
+static Loc once[MOST_ERRORS_SHOWN]; /* where one was shown that is said once */
+static int nonce;
 static DiagCall within;
 static Loc remarked; /* the last remark's place in its text, and what it said */
 static char remark[512];
-static bool hidden; /* was the last error not shown? */
+static bool hidden;   /* was the last error not shown, in the call that is worked on? */
+static bool repeated; /* was it one that is said once? */
 static FILE *stream;
 static bool stream_set;
 
@@ -26,13 +30,13 @@ void diag_to(FILE *to) {
 }
 
 int diag_count(void) {
-  return errors;
+  return errors + unshown;
 }
 
 void diag_reset(void) {
-  errors = 0;
+  errors = unshown = nonce = 0;
   within = (DiagCall){0};
-  hidden = false;
+  hidden = repeated = false;
   remark[0] = '\0';
 }
 
@@ -92,22 +96,50 @@ static void show_at_call(Loc loc, const char *fmt, va_list ap) {
   diag_note(loc, "found here");
 }
 
-void diag_error(Loc loc, const char *fmt, ...) {
-  va_list ap;
+static void error(Loc loc, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+static void error(Loc loc, const char *fmt, va_list ap) {
   errors++;
-  hidden = false;
-  va_start(ap, fmt);
+  hidden = repeated = false;
   if (loc.src && loc.src->library && within.loc.src)
     show_at_call(loc, fmt, ap);
   else
     show(loc, "error", fmt, ap);
-  va_end(ap);
   if (errors == MOST_ERRORS_SHOWN && out()) fprintf(out(), "further errors are not shown\n");
+}
+
+void diag_error(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  error(loc, fmt, ap);
+  va_end(ap);
+}
+
+/* Whether one was said there before; from now on it was. */
+static bool said_at(Loc loc) {
+  if (!loc.src || loc.line == 0) return false;
+  for (int i = 0; i < nonce; i++)
+    if (once[i].src == loc.src && once[i].line == loc.line && once[i].col == loc.col) return true;
+  if (nonce < MOST_ERRORS_SHOWN) once[nonce++] = loc;
+  return false;
+}
+
+void diag_error_once(Loc loc, const char *fmt, ...) {
+  va_list ap;
+  const bool at_call = loc.src && loc.src->library && within.loc.src;
+  repeated = said_at(at_call ? within.loc : loc);
+  if (repeated) {
+    unshown++;
+    return;
+  }
+  va_start(ap, fmt);
+  error(loc, fmt, ap);
+  va_end(ap);
 }
 
 void diag_note(Loc loc, const char *fmt, ...) {
   va_list ap;
-  if (hidden) return;
+  if (hidden || repeated) return;
   va_start(ap, fmt);
   show(loc, "note", fmt, ap);
   va_end(ap);
@@ -122,7 +154,7 @@ void diag_remark(Loc loc, const char *fmt, ...) {
   bool again = loc.line == remarked.line && loc.col == remarked.col && strcmp(text, remark) == 0;
   remarked = (Loc){.line = loc.line, .col = loc.col};
   memcpy(remark, text, strlen(text) + 1);
-  hidden = false;
+  hidden = repeated = false;
   if (!again) diag_note(loc, "%s", text);
 }
 

@@ -33,6 +33,9 @@ Source *diag_source(Arena *a, const char *path, const char *text, size_t len);
 void diag_rename(const Source *src, const char *path);
 
 void diag_error(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same, for an evaluation that may come by often: where one was said already a further one is counted
+ * alone. */
+void diag_error_once(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* More about the last error: another place, or advice. */
 void diag_note(Loc loc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

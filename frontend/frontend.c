@@ -35,7 +35,7 @@ static const Decl *choose_train(Arena *a, const File *f, const char *wanted) {
     diag_error(file, "there is no train block \"%s\"%s; found %s", wanted, eval_suggest(a, wanted, names, n),
                all);
   else if (!wanted && n > 1)
-    diag_error(file, "found several train blocks (%s): choose one", all);
+    diag_error(file, "found several train blocks (%s): choose one with --block NAME", all);
   return wanted || n == 1 ? chosen : NULL;
 }
 

@@ -14,7 +14,7 @@ static const struct {
 #undef X
 };
 
-static const int64_t most_elements = (int64_t)1 << 48;
+static const int64_t most_elements = (int64_t)1 << 40;
 
 const char *dtype_name(DType t) {
   return rows[t].name;

@@ -27,7 +27,7 @@ bool dtype_is_float(DType t);
 /* The type named by the `len` characters at `s`, or DT_COUNT. */
 DType dtype_parse(const char *s, int len);
 
-/* Number of elements; -1 when it does not fit in 2^48 or a dimension is not positive. */
+/* Number of elements; -1 when it does not fit in 2^40 or a dimension is not positive. */
 int64_t shape_count(const Shape *s);
 bool shape_same(const Shape *a, const Shape *b);
 Shape shape_of(int rank, const int64_t *dims);

@@ -80,7 +80,9 @@ static bool split(Eval *ev, const Builtin *b, const Args *args, Args *positional
   for (int i = 0; i < args->n; i++) {
     const Arg *a = &args->v[i];
     if (a->name && !takes_option(b, a->name)) {
-      eval_fail(a->loc, "%s has no argument \"%s\"", b->name, a->name);
+      const char *ours = foreign_argument(a->name);
+      eval_fail(a->loc, "%s has no argument \"%s\"%s%s", b->name, a->name, ours ? "; " : "",
+                ours ? ours : "");
       return false;
     }
     Args *to = a->name ? named : positional;

@@ -30,4 +30,9 @@ Node *builtin_tensor_arg(Eval *ev, const Arg *a);
  * without name. */
 extern const Builtin builtin_tensor[], builtin_static[], builtin_einops[], builtin_einsum[];
 
+/* Names that people bring along from NumPy and PyTorch (foreign.c): how the language says what one stands for
+ * there, "write select(condition, a, b)", or NULL. The same for the name of an argument. */
+const char *foreign_name(const char *name);
+const char *foreign_argument(const char *name);
+
 #endif

@@ -59,10 +59,11 @@ static Shape axes_shape(const EinSide *s, EinNames *names) {
 
 static Shape groups_shape(const EinSide *s, EinNames *names) {
   Shape out = {.rank = s->ngroup};
+  const int64_t most = (int64_t)1 << 40; /* elements of a tensor: what has more is refused by its size */
   for (int g = 0; g < s->ngroup; g++) out.dim[g] = 1;
   for (int i = 0; i < s->naxis; i++) {
     int64_t *dim = &out.dim[s->group[i]], size = *ein_size(names, s->axis[i]);
-    *dim = *dim > ((int64_t)1 << 48) / size ? (int64_t)1 << 48 : *dim * size;
+    *dim = *dim > most / size ? most + 1 : *dim * size;
   }
   return out;
 }

@@ -151,6 +151,7 @@ static Val call_full(Eval *ev, const Args *a, const Args *named) {
   if (!builtin_shape(ev, &a->v[0], &s) || !type_arg(builtin_option(named, "type"), &t)) return (Val){0};
   if (a->v[1].val.kind != VAL_NUMBER)
     return eval_fail(a->v[1].loc, "full takes a number, found %s", val_kind_name(a->v[1].val.kind));
+  if (!eval_holds(t, a->v[1].val.u.number, a->v[1].loc)) return (Val){0};
   return val_tensor(graph_const(ev->graph, t, s, a->v[1].val.u.number));
 }
 
@@ -177,9 +178,11 @@ static Val call_tensor(Eval *ev, const Args *a, const Args *named) {
   if (list.kind != VAL_LIST || list.n == 0 || list.n > 4096)
     return eval_fail(a->v[0].loc, "tensor takes a list of 1 to 4096 numbers, found %s",
                      val_show(ev->arena, list));
-  for (int i = 0; i < list.n; i++)
+  for (int i = 0; i < list.n; i++) {
     if (list.u.item[i].kind != VAL_NUMBER)
       return eval_fail(a->v[0].loc, "tensor takes numbers, found %s", val_show(ev->arena, list.u.item[i]));
+    if (!eval_holds(DT_F32, list.u.item[i].u.number, a->v[0].loc)) return (Val){0};
+  }
   Node **x = ARENA_ARRAY(ev->arena, list.n / MOST_PICKED + 1, Node *);
   int pieces = 0;
   for (int i = 0; i < list.n; i += MOST_PICKED)

@@ -78,6 +78,9 @@ Val eval_unary(Eval *ev, Sign sign, Val a, Loc loc);
 Val eval_binary(Eval *ev, Sign sign, Val a, Val b, Loc loc);
 /* The value as a tensor; numbers become constants of type `like`. NULL after an error. */
 Node *eval_tensor(Eval *ev, Val v, DType like, Loc loc);
+/* Whether the number is within the range of a type for fractions; other types have rules of their own. Else
+ * an error. */
+bool eval_holds(DType t, double v, Loc loc);
 /* Refuses bytes, which are only moved, chosen and cast. */
 bool eval_has_arithmetic(const Node *x, Loc loc);
 /* An elementwise operation over values, by name: static when all operands are. */

@@ -38,7 +38,7 @@ static bool take_size(Eval *ev, Scope *into, const Expr *e, int64_t size) {
     return true;
   }
   v = eval_expr(ev, into, e);
-  return val_whole(v, 0, (int64_t)1 << 48, &wanted) && wanted == size;
+  return val_whole(v, 0, (int64_t)1 << 40, &wanted) && wanted == size;
 }
 
 static bool bind_dims(Eval *ev, Scope *into, const ArgDecl *d, const Shape *s) {

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "frontend/eval/builtin.h"
 #include "frontend/eval/eval.h"
 #include "frontend/eval/module.h"
 
@@ -14,7 +15,7 @@ static void report(Loc loc, const char *fmt, va_list ap) __attribute__((format(p
 static void report(Loc loc, const char *fmt, va_list ap) {
   char text[1024];
   vsnprintf(text, sizeof text, fmt, ap);
-  diag_error(loc, "%s", text);
+  diag_error_once(loc, "%s", text);
 }
 
 Val eval_fail(Loc loc, const char *fmt, ...) {
@@ -162,9 +163,10 @@ static Val eval_choice(Eval *ev, Scope *s, const Expr *e) {
 
 static Val eval_field(Eval *ev, const Expr *e, Val of) {
   if (of.kind == VAL_ERROR) return of;
+  const char *ours = of.kind == VAL_TENSOR || of.kind == VAL_PARAM ? foreign_name(e->u.field.name) : NULL;
   if (of.kind != VAL_INST)
-    return eval_fail(e->loc, "\".%s\": only a module has members, found %s", e->u.field.name,
-                     val_kind_name(of.kind));
+    return eval_fail(e->loc, "\".%s\": only a module has members, found %s%s%s", e->u.field.name,
+                     val_kind_name(of.kind), ours ? "; " : "", ours ? ours : "");
   return inst_member(ev, of.u.inst, e->u.field.name, e->loc);
 }
 

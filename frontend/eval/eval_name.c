@@ -89,11 +89,14 @@ const char *eval_suggest(Arena *a, const char *name, const char *const *names, i
 }
 
 static Val unknown(Eval *ev, Scope *s, const char *name, Loc loc) {
+  const char *ours = foreign_name(name);
   NameList l = {0};
   Walk w = {0};
   const char *const *more;
   for (Scope *at = s; at; at = at->parent)
     for (Bind *b = at->first; b; b = b->next) add_name(&l, b->name);
+  if (ours)
+    return eval_fail(loc, "unknown name \"%s\"%s; %s", name, eval_suggest(ev->arena, name, l.v, l.n), ours);
   add_file_names(&l, &w, file_of(s));
   int n = builtin_names(ev->arena, &more);
   for (int i = 0; i < n; i++) add_name(&l, more[i]);

@@ -1,4 +1,5 @@
 /* Operators over static values and tensors. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -23,6 +24,17 @@ static bool is_static_scalar(Val v) {
   return v.kind == VAL_NUMBER || v.kind == VAL_BOOL;
 }
 
+/* A number that is known when the program is built is finite. */
+static Val finite_number(double v, Loc loc) {
+  if (isfinite(v)) return val_number(v);
+  return eval_fail(loc, isnan(v) ? "the result is no number" : "the result is too large for a number");
+}
+
+bool eval_holds(DType t, double v, Loc loc) {
+  if (!dtype_is_float(t) || fabs(v) <= (double)FLT_MAX) return true;
+  return eval_refuse(loc, "%.9g is beyond what %s holds", v, dtype_name(t));
+}
+
 Node *eval_tensor(Eval *ev, Val v, DType like, Loc loc) {
   ev->graph->loc = loc;
   switch (v.kind) {
@@ -31,7 +43,8 @@ Node *eval_tensor(Eval *ev, Val v, DType like, Loc loc) {
     if (v.u.param->state) return graph_read(ev->graph, v.u.param->state);
     eval_fail(loc, "the parameter's module has no place in a model yet");
     return NULL;
-  case VAL_NUMBER: return graph_const(ev->graph, like, (Shape){0}, v.u.number);
+  case VAL_NUMBER:
+    return eval_holds(like, v.u.number, loc) ? graph_const(ev->graph, like, (Shape){0}, v.u.number) : NULL;
   case VAL_BOOL: return graph_const(ev->graph, DT_BOOL, (Shape){0}, v.u.truth);
   case VAL_ERROR: return NULL;
   default: eval_fail(loc, "expected a tensor, found %s", val_kind_name(v.kind)); return NULL;
@@ -80,7 +93,7 @@ static Val elementwise_static(Eval *ev, EltOp op, const Val *v, int n, Loc loc) 
     x[i] = v[i].kind == VAL_BOOL ? v[i].u.truth : v[i].u.number;
   }
   double r = elt_eval(op, x[0], x[1], x[2]);
-  return elt_rows[op].is_bool ? val_bool(r != 0) : val_number(r);
+  return elt_rows[op].is_bool ? val_bool(r != 0) : finite_number(r, loc);
 }
 
 Val eval_elementwise(Eval *ev, EltOp op, const Val *v, int n, Loc loc) {
@@ -120,7 +133,7 @@ static Node *general_power(Eval *ev, Val a, Val b, Loc loc) {
 
 /* Whole powers multiply, halves take roots, all others are exp(y log x). */
 static Val power(Eval *ev, Val a, Val b, Loc loc) {
-  if (a.kind == VAL_NUMBER && b.kind == VAL_NUMBER) return val_number(pow(a.u.number, b.u.number));
+  if (a.kind == VAL_NUMBER && b.kind == VAL_NUMBER) return finite_number(pow(a.u.number, b.u.number), loc);
   if (!is_tensor(a) || b.kind != VAL_NUMBER) return val_tensor(general_power(ev, a, b, loc));
   Graph *g = ev->graph;
   Node *x = eval_tensor(ev, a, DT_F32, loc);

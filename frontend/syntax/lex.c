@@ -2,6 +2,7 @@
 #include "frontend/syntax/lex.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +92,8 @@ static void lex_number(Lexer *l) {
     skip_digits(l);
   }
   char *text = arena_strndup(l->arena, l->src->text + from, l->at - from);
-  push(l, TOK_NUMBER, text, loc)->number = strtod(text, NULL);
+  double v = push(l, TOK_NUMBER, text, loc)->number = strtod(text, NULL);
+  if (!isfinite(v)) diag_error(loc, "the number %s is too large", text);
 }
 
 static bool is_escape(const char *c) {

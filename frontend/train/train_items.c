@@ -46,16 +46,23 @@ static bool data_shape(Train *t, const Stmt *st, Shape *s) {
   return true;
 }
 
+/* An option of a source: its name and the numbers that it takes. */
+typedef struct SourceOption {
+  const char *name;
+  bool whole;
+  double least, most;
+} SourceOption;
+
 /* What each source gives, and its options; all of them are named. */
 static const struct {
   const char *name;
   int rank; /* -1: any */
   DType type;
-  const char *option[2];
-} sources[] = {{"image", 4, DT_U8, {"shift", "flip"}},
-               {"label", 1, DT_I32, {"classes", NULL}},
-               {"tensor", -1, DT_COUNT, {"classes", NULL}},
-               {"given", -1, DT_COUNT, {NULL, NULL}}};
+  SourceOption option[2];
+} sources[] = {{"image", 4, DT_U8, {{"shift", true, 0, 1 << 24}, {"flip", false, 0, 1}}},
+               {"label", 1, DT_I32, {{"classes", true, 1, 1 << 24}}},
+               {"tensor", -1, DT_COUNT, {{"classes", true, 1, 1 << 24}}},
+               {"given", -1, DT_COUNT, {{0}}}};
 enum { IMAGE, LABEL, TENSOR, GIVEN, SOURCES };
 _Static_assert(SOURCES == sizeof sources / sizeof *sources, "a row a source");
 
@@ -72,19 +79,28 @@ static int find_source(const Expr *e) {
   return -1;
 }
 
+static bool option_fits(const SourceOption *o, Val v) {
+  return v.kind == VAL_NUMBER && v.u.number >= o->least && v.u.number <= o->most &&
+         (!o->whole || v.u.number == floor(v.u.number));
+}
+
 /* The numbers given for a source's options; the rest stay 0. */
 static bool source_options(Train *t, const Expr *e, int at, double *value) {
   Args args = eval_args(t->ev, t->scope, &e->u.call.args, e->loc);
   for (int i = 0; i < args.n; i++) {
     const Arg *a = &args.v[i];
+    const SourceOption *o = sources[at].option;
     int k = 0;
-    while (k < 2 && (!a->name || !sources[at].option[k] || strcmp(a->name, sources[at].option[k]) != 0)) k++;
+    while (k < 2 && (!a->name || !o[k].name || strcmp(a->name, o[k].name) != 0)) k++;
     if (a->val.kind == VAL_ERROR) return false;
-    if (k == 2 || a->val.kind != VAL_NUMBER || !(a->val.u.number >= 0) || a->val.u.number > 1e9)
-      return eval_refuse(a->loc, "source \"%s\" takes numbers from 0 on, named %s%s%s", sources[at].name,
-                         sources[at].option[0] ? sources[at].option[0] : "nothing",
-                         sources[at].option[1] ? " and " : "",
-                         sources[at].option[1] ? sources[at].option[1] : "");
+    if (k == 2)
+      return eval_refuse(a->loc, "source \"%s\" takes %s%s%s by name, found %s", sources[at].name,
+                         o[0].name ? o[0].name : "nothing", o[1].name ? " and " : "",
+                         o[1].name ? o[1].name : "", a->name ? a->name : val_show(t->ev->arena, a->val));
+    if (!option_fits(&o[k], a->val))
+      return eval_refuse(a->loc, "%s is a %s from %.9g to %.9g, found %s", a->name,
+                         o[k].whole ? "whole number" : "number", o[k].least, o[k].most,
+                         val_show(t->ev->arena, a->val));
     value[k] = a->val.u.number;
   }
   return true;
@@ -108,8 +124,6 @@ static bool classes_fit(const Stmt *st, int at, double classes) {
     return eval_refuse(st->loc, "label needs the number of classes: label(classes = ..)");
   if (at == TENSOR && classes > 0 && st->u.data.type == DT_F32)
     return eval_refuse(st->loc, "classes are numbers of i32 or u8, found data of f32");
-  if ((at == LABEL || at == TENSOR) && classes != floor(classes))
-    return eval_refuse(st->loc, "found %g classes, expected a whole number", classes);
   return true;
 }
 
@@ -163,10 +177,10 @@ static bool run_setting(Train *t, const Stmt *st) {
   Graph *g = t->ev->graph;
   Val v = eval_expr(t->ev, t->scope, st->u.named.value), made = {0};
   g->loc = st->loc;
-  if (v.kind == VAL_NUMBER) {
+  if (v.kind == VAL_NUMBER && eval_holds(DT_F32, v.u.number, st->u.named.value->loc)) {
     graph_setting(g, name, v.u.number, st->u.named.help);
     made = val_tensor(graph_step(g, name));
-  } else if (v.kind != VAL_ERROR) {
+  } else if (v.kind != VAL_ERROR && v.kind != VAL_NUMBER) {
     eval_fail(st->u.named.value->loc, "a setting's first value is a number, found %s", val_kind_name(v.kind));
   }
   scope_bind(t->ev->arena, t->made, name, made);

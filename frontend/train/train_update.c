@@ -179,6 +179,7 @@ static bool add_slots(Update *u, FlatGroup *g) {
     if (v.kind == VAL_ERROR) return false;
     if (v.kind != VAL_NUMBER)
       return eval_refuse(d->init->loc, "a slot's first value is a number, found %s", val_kind_name(v.kind));
+    if (!eval_holds(DT_F32, v.u.number, d->init->loc)) return false;
     Shape s = d->scalar ? (Shape){0} : g->flat->shape;
     u->g->loc = d->loc;
     const char *name = arena_printf(u->g->arena, "%s.%s", g->flat->name, d->name);
@@ -252,7 +253,10 @@ static bool clip_factor(Update *u, Node *norm, Node **factor) {
   Graph *g = u->g;
   *factor = NULL;
   if (!st) return true;
-  Node *limit = eval_tensor(u->t->ev, eval_expr(u->t->ev, u->t->scope, st->u.value), DT_F32, st->loc);
+  Val v = eval_expr(u->t->ev, u->t->scope, st->u.value);
+  if (v.kind == VAL_NUMBER && !(v.u.number > 0))
+    return eval_refuse(st->u.value->loc, "the norm to clip at is positive, found %s", val_show(g->arena, v));
+  Node *limit = eval_tensor(u->t->ev, v, DT_F32, st->loc);
   if (!limit) return false;
   if (limit->shape.rank || limit->dtype != DT_F32)
     return eval_refuse(st->loc, "the norm to clip at is a number, found %s",

@@ -35,7 +35,7 @@ static bool valid_shape(const Shape *s, GraphWhy *why) {
   if (s->rank < 0 || s->rank > MAX_RANK)
     return fail(why, "found rank %d, expected at most %d", s->rank, MAX_RANK);
   if (shape_count(s) < 0)
-    return fail(why, "found shape %s, expected positive dimensions and at most 2^48 elements", TEXT(s));
+    return fail(why, "found shape %s, expected positive dimensions and at most 2^40 elements", TEXT(s));
   return true;
 }
 

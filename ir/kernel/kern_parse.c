@@ -125,7 +125,7 @@ static void parse_buf(KParser *p, KBufKind kind) {
   const char *name = new_name(p, "a buffer's name", false);
   if (!name) return;
   Shape s = shape_of(parse_extents(p, 1, most_extent, "an extent", dim), dim);
-  if (!p->panic && shape_count(&s) < 0) kparse_error(p, loc, "'%s' has more than 2^48 elements", name);
+  if (!p->panic && shape_count(&s) < 0) kparse_error(p, loc, "'%s' has more than 2^40 elements", name);
   if (p->panic || !kparse_expect(p, ":")) return;
   DType t = kparse_dtype(p);
   bool strided = !p->panic && kparse_accept(p, "strides");

@@ -144,7 +144,7 @@ static void check_buf(KCheck *c, const KBuf *b) {
   }
   memcpy(s.dim, b->dim, sizeof s.dim);
   if (shape_count(&s) < 0) {
-    kcheck_fail(c, 3, "buffer '%s' has an extent below 1 or more than 2^48 elements", b->name);
+    kcheck_fail(c, 3, "buffer '%s' has an extent below 1 or more than 2^40 elements", b->name);
     return;
   }
   for (int i = 0; i < b->rank; i++)

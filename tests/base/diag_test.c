@@ -89,6 +89,21 @@ START_TEST(a_flood_is_cut_but_counted) {
 }
 END_TEST
 
+/* With its notes; the many do not hide what stands elsewhere. */
+START_TEST(an_error_is_said_once_at_a_place) {
+  Source *s = source("a\nb\n");
+  for (int i = 0; i < 1000; i++) {
+    diag_error_once((Loc){s, 1, 1}, "number %d", i);
+    diag_note((Loc){s, 2, 1}, "note %d", i);
+  }
+  diag_error_once((Loc){s, 2, 1}, "elsewhere");
+  ck_assert_int_eq(diag_count(), 1001);
+  ck_assert_str_eq(said(), "models/a.tess:1:1: error: number 0\n    1 | a\n      | ^\n"
+                           "models/a.tess:2:1: note: note 0\n    2 | b\n      | ^\n"
+                           "models/a.tess:2:1: error: elsewhere\n    2 | b\n      | ^\n");
+}
+END_TEST
+
 START_TEST(a_remark_is_said_once_in_a_row) {
   Source *s = source("a\nb\n");
   diag_remark((Loc){s, 1, 1}, "unused: %d", 3);
@@ -179,6 +194,7 @@ SUITE("diag") {
   tcase_add_test(t, places_outside_the_text_are_harmless);
   tcase_add_test(t, several_errors_are_counted_and_notes_are_not);
   tcase_add_test(t, a_flood_is_cut_but_counted);
+  tcase_add_test(t, an_error_is_said_once_at_a_place);
   tcase_add_test(t, a_remark_is_said_once_in_a_row);
   tcase_add_test(t, errors_of_the_library_are_put_at_the_call);
   tcase_add_test(t, a_renamed_text_is_named_anew);

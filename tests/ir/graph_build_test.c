@@ -75,8 +75,8 @@ static const struct {
   const char *message;
 } wrongs[] = {
     {wrong_const, "const: found 256, expected a value of type u8"},
-    {wrong_empty, "const: found shape [2, 0], expected positive dimensions and at most 2^48 elements"},
-    {wrong_huge, "const: found shape [1073741824, 1073741824], expected positive dimensions and at most 2^48 "
+    {wrong_empty, "const: found shape [2, 0], expected positive dimensions and at most 2^40 elements"},
+    {wrong_huge, "const: found shape [1073741824, 1073741824], expected positive dimensions and at most 2^40 "
                  "elements"},
     {wrong_iota, "iota: found axis 1, expected one of a tensor of rank 1"},
     {wrong_iota_type, "iota: found type bf16, expected i32 or f32"},

@@ -211,7 +211,7 @@ static const Wrong wrong[] = {
     {BODY("axis i:4"), "k.kern:5:8: error: 'i' is declared twice"},
     {BODY("axis inf:4"), "k.kern:5:8: error: 'inf' has a meaning of its own, expected another name"},
     {BODY("in z[4] : f23"), "k.kern:5:13: error: found 'f23', expected a type"},
-    {BODY("in z[1099511627776, 1024] : f32"), "k.kern:5:6: error: 'z' has more than 2^48 elements"},
+    {BODY("in z[1099511627776, 1024] : f32"), "k.kern:5:6: error: 'z' has more than 2^40 elements"},
     {BODY("in z[1,1,1,1,1,1,1,1,1] : f32"), "k.kern:5:24: error: more than 8 dimensions"},
     {BODY("in z[4, 4] : f32 strides [1]"),
      "k.kern:5:28: error: 'z' has 2 dimensions, expected as many strides"},

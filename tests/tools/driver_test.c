@@ -93,6 +93,44 @@ START_TEST(errors_of_the_users_leave_no_program) {
 }
 END_TEST
 
+/* A tensor of as many elements as there may be is planned, whatever is done with it; the program says that no
+ * machine has the memory. */
+START_TEST(huge_tensors_are_planned) {
+  static const char text[] =
+      "train h(batch = 1, n = 1048576, m = 1048576) {\n"
+      "  data x f32 [batch, n, m] = given()\n"
+      "  data k i32 [batch, n] = given()\n"
+      "  let a = sum(reduce(x, \"b n m -> b n\", \"sum\"), 1)\n"
+      "  let b = mean(reduce(x, \"b n m -> b n\", \"mean\"))\n"
+      "  let c = reduce(gather(x, k) * 2, \"b n m -> b m\", \"max\")\n"
+      "  let d = reduce(window(x, axis = 1, size = 2, stride = 2), \"b n s m -> b n\", \"sum\")\n"
+      "  let e = pad(x[:, 1:], before = (0, 1, 0)) + max(x, axis = -1) + sum(x)\n"
+      "  report a, b, c, d, e\n"
+      "}\n";
+  static const int64_t n[] = {1 << 20, 1 << 20, 2, (int64_t)1 << 39};
+  static const int64_t m[] = {1 << 20, (1 << 20) - 1, (int64_t)1 << 39, 2};
+  run_write("h.tess", text, sizeof text - 1);
+  for (int i = 0; i < 4; i++) {
+    OK(TESSERA " build h.tess -D n=%lld -D m=%lld -o h", (long long)n[i], (long long)m[i]);
+    ENDS(1, "./h bench --steps 1 --threads 1");
+    SAYS("error: out of memory: the program needs ");
+    SAYS("of /proc/meminfo\n");
+  }
+  ENDS(1, TESSERA " build h.tess -D n=2097152 -o h");
+  SAYS("h.tess:2:8: error: input: found shape [1, 2097152, 1048576], expected positive dimensions and at "
+       "most 2^40");
+}
+END_TEST
+
+START_TEST(versions_are_told) {
+  OK(TESSERA " --version");
+  ck_assert_int_eq(strncmp(run_out, "tessera ", 8), 0);
+  OK(VIT " -o p && ./p --version");
+  PRINTS("classify of vit_classify.tess, built by tessera ");
+  PRINTS(", source hash ");
+}
+END_TEST
+
 /* Without a licence the simplified graph is another one, and the program says what it was built without. */
 START_TEST(licences_are_refused) {
   OK(VIT " -o p --dump-after=simplify | grep '^%%' > all");
@@ -352,6 +390,8 @@ SUITE("driver") {
   tcase_add_test(t, help_teaches_by_examples);
   tcase_add_test(t, wrong_command_lines_are_refused);
   tcase_add_test(t, errors_of_the_users_leave_no_program);
+  tcase_add_test(t, huge_tensors_are_planned);
+  tcase_add_test(t, versions_are_told);
   tcase_add_test(t, licences_are_refused);
   tcase_add_test(t, a_program_that_cannot_be_written_leaves_nothing);
   tcase_add_test(t, a_build_that_is_ended_leaves_nothing);
