@@ -80,6 +80,22 @@ static bool take_place(RtPlaces *p, const char *option, const char *text) {
   return true;
 }
 
+static bool take_rule(RtOptions *o, const RtOptionRow *row, const char *text) {
+  bool renames = row == &rt_option_row[RT_OPT_rename];
+  const char *eq = renames ? strchr(text, '=') : text + strlen(text);
+  if (!eq || !*text || !strcmp(text, "=")) {
+    rt_error("--%s: found \"%s\", expected %s", row->name, text, row->arg);
+    return false;
+  }
+  if (o->nrule == RT_MAX_RULES) {
+    rt_error("--%s: expected at most %d of --rename and --skip", row->name, RT_MAX_RULES);
+    return false;
+  }
+  o->rule[o->nrule++] =
+      (RtRule){.from = rt_format("%.*s", (int)(eq - text), text), .to = renames ? eq + 1 : NULL};
+  return true;
+}
+
 static bool take_value(RtOptions *o, int id, const char *text) {
   const RtOptionRow *row = &rt_option_row[id];
   RtOptionValue *v = &o->value[id];
@@ -96,6 +112,7 @@ static bool take_value(RtOptions *o, int id, const char *text) {
     return false;
   case RT_KIND_FROZEN: return take_frozen(o, text);
   case RT_KIND_PLACE: return take_place(id == RT_OPT_data ? &o->data : &o->eval_data, row->name, text);
+  case RT_KIND_RULE: return take_rule(o, row, text);
   case RT_KIND_FLAG: v->flag = true; return true;
   }
   return false;
@@ -173,6 +190,10 @@ static bool consistent(const RtOptions *o) {
     rt_error("--resume restores every parameter: --init has no meaning beside it");
     ok = false;
   }
+  if (o->nrule && !RT_GIVEN(o, init) && !o->nfrozen) {
+    rt_error("--rename and --skip speak of the files of --init and --frozen: give one");
+    ok = false;
+  }
   if (RT_GIVEN(o, every) && !RT_GIVEN(o, checkpoint)) {
     rt_error("--every needs --checkpoint FILE");
     ok = false;
@@ -204,6 +225,7 @@ bool rt_options_parse(RtOptions *o, int argc, char **argv) {
 
 void rt_options_free(RtOptions *o) {
   for (int i = 0; i < o->nfrozen; i++) free(o->frozen[i].module);
+  for (int i = 0; i < o->nrule; i++) free(o->rule[i].from);
 }
 
 typedef struct Topic {

@@ -31,6 +31,10 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
   X(U64, threads, "threads", "N", RT_RUNS, "threads (all processors, at most what the build allows)")        \
   X(TEXT, init, "init", "FILE", RT_TRAIN | RT_EVAL | RT_BENCH,                                               \
     "load parameters by name from a safetensors file; missing and unused names are reported")                \
+  X(RULE, rename, "rename", "OLD=NEW", RT_RUNS,                                                              \
+    "in files of --init and --frozen: names that begin with OLD begin with NEW")                             \
+  X(RULE, skip, "skip", "NAME", RT_RUNS,                                                                     \
+    "leave out tensors and modules of that name (or pattern: blocks.[6-9]) of --init and --frozen")          \
   X(FROZEN, frozen, "frozen", "NAME=FILE", RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH,                        \
     "load the frozen module NAME from a safetensors file")                                                   \
   X(TEXT, checkpoint, "checkpoint", "FILE", RT_TRAIN, "write the run's state there, at the end at least")    \
@@ -54,12 +58,20 @@ typedef enum RtOptionId {
 
 typedef struct RtOptionRow {
   const char *name, *arg, *help;
-  enum { RT_KIND_TEXT, RT_KIND_U64, RT_KIND_FLOAT, RT_KIND_FLAG, RT_KIND_FROZEN, RT_KIND_PLACE } kind;
+  enum {
+    RT_KIND_TEXT,
+    RT_KIND_U64,
+    RT_KIND_FLOAT,
+    RT_KIND_FLAG,
+    RT_KIND_FROZEN,
+    RT_KIND_PLACE,
+    RT_KIND_RULE
+  } kind;
   unsigned verbs;
 } RtOptionRow;
 extern const RtOptionRow rt_option_row[RT_OPTION_COUNT];
 
-enum { RT_MAX_FROZEN = 16, RT_MAX_DATA = 16 };
+enum { RT_MAX_FROZEN = 16, RT_MAX_DATA = 16, RT_MAX_RULES = 64 };
 
 /* What an option names that may stand several times: PATH or NAME=PATH. */
 typedef struct RtPlaces {
@@ -72,6 +84,13 @@ typedef struct RtFrozen {
   const char *file;
   char hash[24]; /* of the file, once it is loaded */
 } RtFrozen;
+
+/* What is said of names in files, and how many names it was true of. */
+typedef struct RtRule {
+  char *from;     /* OLD, or NAME */
+  const char *to; /* NEW; NULL: names that are skipped */
+  int taken;
+} RtRule;
 
 typedef union RtOptionValue {
   const char *text;
@@ -89,6 +108,8 @@ typedef struct RtOptions {
   int nfrozen;
   RtFrozen frozen[RT_MAX_FROZEN];
   RtPlaces data, eval_data;
+  int nrule;
+  RtRule rule[RT_MAX_RULES];
   bool setting_given[TESS_MAX_SETTINGS];
   float setting[TESS_MAX_SETTINGS]; /* defaults where not given */
 } RtOptions;

@@ -5,6 +5,7 @@
 
 #include "runtime/data/rt_table.h"
 #include "runtime/rt_base.h"
+#include "runtime/state/rt_names.h"
 
 /* A file may have tensors that no program takes. */
 static bool is_usable(const RtColumn *c, const RtTensor *t) {

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "runtime/rt_base.h"
+#include "runtime/state/rt_names.h"
 
 enum { MAX_BROKEN = 8 };
 enum { MAX_DATA = 64 }; /* as many values as can be supplied */
 enum { MAX_META = 16 + TESS_MAX_SETTINGS + RT_MAX_FROZEN + MAX_DATA };
+
+static const char pad[] = "slot.pad"; /* begins the names of bytes between tensors */
 
 typedef struct Meta {
   RtPair pair[MAX_META];
@@ -97,7 +100,7 @@ bool rt_checkpoint_write(const char *path, const RtSession *s, const RtOptions *
   fill_meta(&m, s, o, p);
   RtOut *out = RT_NEW(count_names(), RtOut);
   int n = list_names(out, s);
-  bool ok = rt_file_write(path, out, n, m.pair, m.n, "slot.pad");
+  bool ok = rt_file_write(path, out, n, m.pair, m.n, pad);
   for (int i = 0; i < n; i++) free((char *)out[i].name);
   free(out);
   free_meta(&m);
@@ -117,7 +120,7 @@ static bool get_u64(const RtFile *f, const char *key, uint64_t *out) {
 }
 
 static bool read_tensors(RtFile *f, const RtSession *s) {
-  RtNames missing = {0};
+  RtNames missing = {0}, unused = {0};
   int broken = 0;
   for (uint32_t i = 0; i < tess_program.nstate && broken < MAX_BROKEN; i++) {
     const TessState *st = &tess_program.state[i];
@@ -129,8 +132,12 @@ static bool read_tensors(RtFile *f, const RtSession *s) {
     if (found == RT_BROKEN && ++broken == MAX_BROKEN) rt_error("%s: further errors are not shown", f->path);
     free(prefix);
   }
-  bool ok = !broken && !missing.n;
+  for (int i = 0; i < f->ntensor && !broken; i++)
+    if (!f->tensor[i].used && strncmp(f->tensor[i].name, pad, sizeof pad - 1) != 0)
+      rt_names_add(&unused, "", f->tensor[i].name);
+  bool ok = !broken && !missing.n && !unused.n;
   rt_names_say(&missing, rt_error, f->path, "missing");
+  rt_names_say(&unused, rt_error, f->path, "not in this program");
   return ok;
 }
 

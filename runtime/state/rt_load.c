@@ -6,8 +6,9 @@
 #include "base/nearest.h"
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_hash.h"
+#include "runtime/state/rt_names.h"
 
-enum { MAX_LISTED = 8, PIECE = 4096 };
+enum { PIECE = 4096 };
 
 static RtTensor *find(RtFile *f, const char *prefix, const char *name) {
   char *full = rt_format("%s%s", prefix, name);
@@ -17,16 +18,10 @@ static RtTensor *find(RtFile *f, const char *prefix, const char *name) {
   return t;
 }
 
-/* Name number i of a state: its own, then the aliases; NULL behind the last. */
-static const char *state_name(const TessState *s, int i) {
-  if (i == 0) return s->name;
-  return s->alias ? s->alias[i - 1] : NULL;
-}
-
 RtTensor *rt_state_tensor(RtFile *f, const char *prefix, const TessState *s) {
   RtTensor *first = NULL;
   const char *name;
-  for (int i = 0; (name = state_name(s, i)); i++) {
+  for (int i = 0; (name = rt_state_name(s, i)); i++) {
     RtTensor *t = find(f, prefix, name);
     if (!first) first = t;
   }
@@ -64,7 +59,7 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
   RtTensor *first = NULL;
   const char *name;
   char *memory = arena + s->t.offset;
-  for (int i = 0; (name = state_name(s, i)); i++) {
+  for (int i = 0; (name = rt_state_name(s, i)); i++) {
     RtTensor *t = find(f, prefix, name);
     if (!t) continue;
     if (!rt_file_shape(f, t, &s->t)) return RT_BROKEN;
@@ -93,68 +88,100 @@ bool rt_is_foreign(const TessState *s) {
   return in_frozen_module(s) && program_trains();
 }
 
-void rt_names_add(RtNames *l, const char *prefix, const char *name) {
-  if (l->n < MAX_LISTED) {
-    char *more = rt_format("%s%s%s%s", l->n ? l->text : "", l->n ? ", " : "", prefix, name);
-    free(l->text);
-    l->text = more;
+/* What a file of --init or --frozen is loaded into. */
+static bool is_own(const TessState *s, const char *module) {
+  (void)module;
+  return s->kind == TESS_PARAM || (s->kind == TESS_FROZEN && !rt_is_foreign(s));
+}
+
+static bool is_frozen_of(const TessState *s, const char *module) {
+  return s->kind == TESS_FROZEN && !strcmp(s->module, module);
+}
+
+/* The program's number of classes, or 0. */
+static uint64_t label_classes(void) {
+  for (uint32_t i = 0; i < tess_program.nvalue; i++)
+    if (!strcmp(tess_program.value[i].data, "label")) return (uint64_t)tess_program.value[i].classes;
+  return 0;
+}
+
+/* How many rows the file's tensor of the state has, where it is one of a row a class and differs in nothing
+ * but their number; else 0. */
+static uint64_t other_classes(RtFile *f, const TessState *s) {
+  uint64_t classes = label_classes();
+  const RtTensor *t = rt_state_tensor(f, "", s);
+  if (!t || !classes || t->rank != s->t.rank || !t->rank || s->t.dim[0] != classes) return 0;
+  for (uint32_t i = 1; i < t->rank; i++)
+    if (t->dim[i] != s->t.dim[i]) return 0;
+  return t->dim[0] == classes ? 0 : t->dim[0];
+}
+
+/* A file of --init on its way into the program. */
+typedef struct Init {
+  RtFile *f;
+  bool all, ok;
+  int loaded;
+  uint64_t classes; /* of the file, where they are not the program's */
+  RtNames missing, skipped, heads;
+} Init;
+
+static void init_state(Init *n, RtSession *s, RtOptions *o, const TessState *st) {
+  uint64_t classes = n->all ? 0 : other_classes(n->f, st);
+  if (rt_rules_skip(o, st)) {
+    rt_names_add(&n->skipped, "", st->name);
+    return;
   }
-  l->n++;
-}
-
-void rt_names_say(RtNames *l, void (*say)(const char *fmt, ...), const char *path, const char *what) {
-  if (l->n > MAX_LISTED)
-    say("%s: %s: %s and %d more", path, what, l->text, l->n - MAX_LISTED);
-  else if (l->n)
-    say("%s: %s: %s", path, what, l->text);
-  free(l->text);
-}
-
-static void say_unused(const RtFile *f) {
-  RtNames unused = {0};
-  for (int i = 0; i < f->ntensor; i++)
-    if (!f->tensor[i].used && strncmp(f->tensor[i].name, "slot.", 5) != 0)
-      rt_names_add(&unused, "", f->tensor[i].name);
-  rt_names_say(&unused, rt_note, f->path, "unused");
-}
-
-bool rt_load_init(RtSession *s, const char *path, bool all) {
-  RtFile *f = rt_file_open(path);
-  if (!f) return false;
-  RtNames missing = {0};
-  bool ok = true;
-  int loaded = 0;
-  for (uint32_t i = 0; i < tess_program.nstate; i++) {
-    const TessState *st = &tess_program.state[i];
-    if (st->kind != TESS_PARAM && (st->kind != TESS_FROZEN || rt_is_foreign(st))) continue;
-    RtFound found = rt_load_state(f, "", st, s->arena);
-    if (found == RT_BROKEN) ok = false;
-    if (found == RT_LOADED) {
-      loaded++;
-      rt_send(s, &st->t);
-    }
-    if (found == RT_ABSENT && (!all || st->kind == TESS_PARAM || in_frozen_module(st)))
-      rt_names_add(&missing, "", st->name);
+  if (classes && (!n->classes || n->classes == classes)) {
+    n->classes = classes;
+    rt_names_add(&n->heads, "", st->name);
+    return;
   }
-  if (ok && (loaded == 0 || (all && missing.n))) {
-    rt_error("%s: found %d of the program's parameters", path, loaded);
-    ok = false;
+  RtFound found = rt_load_state(n->f, "", st, s->arena);
+  if (found == RT_BROKEN) n->ok = false;
+  if (found == RT_LOADED) {
+    n->loaded++;
+    rt_send(s, &st->t);
   }
-  rt_names_say(&missing, rt_note, path, all ? "missing" : "missing, left at their initial values");
-  say_unused(f);
-  rt_file_close(f);
-  return ok;
+  if (found == RT_ABSENT && (!n->all || st->kind == TESS_PARAM || in_frozen_module(st)))
+    rt_names_add(&n->missing, "", st->name);
 }
 
-static bool load_module(RtSession *s, RtFrozen *z) {
-  RtFile *f = rt_file_open(z->file);
-  if (!f) return false;
+/* Says what was not loaded, and what nobody wanted. */
+static void init_say(Init *n) {
+  char *heads = rt_format("of %llu classes, not %llu, left at their initial values",
+                          (unsigned long long)n->classes, (unsigned long long)label_classes());
+  rt_names_say(&n->heads, rt_note, n->f->path, heads);
+  rt_names_say(&n->skipped, rt_note, n->f->path, "skipped, left at their initial values");
+  rt_names_say(&n->missing, rt_note, n->f->path,
+               n->all ? "missing" : "missing, left at their initial values");
+  n->ok = rt_unused_say(n->f, is_own, NULL) && n->ok;
+  free(heads);
+}
+
+bool rt_load_init(RtSession *s, RtOptions *o, bool all) {
+  const char *path = RT_TEXT(o, init);
+  Init n = {.f = rt_file_open(path), .all = all, .ok = true};
+  if (!n.f) return false;
+  bool named = rt_rules_apply(o, n.f);
+  for (uint32_t i = 0; named && i < tess_program.nstate; i++)
+    if (is_own(&tess_program.state[i], NULL)) init_state(&n, s, o, &tess_program.state[i]);
+  if (named && n.ok && (n.loaded == 0 || (all && n.missing.n))) {
+    rt_error("%s: found %d of the program's parameters", path, n.loaded);
+    n.ok = false;
+  }
+  if (named) init_say(&n);
+  rt_file_close(n.f);
+  return named && n.ok;
+}
+
+/* The states of the frozen module, of which the file must have all. */
+static bool load_frozen(RtSession *s, RtFile *f, const RtFrozen *z) {
   RtNames missing = {0};
   bool ok = true;
   int states = 0;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
-    if (st->kind != TESS_FROZEN || strcmp(st->module, z->module) != 0) continue;
+    if (!is_frozen_of(st, z->module)) continue;
     RtFound found = rt_load_state(f, "", st, s->arena);
     if (found == RT_LOADED) rt_send(s, &st->t);
     states++;
@@ -164,14 +191,21 @@ static bool load_module(RtSession *s, RtFrozen *z) {
   if (missing.n || !states) ok = false;
   if (!states) rt_error("--frozen %s=%s: the program has no frozen module %s", z->module, z->file, z->module);
   rt_names_say(&missing, rt_error, f->path, "missing");
+  return rt_unused_say(f, is_frozen_of, z->module) && ok;
+}
+
+static bool load_module(RtSession *s, RtOptions *o, RtFrozen *z) {
+  RtFile *f = rt_file_open(z->file);
+  if (!f) return false;
+  bool ok = rt_rules_apply(o, f) && load_frozen(s, f, z);
   rt_file_close(f);
   return ok && rt_hash_file(z->file, z->hash);
 }
 
 bool rt_load_frozen(RtSession *s, RtOptions *o) {
   bool ok = true;
-  for (int i = 0; i < o->nfrozen; i++) ok = load_module(s, &o->frozen[i]) && ok;
-  return ok;
+  for (int i = 0; i < o->nfrozen; i++) ok = load_module(s, o, &o->frozen[i]) && ok;
+  return ok && rt_rules_taken(o);
 }
 
 static bool named(const RtOptions *o, const char *module) {

@@ -16,24 +16,18 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
  * there is none. */
 RtTensor *rt_state_tensor(RtFile *f, const char *prefix, const TessState *s);
 
-/* A list of names for a message, cut after a few; starts as {0}. */
-typedef struct RtNames {
-  char *text;
-  int n;
-} RtNames;
-
-void rt_names_add(RtNames *l, const char *prefix, const char *name);
-/* "path: what: a, b, c and 5 more"; says nothing of an empty list. Frees the list. */
-void rt_names_say(RtNames *l, void (*say)(const char *fmt, ...), const char *path, const char *what);
-
 /* In a program that trains something, a module all of whose tensors are frozen is somebody else's: it comes
  * from --frozen and is never stored. */
 bool rt_is_foreign(const TessState *s);
 
-/* --init: loads parameters and the module's own fixed tensors; says which were not in the file and which of
- * the file nobody wanted. With `all`, a parameter that is missing is an error. */
-bool rt_load_init(RtSession *s, const char *path, bool all);
-/* --frozen: loads the states of each module that is named, and fills in the hashes of the files. */
+/* --init: loads parameters and the module's own fixed tensors; says which were not in the file, which --skip
+ * leaves out, and which of the file nobody wanted: an error for further items of a list. Where the file's
+ * labels have another number of classes than the program's, the tensors of that many rows keep their initial
+ * values, which is said. With `all`, that and a parameter that is missing are errors. */
+bool rt_load_init(RtSession *s, RtOptions *o, bool all);
+/* --frozen: loads the states of each module that is named, and fills in the hashes of the files. What of a
+ * file nobody wanted is said, as for --init, and that every --rename and --skip has named something is
+ * checked. */
 bool rt_load_frozen(RtSession *s, RtOptions *o);
 /* Whether --frozen names every foreign module and nothing else; else an error for each. */
 bool rt_frozen_complete(const RtOptions *o);

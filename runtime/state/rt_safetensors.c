@@ -223,11 +223,22 @@ RtFile *rt_file_open(const char *path) {
 void rt_file_close(RtFile *f) {
   if (!f) return;
   close(f->fd);
+  for (int i = 0; i < f->nrenamed; i++) free(f->renamed[i]);
+  free(f->renamed);
   free(f->tensor);
   free(f->meta);
   free(f->header);
   free(f->path);
   free(f);
+}
+
+bool rt_file_rename(RtFile *f, char *(*rename)(void *ctx, const char *name), void *ctx) {
+  f->renamed = RT_NEW(f->ntensor, char *);
+  for (int i = 0; i < f->ntensor; i++) {
+    char *name = rename(ctx, f->tensor[i].name);
+    if (name) f->tensor[i].name = f->renamed[f->nrenamed++] = name;
+  }
+  return sort_names(f);
 }
 
 RtTensor *rt_file_find(const RtFile *f, const char *name) {

@@ -32,7 +32,9 @@ typedef struct RtFile {
   int ntensor, nmeta, tensor_cap, meta_cap;
   RtTensor *tensor; /* by name */
   RtPair *meta;
-  char *header; /* owns the strings */
+  char *header;   /* owns the strings */
+  char **renamed; /* and these, one a tensor at most */
+  int nrenamed;
 } RtFile;
 
 /* NULL with an error reported. The descriptor is owned by the result, and closed when there is none. */
@@ -42,6 +44,10 @@ void rt_file_close(RtFile *f);
 /* NULL when there is none. */
 RtTensor *rt_file_find(const RtFile *f, const char *name);
 const char *rt_file_meta(const RtFile *f, const char *key);
+
+/* Once a file: gives tensors the names that `rename` says (malloc'ed; NULL: it stays as it is). False, with
+ * an error, when two have one name then. Tensors change their places. */
+bool rt_file_rename(RtFile *f, char *(*rename)(void *ctx, const char *name), void *ctx);
 
 /* Reads elements [first, first + n) as type `to`. Adds the number of values that changed to *inexact. False
  * with an error reported. */

@@ -245,6 +245,68 @@ START_TEST(loads_by_name) {
 }
 END_TEST
 
+#define WEIGHT(name, classes)                                                                                \
+  F32(name, weight, .rank = 2, .dim = {classes, PIXELS}, .count = (uint64_t)(classes) * PIXELS)
+#define BIAS(name, classes) F32(name, bias, .rank = 1, .dim = {classes}, .count = classes)
+#define GAIN(name) F32(name, &gain, .rank = 0, .count = 1)
+
+/* The program's "tied" has items 0 and 1: a file with item 2 is another network's, unless that is left out.
+ */
+START_TEST(refuses_further_items) {
+  RtOut file[] = {WEIGHT("head.weight", CLASSES), WEIGHT("tied.2.weight", CLASSES), GAIN("tied.2.gain.3"),
+                  GAIN("other.7.gain")};
+  write_tensors("f", file, 4);
+  FAILS(TRAIN "--steps 1 --init f");
+  SAYS("error: f: further items of lists that the program has (--skip leaves names out): tied.2.gain.3, "
+       "tied.2.weight");
+  SAYS("note: f: unused: other.7.gain");
+  OK(TRAIN "--steps 1 --init f --skip tied.2 --skip 'other.*'");
+  SAYS("note: f: skipped: other.7.gain, tied.2.gain.3, tied.2.weight");
+  ck_assert(!strstr(run_err, "unused"));
+  FAILS(TRAIN "--steps 1 --init f --skip tied.2 --skip heda");
+  SAYS("error: --skip heda: no tensor has such a name");
+  OK(TRAIN "--steps 1 --init f --skip tied.2 --skip head.bias");
+  SAYS("note: f: skipped, left at their initial values: head.bias");
+  FAILS(TRAIN "--steps 1 --skip head");
+  SAYS("--rename and --skip speak of the files of --init and --frozen: give one");
+}
+END_TEST
+
+START_TEST(renames) {
+  RtOut file[] = {WEIGHT("net.head.weight", CLASSES), BIAS("net.head.bias", CLASSES), GAIN("gain")};
+  write_tensors("f", file, 3);
+  FAILS(TRAIN "--steps 1 --init f --rename nut.=");
+  SAYS("error: --rename nut.: no tensor has such a name");
+  OK(TOY " eval --data . --init f --rename net.=");
+  SAYS("note: f: 2 of 3 tensors are renamed");
+  ck_assert(!strstr(run_err, "missing") && !strstr(run_err, "unused"));
+  OK(FROZEN " train --data . --steps 1 --init f --frozen teacher=f --rename net.= --skip gain");
+  file[2].name = "head.bias";
+  write_tensors("f", file, 3);
+  FAILS(TRAIN "--steps 1 --init f --rename net.=");
+  SAYS("found two tensors named \"head.bias\", expected one");
+  FAILS(TRAIN "--steps 1 --init f --rename net.");
+  SAYS("--rename: found \"net.\", expected OLD=NEW");
+}
+END_TEST
+
+/* Another number of classes: training starts with a head of its own; evaluation has none to take. */
+START_TEST(swaps_the_head) {
+  static float five[5 * PIXELS];
+  RtOut file[] = {WEIGHT("head.weight", 5), BIAS("head.bias", 5), GAIN("gain")};
+  file[0].data = file[1].data = five;
+  write_tensors("f", file, 3);
+  OK(TRAIN "--steps 1 --init f");
+  SAYS("note: f: of 5 classes, not 3, left at their initial values: head.weight, head.bias");
+  FAILS(TOY " eval --data . --init f");
+  SAYS("error: f: tensor \"head.weight\": found shape [5, 36], expected [3, 36]");
+  file[1].t.dim[0] = file[1].t.count = 4;
+  write_tensors("f", file, 3);
+  FAILS(TRAIN "--steps 1 --init f");
+  SAYS("error: f: tensor \"head.bias\": found shape [4], expected [3]");
+}
+END_TEST
+
 START_TEST(checkpoint_holds_all_names) {
   OK(TRAIN "--steps 3 --checkpoint c --lr 0.25 --seed 9");
   RtFile *f = open_file("c");
@@ -294,6 +356,10 @@ START_TEST(frozen_modules) {
   write_tensors("t", &teacher, 1);
   FAILS(FROZEN " train --data . --steps 9 --frozen teacher=t");
   SAYS("t: missing: teacher/gain");
+  RtOut more[] = {GAIN("gain"), GAIN("gamma")};
+  write_tensors("t", more, 2);
+  OK(FROZEN " train --data . --steps 1 --frozen teacher=t");
+  SAYS("note: t: unused: gamma");
 }
 END_TEST
 
@@ -414,6 +480,9 @@ SUITE("rt_program") {
   tcase_add_test(t, names_the_culprit);
   tcase_add_test(t, refused_update_changes_nothing);
   tcase_add_test(t, loads_by_name);
+  tcase_add_test(t, refuses_further_items);
+  tcase_add_test(t, renames);
+  tcase_add_test(t, swaps_the_head);
   tcase_add_test(t, checkpoint_holds_all_names);
   tcase_add_test(t, frozen_modules);
   tcase_add_test(t, evaluates);
