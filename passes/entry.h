@@ -117,6 +117,12 @@ static inline Site *site_of(const Lower *l, const Node *n) {
   return &l->site[n->id];
 }
 
+/* The value in whose memory n lies: itself, or the concatenation around it. */
+static inline const Node *owner_of(const Lower *l, const Node *n) {
+  while (site_of(l, n)->within) n = site_of(l, n)->within;
+  return n;
+}
+
 /* The part of g, which is the node's group, that computes it. */
 static inline const Part *part_of(const Lower *l, const Group *g, const Node *n) {
   return &g->part[site_of(l, n)->part];

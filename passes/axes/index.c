@@ -119,8 +119,7 @@ const Ix **index_slice(Arena *a, const Node *concat, int part, const Ix **idx) {
 }
 
 int64_t index_memory_count(const Lower *l, const Node *n) {
-  while (site_of(l, n)->within) n = site_of(l, n)->within;
-  return node_count(n);
+  return node_count(owner_of(l, n));
 }
 
 const Ix *index_address(Arena *a, const Lower *l, const Node *n, const Ix *const *idx) {

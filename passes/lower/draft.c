@@ -13,12 +13,8 @@ const char *draft_word(DraftKind kind) {
   return words[kind];
 }
 
-static const Node *last_of(const Group *g) {
-  return g->nroot ? g->root[g->nroot - 1] : g->core[0];
-}
-
 static const char *origin(Arena *a, const Group *g) {
-  const Node *n = last_of(g);
+  const Node *n = group_last(g);
   const char *what = n->name ? n->name : node_op_name(a, g->ncore ? g->core[0] : n);
   return arena_printf(a, "%s%s%s", n->path ? n->path : "", n->path && n->path[0] ? "." : "", what);
 }
@@ -91,8 +87,7 @@ static void add_assignments(Lower *l) {
     const Assign *a = &l->entry->assign[i];
     const State *s = a->state;
     if (site_of(l, a->value)->assign == a) continue;
-    Copy c = {.from = a->value, .to = l->state_buf[s->id]};
-    c.at = s->group ? s->offset * dtype_size(s->dtype) : 0;
+    Copy c = {.from = a->value, .to = l->state_buf[s->id], .at = prog_state_at(s)};
     add_copy(l, DRAFT_COPY, NULL, &c);
   }
 }

@@ -56,12 +56,6 @@ static bool may_lie_within(const Lower *l, const Node *n, const Node *concat) {
          n->id < concat->id;
 }
 
-/* The value in whose memory n lies. */
-static const Node *owner(const Lower *l, const Node *n) {
-  while (l->site[n->id].within) n = l->site[n->id].within;
-  return n;
-}
-
 /* A kernel that stores to a part of that value's memory. */
 typedef struct Writer {
   const Node *owner;
@@ -73,7 +67,7 @@ static bool elsewhere(Lower *l, const Node *read, bool aligned, void *ctx) {
   const Writer *w = ctx;
   const Site *s = site_of(l, read);
   (void)aligned;
-  return !s->within || owner(l, read) != w->owner || (w->group && group_of(s) == w->group);
+  return !s->within || owner_of(l, read) != w->owner || (w->group && group_of(s) == w->group);
 }
 
 static bool reads_part(Lower *l, const Group *g, const Node *of) {
@@ -110,7 +104,7 @@ static void place_parts(Lower *l, const Node *concat) {
     Site *s = site_of(l, n);
     s->within = concat;
     s->slice = i;
-    if (!kernels_apart(l, owner(l, concat), owner(l, concat))) s->within = NULL;
+    if (!kernels_apart(l, owner_of(l, concat), owner_of(l, concat))) s->within = NULL;
   }
 }
 
@@ -135,7 +129,7 @@ static void given(Lower *l, const Node *n, Site *s) {
   }
   const State *st = n->at.state;
   s->buf = l->state_buf[st->id];
-  s->at = st->group ? st->offset * dtype_size(st->dtype) : 0;
+  s->at = prog_state_at(st);
 }
 
 static void stored(Lower *l, const Node *n, Site *s) {
@@ -147,7 +141,7 @@ static void stored(Lower *l, const Node *n, Site *s) {
   if (s->assign) {
     const State *st = s->assign->state;
     s->buf = l->state_buf[st->id];
-    s->at = st->group ? st->offset * dtype_size(st->dtype) : 0;
+    s->at = prog_state_at(st);
     return;
   }
   s->buf = lower_buf(l, buffer_name(l, n), n->dtype, shape_count(&n->shape), n->loc);

@@ -22,8 +22,9 @@ void lower_order(Lower *l);
 PBuf **prog_add_states(Prog *p);
 void prog_add_values(Prog *p);
 void prog_bind_values(Lower *l);
-/* The memory of a state that is nobody's member. */
+/* The memory of a state that is nobody's member; where in its group's a member begins, in bytes, else 0. */
 PBuf *prog_state_buf(Prog *p, const State *s);
+int64_t prog_state_at(const State *s);
 /* passes/lower/share.c: once all launches are there, kernels that are alike become one, and each has a
  * symbol. */
 void share_alike(Prog *p);

@@ -105,7 +105,7 @@ typedef struct Lives {
 static void use(Lower *l, Lives *x, const Node *n) {
   const Site *s = site_of(l, n);
   if (s->where != W_BUFFER || s->assign || s->pinned) return;
-  while (site_of(l, n)->within) n = site_of(l, n)->within;
+  n = owner_of(l, n);
   if (x->first[n->id] < 0) x->first[n->id] = x->at;
   x->last[n->id] = x->at;
 }

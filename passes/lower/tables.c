@@ -28,12 +28,12 @@ static const char *slot_name(const State *s) {
   return dot ? dot + 1 : s->name;
 }
 
-static int64_t bytes_into_group(const State *s) {
+int64_t prog_state_at(const State *s) {
   return s->group ? s->offset * dtype_size(s->dtype) : 0;
 }
 
 static void list_state(Prog *p, const State *s, PBuf *b) {
-  int64_t at = bytes_into_group(s);
+  int64_t at = prog_state_at(s);
   const char *name = s->kind == ST_GRAD && s->of ? s->of->name : s->name;
   if (s->kind == ST_GROUP) return;
   if (s->kind == ST_SLOT && split_by_members(p, s, slot_name(s), b)) return;
@@ -49,7 +49,7 @@ PBuf **prog_add_states(Prog *p) {
     const State *s = g->state[i];
     if (s->group) buf[s->id] = buf[s->group->id];
     list_state(p, s, buf[s->id]);
-    if (s == g->finite) p->finite = buf[s->id], p->finite_at = bytes_into_group(s);
+    if (s == g->finite) p->finite = buf[s->id], p->finite_at = prog_state_at(s);
   }
   return buf;
 }

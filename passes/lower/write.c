@@ -178,7 +178,7 @@ static const char *symbol(Arena *a, DraftKind kind, const char *from) {
 
 static Kernel *new_kernel(Lower *l, const Draft *d) {
   const Group *g = d->group;
-  const Node *last = g->nroot ? g->root[g->nroot - 1] : g->core[0];
+  const Node *last = group_last(g);
   const char **names = ARENA_ARRAY(l->arena, 2, const char *);
   names[0] = graph_starred(l->arena, d->origin);
   Kernel *k = kern_new(l->arena, symbol(l->arena, d->kind, names[0]), last->loc);

@@ -101,13 +101,6 @@ static double resident(const TargetChain *t, const Group *chain) {
   return elements * (double)t->element_bytes;
 }
 
-static void append(Arena *a, const Node ***list, int *n, int *cap, const Node **more, int nmore) {
-  for (int i = 0; i < nmore; i++) {
-    ARENA_GROW(a, *list, *n, *cap);
-    (*list)[(*n)++] = more[i];
-  }
-}
-
 static void set_part(Lower *l, const Group *g, int part) {
   for (int i = 0; i < g->ncore; i++) site_of(l, g->core[i])->part = part;
   for (int i = 0; i < g->nroot; i++) site_of(l, g->root[i])->part = part;
@@ -132,11 +125,9 @@ static void take(Lower *l, Group *chain, Group *g, const Match *m) {
   ARENA_GROW(l->arena, chain->part, chain->npart, chain->cap_part);
   set_part(l, g, chain->npart);
   chain->part[chain->npart++] = p;
-  append(l->arena, &chain->core, &chain->ncore, &chain->cap_core, g->core, g->ncore);
-  append(l->arena, &chain->root, &chain->nroot, &chain->cap_root, g->root, g->nroot);
+  group_append(l->arena, &chain->core, &chain->ncore, &chain->cap_core, g->core, g->ncore);
+  group_append(l->arena, &chain->root, &chain->nroot, &chain->cap_root, g->root, g->nroot);
   for (int i = 0; i < g->ndep; i++) group_add_dep(l, chain, g->dep[i]);
-  chain->goes_on |= g->goes_on;
-  chain->wide |= g->wide;
   g->merged = chain;
 }
 
@@ -151,6 +142,7 @@ static void give_back(Lower *l, Group *chain, const Before *was) {
 static Reason misfit(Lower *l, Group *chain) {
   const TargetChain *t = &l->options->target->chain;
   if (resident(t, chain) > (double)t->most_resident) return DR_SCRATCH;
+  if (group_too_large(l, chain, NULL, NULL)) return DR_LARGE;
   return group_fits(l, chain) ? DR_NONE : DR_AWAY;
 }
 
@@ -285,11 +277,21 @@ static bool can_start(const Lower *l, const Group *g) {
          g->extent[ROLE_N] > 1 && g->extent[ROLE_K] > 1;
 }
 
+/* What reads a chain that cannot begin stays apart from it for that reason. */
+static void refuse_readers(Lower *l, Group *chain, Reason why) {
+  for (int i = 0; i < l->ngroup; i++) {
+    Group *g = l->group[i];
+    if (is_free(g) && depends_on(g, chain)) note_refusal(l, g->part[0].lead, chain->part[0].of, why);
+  }
+}
+
 /* A chain is worth it once rows are contracted again; else its first group stays as it was. */
 static void chain_from(Lower *l, Group *g) {
   Before none = {0};
   Group *chain = start(l, g);
-  bool grown = !misfit(l, chain);
+  Reason why = misfit(l, chain);
+  if (why) refuse_readers(l, chain, why);
+  bool grown = !why;
   while (grown) {
     grown = false;
     for (int i = 0; i < l->ngroup; i++) grown |= grow(l, chain, l->group[i]);

@@ -64,6 +64,7 @@ Reason group_may_reduce(Lower *l, Group *g, const Node *n) {
   if (g->ncore == MOST_CORES) return DR_CORES;
   if (node_sum(n).terms == 1) return DR_ROWS;
   if (!group_allows(l, g, n)) return DR_CYCLE;
+  if (group_too_large(l, g, NULL, n)) return DR_LARGE;
   Arena *a = arena_new();
   Axes x = fine_axes(a, g);
   bool good = walk_fits(l, &x, n->in[0], &x.points[0].row);

@@ -18,6 +18,10 @@ bool group_has_core(const Group *g, const Node *n) {
   return false;
 }
 
+const Node *group_last(const Group *g) {
+  return g->nroot ? g->root[g->nroot - 1] : g->core[0];
+}
+
 bool group_sums_beside(const Lower *l, const Group *g, const Node *n) {
   const Part *p = part_of(l, g, n);
   return !p->flat && p->lead->op == O_CONTRACT && n != p->lead && group_has_core(g, n);
@@ -83,13 +87,12 @@ bool each_read_of(Lower *l, const Node *const *n, int count, ReadVisit *visit, v
 
 /* What is left of some work after the node's own and that of what it is made of, as far as it was not met. */
 static double spend(Lower *l, const Node *n, double left) {
+  Site *s = site_of(l, n);
+  if (s->seen[0] == l->mark) return left;
+  s->seen[0] = l->mark;
   left -= 1 + node_work(n);
-  for (int i = 0; i < n->nin && left > 0; i++) {
-    Site *s = site_of(l, n->in[i]);
-    if (s->seen[0] == l->mark) continue;
-    s->seen[0] = l->mark;
-    if (s->where == W_INLINE) left = spend(l, n->in[i], left);
-  }
+  for (int i = 0; i < n->nin && left > 0; i++)
+    if (site_of(l, n->in[i])->where == W_INLINE) left = spend(l, n->in[i], left);
   return left;
 }
 
@@ -151,17 +154,19 @@ static void set_own_roles(Group *g, const Part *p) {
   }
 }
 
-static void append(Arena *a, const Node ***list, int *n, int *cap, const Node *node) {
-  ARENA_GROW(a, *list, *n, *cap);
-  (*list)[(*n)++] = node;
+void group_append(Arena *a, const Node ***list, int *n, int *cap, const Node *const *more, int nmore) {
+  for (int i = 0; i < nmore; i++) {
+    ARENA_GROW(a, *list, *n, *cap);
+    (*list)[(*n)++] = more[i];
+  }
 }
 
 Group *group_bare(Arena *a, const Node *core, const Node *root) {
   Group *g = ARENA_NEW(a, Group);
   ARENA_GROW(a, g->part, g->npart, g->cap_part);
   g->part[g->npart++] = (Part){.lead = core ? core : root, .flat = !core};
-  if (core) append(a, &g->core, &g->ncore, &g->cap_core, core);
-  append(a, &g->root, &g->nroot, &g->cap_root, root);
+  if (core) group_append(a, &g->core, &g->ncore, &g->cap_core, &core, 1);
+  group_append(a, &g->root, &g->nroot, &g->cap_root, &root, 1);
   g->wide = node_count(root) > 1;
   set_own_roles(g, &g->part[0]);
   return g;
@@ -194,12 +199,12 @@ Group *group_new(Lower *l, const Node *core, const Node *root) {
 
 void group_add_core(Lower *l, Group *g, const Node *n) {
   add_dependences(l, g, n);
-  append(l->arena, &g->core, &g->ncore, &g->cap_core, n);
+  group_append(l->arena, &g->core, &g->ncore, &g->cap_core, &n, 1);
 }
 
 void group_add_root(Lower *l, Group *g, const Node *n) {
   add_dependences(l, g, n);
-  append(l->arena, &g->root, &g->nroot, &g->cap_root, n);
+  group_append(l->arena, &g->root, &g->nroot, &g->cap_root, &n, 1);
   widen(l, g, node_count(n) > 1);
   stored_by(l, g, n);
 }

@@ -27,11 +27,15 @@ Group *group_new(Lower *l, const Node *core, const Node *root);
 void group_add_core(Lower *l, Group *g, const Node *n);
 void group_add_root(Lower *l, Group *g, const Node *n);
 void group_add_dep(Lower *l, Group *g, Group *dep);
+/* Puts nodes at the end of a group's list. */
+void group_append(Arena *a, const Node ***list, int *n, int *cap, const Node *const *more, int nmore);
 
 /* The group that took g over, and so on; or g itself. */
 Group *group_current(Group *g);
 Group *group_of(const Site *s);
 bool group_has_core(const Group *g, const Node *n);
+/* What it stores last, or its reduction. */
+const Node *group_last(const Group *g);
 /* Whether n, a core of g, is a sum beside its part's contraction. */
 bool group_sums_beside(const Lower *l, const Group *g, const Node *n);
 /* Whether g computes a value of the class. */

@@ -4,6 +4,8 @@
 
 #include "codegen/cpu/cpu.h"
 #include "passes/passes.h"
+#include "passes/place/decisions.h"
+#include "passes/place/group.h"
 #include "tests/passes/program_agrees.h"
 #include "tests/passes/random_graph.h"
 #include "tests/suite.h"
@@ -114,19 +116,19 @@ END_TEST
 
 /* How many chains become of rows [8, m, n] that are contracted over k features, and, if `again`, once more.
  */
-static int chains_of(int64_t m, int64_t k, bool again) {
+static int chains_of(const Target *t, int64_t m, int64_t k, bool again) {
   Arena *a = arena_new();
   Graph *g = graph_new(a);
   g->name_of_block = "test";
   Node *x[4];
   for (int i = 0; i < 4; i++) x[i] = graph_random(g, (uint64_t)i, shape_of(3, (int64_t[]){8, m, k}));
   Node *s = graph_elt(g, E_EXP, graph_contract(g, "bik,bjk->bij", x[0], x[1]), NULL, NULL);
-  Node *t =
+  Node *next =
       again ? graph_contract(g, "bij,bjk->bik", s, x[2]) : graph_contract(g, "bik,bjk->bij", x[2], x[3]);
-  Node *out = again ? t : graph_reduce(g, GR_SUM, graph_elt(g, E_MUL, s, t, NULL), 4);
+  Node *out = again ? next : graph_reduce(g, GR_SUM, graph_elt(g, E_MUL, s, next, NULL), 4);
   graph_value(g, EN_EVAL, "out", out, V_REPORT);
   g->entry[EN_EVAL].present = true;
-  PassOptions o = {.target = cpu_target("x86-64-v3")};
+  PassOptions o = {.target = t};
   const Prog *p = passes_run(a, g, &o);
   ck_assert_ptr_nonnull(p);
   int n = kernels_of(p, SK_CHAIN);
@@ -135,8 +137,87 @@ static int chains_of(int64_t m, int64_t k, bool again) {
 }
 
 START_TEST(only_rows_that_are_contracted_again_chain) {
-  ck_assert_int_eq(chains_of(64, 32, true), 1);
-  ck_assert_int_eq(chains_of(64, 32, false), 0);
+  const Target *t = cpu_target("x86-64-v3");
+  ck_assert_int_eq(chains_of(t, 64, 32, true), 1);
+  ck_assert_int_eq(chains_of(t, 64, 32, false), 0);
+}
+END_TEST
+
+/* What a chain would keep is counted though it is no 64-bit number. */
+START_TEST(endless_scratch_does_not_chain) {
+  Target t = *cpu_target("x86-64-v3");
+  t.chain.element_bytes = (int64_t)1 << 62;
+  ck_assert_int_eq(chains_of(&t, 64, 32, true), 0);
+}
+END_TEST
+
+/* What reads the rows of a contraction that is too large to begin a chain is told so. */
+START_TEST(chains_that_cannot_begin_say_why) {
+  Arena *a = arena_new();
+  const Decisions *of[EN_COUNT] = {0};
+  PassOptions o = {.target = cpu_target("x86-64-v3"), .decisions = of};
+  ck_assert_ptr_nonnull(passes_run(a, attention(a, 1 << 14), &o));
+  int told = 0;
+  for (int i = 0; i < of[EN_EVAL]->npair; i++) told += of[EN_EVAL]->pair[i].joining == DR_SCRATCH;
+  ck_assert_int_gt(told, 0);
+  arena_free(a);
+}
+END_TEST
+
+/* x under so many tanh, 25 operations each, and others of 2, as kernels' work is counted. */
+static Node *worked(Graph *g, Node *x, int tanhs, int others) {
+  for (int i = 0; i < others; i++) x = graph_elt(g, i % 2 ? E_FLOOR : E_ABS, x, NULL, NULL);
+  for (int i = 0; i < tanhs; i++) x = graph_elt(g, E_TANH, x, NULL, NULL);
+  return x;
+}
+
+/* Where a kernel's limit of work lies: these tanh and others in all, beside `own` operations. */
+enum { TANHS = 245 };
+static int others_at_limit(int own) {
+  ck_assert(elt_rows[E_TANH].work == 24 && elt_rows[E_ABS].work == 1 && elt_rows[E_FLOOR].work == 1);
+  return (MOST_KERNEL_WORK - 1 - own - TANHS * 25) / 2;
+}
+
+typedef Node *Outs(Graph *g, Node *const *x, int others);
+
+/* Kernels of that skeleton for the sum of what `outs` gives; x are random, [8, 64, 64]. */
+static int kernels_for(Outs *outs, int others, KSkeleton s) {
+  Arena *a = arena_new();
+  Graph *g = graph_new(a);
+  g->name_of_block = "test";
+  Node *x[4];
+  for (int i = 0; i < 4; i++) x[i] = graph_random(g, (uint64_t)i, shape_of(3, (int64_t[]){8, 64, 64}));
+  graph_value(g, EN_EVAL, "out", outs(g, x, others), V_REPORT);
+  for (int i = 0; i < 4; i++) graph_value(g, EN_EVAL, arena_printf(a, "x%d", i), x[i], V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
+  int n = kernels_of(passes_run(a, g, &o), s);
+  arena_free(a);
+  return n;
+}
+
+static Node *two_sums(Graph *g, Node *const *x, int others) {
+  Node *y[] = {worked(g, x[0], TANHS / 2, 0), worked(g, x[0], TANHS - TANHS / 2, others)};
+  for (int i = 0; i < 2; i++) y[i] = graph_reduce(g, GR_SUM, y[i], 1u << 2);
+  return graph_concat(g, 2, y, 0);
+}
+
+static Node *two_uses_of_rows(Graph *g, Node *const *x, int others) {
+  Node *s = graph_contract(g, "bik,bjk->bij", x[0], x[1]);
+  Node *y[] = {worked(g, s, TANHS / 2, 0), worked(g, s, TANHS - TANHS / 2, others)};
+  for (int i = 0; i < 2; i++) y[i] = graph_contract(g, "bij,bjk->bik", y[i], x[2 + i]);
+  return graph_concat(g, 2, y, 0);
+}
+
+/* One kernel up to the limit of work, each value counted once, and two beyond it. */
+START_TEST(kernels_stay_small) {
+  int sums = others_at_limit(4), rows = others_at_limit(3);
+  ck_assert_int_eq(kernels_for(two_sums, sums, SK_ROWS), 1);
+  ck_assert_int_eq(kernels_for(two_sums, sums + 1, SK_ROWS), 2);
+  ck_assert_int_eq(kernels_for(two_uses_of_rows, rows, SK_CHAIN), 1);
+  ck_assert_int_eq(kernels_for(two_uses_of_rows, rows, SK_DOT), 0);
+  ck_assert_int_eq(kernels_for(two_uses_of_rows, rows + 1, SK_CHAIN), 1);
+  ck_assert_int_eq(kernels_for(two_uses_of_rows, rows + 1, SK_DOT), 1);
 }
 END_TEST
 
@@ -153,5 +234,8 @@ SUITE("lower") {
   tcase_add_test(t, chains_mean_what_the_graph_does);
   tcase_add_loop_test(t, long_rows_chain, 0, 2);
   tcase_add_test(t, only_rows_that_are_contracted_again_chain);
+  tcase_add_test(t, endless_scratch_does_not_chain);
+  tcase_add_test(t, chains_that_cannot_begin_say_why);
+  tcase_add_test(t, kernels_stay_small);
   tcase_add_test(t, wild_chains_mean_what_the_graph_does);
 }
