@@ -84,6 +84,7 @@ typedef struct Site {
   int slice;
   uint64_t supply;      /* its bit in the step block's `supplied`, or 0 */
   const Assign *assign; /* stored straight into this state */
+  int carries;          /* the look at an assignment that found it made of the state's old value */
   int seen[2];          /* marks of searches, unaligned and aligned */
 } Site;
 

@@ -91,7 +91,6 @@ void cpu_store(CpuFn *f, int buf, const Ix *const *idx, LLVMValueRef v);
 /* Executes n of the kernel's stores at the current point: all values first, since a buffer may be read and
  * written. */
 void cpu_store_together(CpuFn *f, const int *store, int n);
-void cpu_do_store(CpuFn *f, int s);
 /* The same two for memory of the skeleton's own: element `lin` (f->sub applied by the caller) of type t at
  * ptr. `buf` says which buffer it belongs to for alias analysis: the number of a buffer, or k->nbuf for
  * scratch. */

@@ -34,11 +34,9 @@ typedef struct CudaUnit CudaUnit;
 /* `setting` are the names of TessStep.setting (abi/program.h) in order, for KE_STEP. */
 CudaUnit *cuda_unit_new(Arena *a, const char *const *setting, int nsetting);
 /* Emits one `extern "C" __global__` function: by its plan where that asks for a dot which the
- * emitter knows, else by the plain rule (codegen/cuda/text/cuda_plain.h). False, with an error reported at
- * the kernel's place, for a compute that CUDA C can't say: a buffer that one part of the kernel writes and
- * another reads. `aligned`: every launch gives it buffers at multiples of 16 bytes, which the dot asks for.
- */
-bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned);
+ * emitter knows, else by the plain rule (codegen/cuda/text/cuda_plain.h). The kernel is sound (kern_verify).
+ * `aligned`: every launch gives it buffers at multiples of 16 bytes, which the dot asks for. */
+void cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned);
 const char *cuda_unit_text(CudaUnit *u);
 int cuda_unit_launches(const CudaUnit *u, const CudaLaunch **launch);
 

@@ -126,8 +126,7 @@ static bool write(const Target *t, const Prog *p, TargetText *out) {
   const char **setting = ARENA_ARRAY(p->arena, g->nsetting, const char *);
   for (int i = 0; i < g->nsetting; i++) setting[i] = g->setting[i].name;
   CudaUnit *u = cuda_unit_new(p->arena, setting, g->nsetting);
-  for (int i = 0; i < p->nkernel; i++)
-    if (!cuda_unit_add(u, p->kernel[i], aligned(p, p->kernel[i]))) return false;
+  for (int i = 0; i < p->nkernel; i++) cuda_unit_add(u, p->kernel[i], aligned(p, p->kernel[i]));
   cuda_unit_launches(u, &launch);
   const char *text = cuda_unit_text(u);
   out->whole = diag_source(p->arena, "kernels.cu", text, strlen(text));

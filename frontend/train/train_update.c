@@ -2,11 +2,11 @@
  * update whose numbers are not finite. */
 #include <string.h>
 
-#include "base/i64.h"
 #include "frontend/train/train.h"
 #include "passes/grad/autodiff.h"
 
-enum { MEMBER_ALIGN = 16 }; /* elements */
+/* What members that keep it lie at multiples of: a line of the cache, in elements. */
+enum { MEMBER_ALIGN = 16 };
 
 /* Parameters whose arguments of the optimizer are the same. */
 typedef struct FlatGroup {
@@ -153,13 +153,21 @@ static State *new_state(Update *u, StateKind kind, const char *name, DType t, Sh
   return st;
 }
 
-/* Members lie one after the other, each from a multiple of MEMBER_ALIGN on; the gaps stay zero. */
+/* Members lie one after the other without gaps, so that what an update reduces is the parameters alone. Those
+ * that would leave the next one askew come last. */
+static int64_t lay_members(const FlatGroup *g, bool askew, int64_t from) {
+  for (int i = 0; i < g->nmember; i++) {
+    int64_t count = shape_count(&g->member[i]->shape);
+    if ((count % MEMBER_ALIGN != 0) != askew) continue;
+    g->member[i]->offset = from;
+    from += count;
+  }
+  return from;
+}
+
 static bool lay_out(Update *u, FlatGroup *g, int at) {
   Shape flat = {.rank = 1};
-  for (int i = 0; i < g->nmember; i++) {
-    g->member[i]->offset = flat.dim[0];
-    flat.dim[0] += i64_round_up(shape_count(&g->member[i]->shape), MEMBER_ALIGN);
-  }
+  flat.dim[0] = lay_members(g, true, lay_members(g, false, 0));
   const char *name = arena_printf(u->g->arena, "group%d", at);
   u->g->loc = u->t->optimizer->loc;
   g->flat = new_state(u, ST_GROUP, name, DT_F32, flat, NULL, NULL);

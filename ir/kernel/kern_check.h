@@ -29,7 +29,7 @@ bool kcheck_one_to_one(int n, const int64_t *coef, const int64_t *extent);
 uint32_t kcheck_domain(const KVal *v);
 uint32_t kcheck_axes_of(const Kernel *k, const Ix *x);
 
-/* ir/kernel/kern_verify_store.c: K14 to K18. */
+/* ir/kernel/kern_verify_store.c: K14 to K18, and K26. */
 void kcheck_stores(KCheck *c);
 /* ir/kernel/kern_plan.c: K20 to K25. */
 void kcheck_plans(KCheck *c);

@@ -117,31 +117,63 @@ static bool same_place(const Kernel *k, const KStore *s, const KExpr *read) {
   return true;
 }
 
-static bool written_where_read(const Kernel *k, const KExpr *read) {
+/* The store that writes where the read reads, or NULL. */
+static const KStore *written_where_read(const Kernel *k, const KExpr *read) {
   for (int i = 0; i < k->nstore; i++)
-    if (same_place(k, &k->store[i], read)) return true;
-  return false;
+    if (same_place(k, &k->store[i], read)) return &k->store[i];
+  return NULL;
 }
 
-/* K17: reads of inout buffers, and uses of values that contain one, stay at the point that is written. */
-static bool stays(const Kernel *k, const bool *tainted, const KVal *v, const KExpr *e, bool *any) {
-  bool inout = e->kind == KE_READ && k->buf[e->ref].kind == KB_INOUT;
-  bool through = e->kind == KE_VALUE && tainted[e->ref];
-  if (inout || through) *any = true;
-  if (inout && (v->reduce != KR_NONE || !written_where_read(k, e))) return false;
-  if (through && (v->reduce != KR_NONE || !kexpr_at_own_axes(k, e))) return false;
-  for (int i = 0; i < 3 && e->arg[i]; i++)
-    if (!stays(k, tainted, v, e->arg[i], any)) return false;
-  return true;
+/* The value's axes, without those of one point. */
+static uint32_t points_over(const Kernel *k, const KVal *v) {
+  uint32_t axes = kcheck_domain(v);
+  for (int i = 0; i < k->naxes; i++)
+    if (k->axis[i].extent == 1) axes &= ~(1u << i);
+  return axes;
+}
+
+/* One value's reads of inout buffers, itself and through values that contain one. */
+typedef struct Inout {
+  const Kernel *k;
+  bool *tainted; /* by value: it contains one */
+  int value;
+  int rule; /* that is broken, or 0 */
+} Inout;
+
+/* K17: they stay at the point that is written. K26: and are made when it is, as what is over other axes need
+ * not be. `of`: the value that is written there, or that the read is in. */
+static void check_inout_read(Inout *c, const KVal *of, bool at_point) {
+  const KVal *v = &c->k->val[c->value];
+  c->tainted[c->value] = true;
+  if (v->reduce != KR_NONE || !of || !at_point)
+    c->rule = 17;
+  else if (points_over(c->k, v) != points_over(c->k, of))
+    c->rule = 26;
+}
+
+static void look_for_inout(Inout *c, const KExpr *e) {
+  const Kernel *k = c->k;
+  if (e->kind == KE_READ && k->buf[e->ref].kind == KB_INOUT) {
+    const KStore *s = written_where_read(k, e);
+    check_inout_read(c, s ? stored_value(k, s) : NULL, true);
+  }
+  if (e->kind == KE_VALUE && c->tainted[e->ref])
+    check_inout_read(c, &k->val[e->ref], kexpr_at_own_axes(k, e));
+  for (int i = 0; i < 3 && e->arg[i]; i++) look_for_inout(c, e->arg[i]);
 }
 
 static void check_inout(KCheck *c) {
-  bool *tainted = ARENA_ARRAY(c->arena, c->k->nval, bool);
-  for (int i = 0; i < c->k->nval; i++) {
-    const KVal *v = &c->k->val[i];
+  Inout x = {.k = c->k, .tainted = ARENA_ARRAY(c->arena, c->k->nval, bool)};
+  for (x.value = 0; x.value < c->k->nval; x.value++) {
+    const KVal *v = &c->k->val[x.value];
     c->loc = v->loc;
-    if (!stays(c->k, tainted, v, v->expr, &tainted[i]))
+    x.rule = 0;
+    look_for_inout(&x, v->expr);
+    if (x.rule == 17)
       kcheck_fail(c, 17, "'%s' reads an inout buffer elsewhere than where it is written", v->name);
+    if (x.rule == 26)
+      kcheck_fail(c, 26, "'%s' reads an inout buffer that is written over other axes: before or after",
+                  v->name);
   }
 }
 

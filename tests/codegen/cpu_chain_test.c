@@ -82,6 +82,7 @@ START_TEST(backward) {
       "%s in q[%d, %d, %d, %d] : f32\n in k[%d, %d, %d, %d] : f32\n in v[%d, %d, %d, %d] : f32\n"
       " in do[%d, %d, %d, %d] : f32\n in most[%d, %d, %d] : f32\n%s"
       " out gq[%d, %d, %d, %d] : f32\n inout gk[%d, %d, %d, %d] : f32\n out gv[%d, %d, %d, %d] : f32\n"
+      " out more[%d, %d, %d, %d] : f32\n"
       " s[b, h, i, j] = sum(d) k[b, j, h, d] * q[b, i, h, d]\n"
       " p[b, h, i, j] = exp(s[b, h, i, j] * 0.05 - most[b, h, i])\n"
       " dp[b, h, i, j] = sum(e) do[b, i, h, e] * v[b, j, h, e]\n"
@@ -90,11 +91,14 @@ START_TEST(backward) {
       " dq[b, h, i, d] = sum(%s) ds[b, h, i, j] * k[b, j, h, d]\n"
       " dk[b, h, j, d] = sum(%s) ds[b, h, i, j] * q[b, i, h, d]\n"
       " dv[b, h, j, e] = sum(%s) p[b, h, i, j] * do[b, i, h, e]\n"
-      " nk[b, h, j, d] = gk[b, j, h, d] + dk[b, h, j, d]\n store dq[b, h, i, d] -> gq[b, i, h, d]\n"
-      " store nk[b, h, j, d] -> gk[b, j, h, d]\n store dv[b, h, j, e] -> gv[b, j, h, e]\n}\n"
+      " nk[b, h, j, d] = gk[b, j, h, d] + dk[b, h, j, d]\n mk[b, h, j, d] = gk[b, j, h, d] - dk[b, h, j, "
+      "d]\n store dq[b, h, i, d] -> gq[b, i, h, d]\n"
+      " store nk[b, h, j, d] -> gk[b, j, h, d]\n store mk[b, h, j, d] -> more[b, j, h, d]\n store dv[b, h, "
+      "j, e] -> gv[b, j, h, e]\n}\n"
       "%s place dp row; place ds row; place delta row }\n",
       head(a, &s), s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, s.b, s.i, s.h, s.e, s.b, s.h,
-      s.i, ints, s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, row, col, col, plan);
+      s.i, ints, s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, s.b, s.j, s.h, s.d, row, col,
+      col, plan);
   cpu_case_check(text, 2e-4);
   arena_free(a);
 }

@@ -39,6 +39,8 @@ typedef struct Gen {
   Kernel *k;
   Axes batch, m, n, kk;
   bool bf16;
+  int inout; /* a buffer that the result is added to, over these axes; or -1 */
+  Axes inout_shape;
 } Gen;
 
 static Axes some_axes(Gen *g, const char *name, int least, int most, int largest) {
@@ -124,6 +126,7 @@ static void store(Gen *g, int val, Axes domain, const char *name, KBufKind kind)
   }
   if (kind == KB_INOUT) {
     const KExpr *sum = kexpr_elt(g->k->arena, E_ADD, read(g, buf, shape), value(g, val, domain), NULL);
+    if (domain.n > g->batch.n + g->m.n) g->inout = buf, g->inout_shape = shape;
     val = define(g, arena_printf(g->k->arena, "%s_new", name), domain, sum);
   }
   kern_store(g->k, val, buf, indices(g, shape));
@@ -139,6 +142,7 @@ static int epilogue(Gen *g, int val, Axes domain) {
   e = kexpr_elt(a, E_TANH, value(g, u, domain), NULL, NULL);
   Axes shape = shuffled(domain);
   if (draw(2)) e = kexpr_elt(a, E_ADD, e, read(g, buffer(g, "residual", KB_IN, DT_F32, shape), shape), NULL);
+  if (g->inout >= 0 && draw(2)) e = kexpr_elt(a, E_MUL, e, read(g, g->inout, g->inout_shape), NULL);
   return define(g, "v", domain, e);
 }
 
@@ -162,7 +166,7 @@ static void plan(Gen *g) {
 }
 
 static Kernel *draw_kernel(Arena *a, bool bf16) {
-  Gen g = {.k = kern_new(a, "kernel", (Loc){0}), .bf16 = bf16};
+  Gen g = {.k = kern_new(a, "kernel", (Loc){0}), .bf16 = bf16, .inout = -1};
   g.batch = some_axes(&g, "b", 0, 2, 4);
   g.m = some_axes(&g, "m", draw(8) ? 1 : 0, 2, draw(8) ? 40 : 300);
   if (g.m.n == 0) g.m = (Axes){1, {kern_axis(g.k, "one", 1)}};

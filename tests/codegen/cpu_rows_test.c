@@ -113,6 +113,15 @@ START_TEST(in_place) {
 }
 END_TEST
 
+/* What is stored there first may be read for what takes one reduction more. */
+START_TEST(in_place_with_levels) {
+  CHECK_ODD("compute f { axis m:5 k:$\n inout x[5, $] : f32\n in z[5, $] : f32\n out y[5, $] : f32\n"
+            " s[m] = sum(k) z[m, k]\n t[m] = max(k) tanh(z[m, k] * s[m])\n d[m, k] = x[m, k] + s[m]\n"
+            " v[m, k] = x[m, k] * t[m]\n store d[m, k] -> x[m, k]\n store v[m, k] -> y[m, k] }\n"
+            "plan f cpu rows { role outer: m; role row: k }\n");
+}
+END_TEST
+
 START_TEST(chosen) {
   CHECK_ODD("compute f { axis m:5 k:$\n in x[5, $] : f32\n in t[5] : i32 below 3\n out y[5] : f32\n\n"
             " hit[m] = sum(k) select(index(i32, k) == t[m], x[m, k], 0)\n"
@@ -153,6 +162,7 @@ SUITE("cpu_rows") {
   tcase_add_test(t, groups);
   tcase_add_test(t, reversed);
   tcase_add_test(t, in_place);
+  tcase_add_test(t, in_place_with_levels);
   tcase_add_test(t, chosen);
   tcase_add_test(t, windows);
   tcase_add_test(t, nan_propagates);

@@ -201,6 +201,14 @@ static const Broken broken[] = {
             "j]\n"
             " store v[i, j] -> y[i, j]"),
      NULL},
+    {"K26: 'v' reads an inout buffer that is written over other axes", /* a slot and what moves by it */
+     KERNEL(" inout z[1] : f32\n s[] = sum(i, j) x[i, j]\n n[] = z[0] + s[]\n v[i, j] = x[i, j] * n[]\n"
+            " store n[] -> z[0]\n store v[i, j] -> y[i, j]"),
+     NULL},
+    {"K26: 'n' reads an inout buffer that is written over other axes",
+     KERNEL(" inout z[4] : f32\n n[i, j] = z[i] + x[i, j]\n s[i] = sum(j) x[i, j]\n store s[i] -> z[i]\n"
+            " store n[i, j] -> y[i, j]"),
+     NULL},
     {"K18: nothing is stored to 'y'", KERNEL(" v[i, j] = x[i, j]"), NULL},
     {"K18: nothing is stored", KERNEL(""), NULL},
     {"K20: two plans for cpu", GOOD "plan f cpu flat { }\nplan f cpu flat { }", NULL},
@@ -255,6 +263,9 @@ static const char *const accepted[] = {
     " store v[i, j] -> y[2*i, j]\n store w[i, j] -> y[2*i + 1, j] }",
     /* in place */
     "compute f { axis i:4\n inout x[4] : f32\n u[i] = x[i] + 1\n v[i] = u[i] * x[i]\n store v[i] -> x[i] }",
+    /* in place, and read for another store over the same axes */
+    "compute f { axis i:4 j:1\n inout x[4] : f32\n out y[4] : f32\n u[i] = x[i] + 1\n v[i, j] = u[i] * "
+    "x[i]\n store u[i] -> x[i]\n store v[i, j] -> y[i] }",
     /* written with gaps and permuted strides; read with stride 0 */
     "compute f { axis i:4 j:6\n in x[4, 6] : f32 strides [0, 1]\n out y[4, 6] : f32 strides [2, 8]\n"
     " v[i, j] = x[i, j]\n store v[i, j] -> y[i, j] }",

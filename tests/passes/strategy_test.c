@@ -9,9 +9,8 @@
 #include "passes/place/group.h"
 #include "tests/passes/program_agrees.h"
 #include "tests/passes/random_graph.h"
+#include "tests/passes/random_placement.h"
 #include "tests/suite.h"
-
-enum { MOST_REFUSALS = 12 };
 
 static const char *const shipped[] = {"none", "elementwise", "epilogues", "norm_in_pack", "all"};
 
@@ -49,57 +48,8 @@ START_TEST(shipped_strategies_mean_what_the_graph_does) {
 }
 END_TEST
 
-/* A placement for a class; what is illegal among them is refused by name and left to the compiler then. */
-static const char *draw_place(Arena *a, const ValueClasses *classes, int i) {
-  static const char *const places[] = {"auto",        "join",
-                                       "buffer",      "join:maps",
-                                       "inline:maps", "inline:reductions join",
-                                       "inline",      "join:reductions,contractions"};
-  int other = (int)draw_below((uint32_t)classes->n);
-  if (draw_below(8) == 0 && other != i) return arena_printf(a, "join=%s", classes->class[other].name);
-  return places[draw_below(sizeof places / sizeof *places)];
-}
-
-static char *draw_rows(Arena *a, const Decisions *d, const bool *refused) {
-  char *text = "tessera fusion 1\n";
-  for (int i = 0; i < d->classes->n; i++) {
-    const char *place = draw_place(a, d->classes, i);
-    text = arena_printf(a, "%s%s %s\n", text, d->classes->class[i].name, refused[i] ? "auto" : place);
-  }
-  return text;
-}
-
-/* Errors name lines of the file, line i + 2 is class i, and rules of placement. */
-static int read_refusals(const char *said, bool *refused, int n) {
-  int found = 0;
-  for (const char *p = strstr(said, "test.fuse:"); p; p = strstr(p + 1, "test.fuse:")) {
-    int line = 0, col = 0, rule = 0;
-    ck_assert_msg(sscanf(p, "test.fuse:%d:%d: error: rule F%d:", &line, &col, &rule) == 3, "%s", said);
-    ck_assert_msg(rule >= 5 && rule <= 19 && line >= 2 && line < n + 2, "%s", said);
-    refused[line - 2] = true;
-    found++;
-  }
-  return found;
-}
-
-/* Builds with random placements; the illegal ones are replaced until the rest is legal. */
-static Prog *build_random(Arena *a, uint64_t seed) {
-  const Decisions *of[EN_COUNT] = {0};
-  ck_assert_ptr_nonnull(build(a, seed, NULL, of));
-  bool *refused = ARENA_ARRAY(a, of[EN_EVAL]->classes->n + 1, bool);
-  for (int again = 0; again < MOST_REFUSALS; again++) {
-    char said[1 << 14] = "";
-    const char *text = draw_rows(a, of[EN_EVAL], refused);
-    FILE *f = fmemopen(said, sizeof said, "w");
-    diag_to(f);
-    diag_reset();
-    Prog *p = build(a, seed, parse(a, text), NULL);
-    diag_to(stderr);
-    fclose(f);
-    if (p) return p;
-    ck_assert_int_gt(read_refusals(said, refused, of[EN_EVAL]->classes->n), 0);
-  }
-  return NULL;
+static Graph *seeded(Arena *a, const void *seed) {
+  return random_graph(a, *(const uint64_t *)seed);
 }
 
 START_TEST(random_placements_mean_what_the_graph_does) {
@@ -109,7 +59,7 @@ START_TEST(random_placements_mean_what_the_graph_does) {
     Arena *a = arena_new();
     printf("seed %llu\n", (unsigned long long)seed);
     fflush(stdout);
-    Prog *p = build_random(a, seed);
+    Prog *p = random_placement(a, seeded, &seed, EN_EVAL);
     if (p) program_agrees(a, p, random_graph(a, seed), execute_interpreted, plain);
     built += p != NULL;
     arena_free(a);

@@ -24,21 +24,27 @@ typedef struct Trial {
   bool slow;                 /* leave the kernel interpreter out */
 } Trial;
 
-/* Two equal graphs, of which one is lowered. Everything lives in the arena, which trial_close frees. */
-static inline Trial trial_open(Arena *a, const Graph *reference, Graph *lowered) {
-  Trial t = {.arena = a, .bound = 2e-5};
-  PassOptions o = {.target = cpu_target("x86-64-v3")};
+/* A program beside the graph that it was made of, or an equal one. Everything lives in the arena, which
+ * trial_close frees. */
+static inline Trial trial_of(Arena *a, const Graph *reference, const Prog *p) {
+  Trial t = {.arena = a, .prog = p, .bound = 2e-5};
   t.run = graph_run_new(reference, true);
-  t.prog = passes_run(a, lowered, &o);
-  ck_assert_ptr_nonnull(t.prog);
   t.native = native_open(a, t.prog);
   size_t bytes = (size_t)(t.prog->arena_bytes + 63) / 64 * 64;
   for (int i = 0; i < TRIAL_SIDES; i++) {
     t.memory[i] = aligned_alloc(64, bytes);
     memset(t.memory[i], 0, bytes);
   }
-  for (int i = 0; i < lowered->nsetting; i++) t.step.setting[i] = (float)lowered->setting[i].value;
+  for (int i = 0; i < p->graph->nsetting; i++) t.step.setting[i] = (float)p->graph->setting[i].value;
   return t;
+}
+
+/* Two equal graphs, of which one is lowered. */
+static inline Trial trial_open(Arena *a, const Graph *reference, Graph *lowered) {
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
+  const Prog *p = passes_run(a, lowered, &o);
+  ck_assert_ptr_nonnull(p);
+  return trial_of(a, reference, p);
 }
 
 static inline void trial_close(Trial *t) {

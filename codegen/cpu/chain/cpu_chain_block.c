@@ -299,71 +299,62 @@ void chain_sum(Chain *a, int val) {
   set_scalar(a);
 }
 
-static bool has(const Chain *a, const KVal *v, KRole r) {
-  return kval_is_over(v, &a->s->plan->role[r]);
+/* The stores of values that live on these of the roles m, n, k and d, and on no other; how many. */
+static int stores_on(const Chain *a, KRole row, KRole along, int *store) {
+  static const KRole all[] = {ROLE_M, ROLE_N, ROLE_K, ROLE_D};
+  int n = 0;
+  for (int s = 0; s < a->s->k->nstore; s++) {
+    const KVal *v = &a->s->k->val[a->s->k->store[s].val];
+    bool lives = true;
+    for (int i = 0; i < 4; i++)
+      lives &= kval_is_over(v, &a->s->plan->role[all[i]]) == (all[i] == row || all[i] == along);
+    if (lives) store[n++] = s;
+  }
+  return n;
 }
 
-/* One store, along the axis. */
-static void store_along(Chain *a, int store, int axis, int64_t extent) {
+/* The stores of values that live on the current row (of m, or of n; none: they live on no row) and along an
+ * axis. */
+static void store_along(Chain *a, KRole row, KRole along, int axis, int64_t extent) {
   CpuFn *f = a->f;
+  int *store = ARENA_ARRAY(f->arena, f->k->nstore, int), n = stores_on(a, row, along, store);
+  if (!n) return;
   CpuLoop x = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, extent), a->s->lanes, "store");
   if (extent > 1)
     set_lanes(a, axis, x.i, tail(a, x.i, extent));
   else
     f->axis[axis] = x.i;
-  cpu_do_store(f, store);
+  cpu_store_together(f, store, n);
   cpu_loop_end(f, &x);
   set_scalar(a);
-}
-
-/* The stores at the current row (of m, or of n) of values that also live on `axis`. */
-static void store_row(Chain *a, KRole row, KRole along, int axis, int64_t extent) {
-  for (int s = 0; s < a->s->k->nstore; s++) {
-    const KVal *v = &a->s->k->val[a->s->k->store[s].val];
-    if (has(a, v, row) && has(a, v, along)) store_along(a, s, axis, extent);
-  }
 }
 
 void chain_store_block(Chain *a) {
   CpuFn *f = a->f;
   const ChainShape *s = a->s;
+  int *store = ARENA_ARRAY(f->arena, f->k->nstore, int);
   a->reader = -1;
   CpuLoop i = cpu_loop(f, cpu_i64(f, 0), a->rows, 1, "stores");
   f->axis[s->axis_m] = cpu_add(f, a->row0, i.i);
   set_scalar(a);
-  for (int t = 0; t < f->k->nstore; t++) {
-    const KVal *v = &f->k->val[f->k->store[t].val];
-    if (has(a, v, ROLE_M) && !has(a, v, ROLE_N) && !has(a, v, ROLE_K) && !has(a, v, ROLE_D))
-      cpu_do_store(f, t);
-  }
-  store_row(a, ROLE_M, ROLE_N, s->axis_n, s->n);
-  store_row(a, ROLE_M, ROLE_K, s->axis_k, s->extent_k);
-  store_row(a, ROLE_M, ROLE_D, s->axis_d, s->extent_d);
+  cpu_store_together(f, store, stores_on(a, ROLE_M, ROLE_NONE, store));
+  store_along(a, ROLE_M, ROLE_N, s->axis_n, s->n);
+  store_along(a, ROLE_M, ROLE_K, s->axis_k, s->extent_k);
+  store_along(a, ROLE_M, ROLE_D, s->axis_d, s->extent_d);
   cpu_loop_end(f, &i);
-}
-
-/* The stores of values that live on the one role. */
-static void store_sums(Chain *a, KRole role, int axis, int64_t extent) {
-  static const KRole all[] = {ROLE_M, ROLE_N, ROLE_K, ROLE_D};
-  for (int s = 0; s < a->s->k->nstore; s++) {
-    const KVal *v = &a->s->k->val[a->s->k->store[s].val];
-    bool alone = true;
-    for (int i = 0; i < 4; i++) alone &= has(a, v, all[i]) == (all[i] == role);
-    if (alone) store_along(a, s, axis, extent);
-  }
 }
 
 void chain_store_columns(Chain *a) {
   CpuFn *f = a->f;
   const ChainShape *s = a->s;
   a->reader = -1;
-  store_sums(a, ROLE_N, s->axis_n, s->n);
-  store_sums(a, ROLE_K, s->axis_k, s->extent_k);
-  store_sums(a, ROLE_D, s->axis_d, s->extent_d);
+  store_along(a, ROLE_NONE, ROLE_N, s->axis_n, s->n);
+  store_along(a, ROLE_NONE, ROLE_K, s->axis_k, s->extent_k);
+  store_along(a, ROLE_NONE, ROLE_D, s->axis_d, s->extent_d);
   CpuLoop j = cpu_loop(f, cpu_i64(f, 0), cpu_i64(f, s->n), 1, "stores");
   f->axis[s->axis_n] = j.i;
   set_scalar(a);
-  store_row(a, ROLE_N, ROLE_K, s->axis_k, s->extent_k);
-  store_row(a, ROLE_N, ROLE_D, s->axis_d, s->extent_d);
+  store_along(a, ROLE_N, ROLE_K, s->axis_k, s->extent_k);
+  store_along(a, ROLE_N, ROLE_D, s->axis_d, s->extent_d);
   cpu_loop_end(f, &j);
 }

@@ -45,8 +45,11 @@ static bool stores_sum(const Dot *d, const KStore *st) {
 }
 
 static void do_stores(Dot *d, bool sums) {
-  for (int s = 0; s < d->f->k->nstore; s++)
-    if (stores_sum(d, &d->f->k->store[s]) == sums) cpu_do_store(d->f, s);
+  const Kernel *k = d->f->k;
+  int *store = ARENA_ARRAY(d->f->arena, k->nstore, int), n = 0;
+  for (int s = 0; s < k->nstore; s++)
+    if (stores_sum(d, &k->store[s]) == sums) store[n++] = s;
+  cpu_store_together(d->f, store, n);
 }
 
 /* The current point becomes `lanes` values of an axis from `at` on: a single one where the axis has no more,

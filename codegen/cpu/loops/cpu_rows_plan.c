@@ -83,8 +83,8 @@ typedef struct Need {
   bool *seen; /* two a value: visited in its place, visited elsewhere */
 } Need;
 
-static Need need_new(RowShape *s, const CpuAxes *axes, bool bounded, int level) {
-  return (Need){s, axes, bounded, level, ARENA_ARRAY(s->arena, 2 * s->k->nval, bool)};
+static Need need_new(RowShape *s, const CpuAxes *axes, bool bounded) {
+  return (Need){s, axes, bounded, 0, ARENA_ARRAY(s->arena, 2 * s->k->nval, bool)};
 }
 
 static void need_expr(Need *q, const KExpr *e, bool moved);
@@ -123,7 +123,7 @@ static void place_value(RowShape *s, int val) {
   int inner;
   CpuAxes axes = pass_axes(s, v, &inner);
   const KRed *red = bounds_of(v);
-  Need q = need_new(s, &axes, red != NULL, 0);
+  Need q = need_new(s, &axes, red != NULL);
   need_expr(&q, v->expr, false);
   s->pass[val] = pass_for(s, q.level, &axes, inner, red, v->nred);
   RowPass *to = &s->passes[s->pass[val]];
@@ -137,23 +137,40 @@ static bool reads(const KExpr *e, int buf) {
   return false;
 }
 
+/* The least level at which a store can be made. */
+static int store_level(RowShape *s, const KStore *st, const CpuAxes *axes) {
+  Need q = need_new(s, axes, false);
+  need_value(&q, st->val, false);
+  return q.level;
+}
+
+static CpuAxes store_axes(const RowShape *s, const KStore *st) {
+  CpuAxes axes = cpu_row_axes(s, &s->k->val[st->val]);
+  lane_last(s, &axes, 0);
+  return axes;
+}
+
 /* The least level at which a buffer may be written: where nobody reads it later. */
-static int may_write(const RowShape *s, int buf) {
+static int may_write(RowShape *s, int buf) {
   bool read = false;
   for (int i = 0; i < s->k->nval; i++) read |= reads(s->k->val[i].expr, buf);
   int most = 0;
   for (int i = 0; read && i < s->npass; i++)
     if (s->passes[i].level > most) most = s->passes[i].level;
+  for (int i = 0; read && i < s->k->nstore; i++) {
+    const CpuAxes axes = store_axes(s, &s->k->store[i]);
+    int level = store_level(s, &s->k->store[i], &axes);
+    if (level > most) most = level;
+  }
   return most;
 }
 
 static void place_store(RowShape *s, int store) {
   const KStore *st = &s->k->store[store];
-  CpuAxes axes = cpu_row_axes(s, &s->k->val[st->val]);
-  lane_last(s, &axes, 0);
-  Need q = need_new(s, &axes, false, may_write(s, st->buf));
-  need_value(&q, st->val, false);
-  RowPass *to = &s->passes[pass_for(s, q.level, &axes, -1, NULL, 0)];
+  CpuAxes axes = store_axes(s, st);
+  int level = store_level(s, st, &axes), least = may_write(s, st->buf);
+  if (level < least) level = least;
+  RowPass *to = &s->passes[pass_for(s, level, &axes, -1, NULL, 0)];
   to->store[to->nstore++] = store;
 }
 

@@ -204,7 +204,3 @@ void cpu_store_together(CpuFn *f, const int *store, int n) {
   }
   for (int i = 0; i < n; i++) cpu_store(f, f->k->store[store[i]].buf, f->k->store[store[i]].idx, v[i]);
 }
-
-void cpu_do_store(CpuFn *f, int s) {
-  cpu_store_together(f, &s, 1);
-}

@@ -147,7 +147,7 @@ void cuda_write_stores(CudaFn *f, int n, const int *store);
 
 /* The plain rule (codegen/cuda/text/cuda_plain_loop.c): writes the function's body and fills the launch in.
  */
-bool cuda_plain(CudaFn *f, CudaLaunch *l);
+void cuda_plain(CudaFn *f, CudaLaunch *l);
 /* The same for the tensor-core dot (codegen/cuda/text/cuda_dot_loop.c). */
 typedef struct CudaDot CudaDot;
 void cuda_dot(CudaFn *f, const CudaDot *d, CudaLaunch *l);

@@ -94,7 +94,7 @@ static void add_keys(CudaText *t, const CudaFn *f) {
       ctext_printf(t, "  const u64 %s = random_key(step, %s);\n", f->key_name[i], f->word_name[i]);
 }
 
-bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned) {
+void cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned) {
   CudaFn f = {.k = k, .a = u->a, .setting = u->setting, .nsetting = u->nsetting};
   CudaLaunch l = {.name = arena_printf(u->a, "k_%s", k->name), .grid = 1};
   CudaDot dot;
@@ -104,8 +104,8 @@ bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned) {
   cuda_push(&f, true);
   if (mma)
     cuda_dot(&f, &dot, &l);
-  else if (!cuda_plain(&f, &l))
-    return false;
+  else
+    cuda_plain(&f, &l);
   add_comment(&u->text, k);
   add_signature(&u->text, &f, &l);
   add_keys(&u->text, &f);
@@ -113,7 +113,6 @@ bool cuda_unit_add(CudaUnit *u, const Kernel *k, bool aligned) {
   ctext_add(&u->text, "}\n");
   ARENA_GROW(u->a, u->launch, u->nlaunch, u->cap_launch);
   u->launch[u->nlaunch++] = l;
-  return true;
 }
 
 const char *cuda_unit_text(CudaUnit *u) {

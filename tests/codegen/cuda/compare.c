@@ -55,10 +55,11 @@ static bool compare(Arena *a, const Kernel *k, const CudaLaunch *l, ShimRun *ker
 }
 
 static bool emit(CudaUnit *u, const KernList *list) {
-  for (int i = 0; i < list->n; i++)
-    if (!kern_verify(list->k[i]) || cuda_params(list->k[i]) > MAX_PARAMS ||
-        !cuda_unit_add(u, list->k[i], true))
+  for (int i = 0; i < list->n; i++) {
+    if (!kern_verify(list->k[i]) || cuda_params(list->k[i]) > MAX_PARAMS)
       return complain(list->k[i], "can't be emitted");
+    cuda_unit_add(u, list->k[i], true);
+  }
   return true;
 }
 
