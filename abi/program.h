@@ -8,7 +8,7 @@
 
 #include "base/element_type.h"
 
-#define TESS_ABI 2
+#define TESS_ABI 3
 
 enum { TESS_MAX_RANK = 8, TESS_MAX_SETTINGS = 24 };
 
@@ -41,8 +41,9 @@ typedef struct TessTensor {
 } TessTensor;
 
 typedef enum TessStateKind {
-  TESS_PARAM,  /* trained */
-  TESS_FROZEN, /* loaded, never changed */
+  TESS_PARAM,   /* trained */
+  TESS_FROZEN,  /* loaded, never changed */
+  TESS_CARRIED, /* not trained, but changed in training: running statistics, averaged weights, queues */
   TESS_GRAD,
   TESS_SLOT, /* the optimizer's: moments, averages, counters */
   TESS_TEMP
@@ -57,6 +58,7 @@ typedef struct TessState {
   const char *slot;         /* SLOT: "m", "v", ..; else "" */
   uint32_t kind;
   TessTensor t;
+  uint64_t from; /* 1 + the number of the state whose value it takes on where no file gives one; 0: none */
 } TessState;
 
 enum { TESS_SUPPLY = 1, TESS_REPORT = 2, TESS_DATA = 4, TESS_LOSS = 8 };

@@ -28,6 +28,7 @@ bool rt_begin(RtSession *s, const RtOptions *o) {
 bool rt_load_all(RtSession *s, RtOptions *o, bool all) {
   if (RT_GIVEN(o, init) && !rt_load_init(s, o, all)) return false;
   if (!rt_load_frozen(s, o)) return false;
+  rt_take_first_values(s);
   rt_session_entry(s, TESS_PREPARE);
   return true;
 }

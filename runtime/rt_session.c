@@ -64,9 +64,11 @@ static uint64_t reach_of(TessEntryKind e) {
 /* The part of the arena that an evaluation touches: what only training has lies untouched. */
 static uint64_t evaluated_bytes(void) {
   uint64_t most = u64_max(u64_max(reach_of(TESS_INIT), reach_of(TESS_PREPARE)), reach_of(TESS_EVAL));
-  for (uint32_t i = 0; i < tess_program.nstate; i++)
-    if (tess_program.state[i].kind == TESS_PARAM || tess_program.state[i].kind == TESS_FROZEN)
-      most = u64_max(most, end_of(&tess_program.state[i].t));
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *s = &tess_program.state[i];
+    bool loaded = s->kind == TESS_PARAM || s->kind == TESS_FROZEN || s->kind == TESS_CARRIED;
+    if (loaded) most = u64_max(most, end_of(&s->t));
+  }
   return most;
 }
 
@@ -83,7 +85,9 @@ bool rt_session_open(RtSession *s, int threads, bool evaluates) {
   }
   for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = tess_program.setting[i].value;
   if (rt_pool_start(&s->run, threads, s->arena + arena, rt_scratch_stride())) {
+    s->loaded = RT_NEW(tess_program.nstate, bool);
     if (rt_device_open(s)) return true;
+    free(s->loaded);
     rt_pool_stop(&s->run);
   }
   munmap(s->arena, s->bytes + page);
@@ -94,6 +98,7 @@ void rt_session_close(RtSession *s) {
   rt_device_close(s);
   rt_pool_stop(&s->run);
   munmap(s->arena, s->bytes + page);
+  free(s->loaded);
 }
 
 bool rt_has_entry(TessEntryKind e) {

@@ -13,6 +13,7 @@ struct RtSession {
   size_t bytes;     /* arena and scratch */
   uint64_t touched; /* of them and of the threads' stacks: what the verb will use */
   TessStep step;
+  bool *loaded; /* by state: a file has given its value */
 };
 
 /* Maps the arena (planned bytes, then `threads` scratch areas) and starts the threads. `evaluates`: only

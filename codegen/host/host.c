@@ -95,6 +95,7 @@ static uint32_t state_kind(const State *s) {
   switch (s->kind) {
   case ST_PARAM: return TESS_PARAM;
   case ST_FROZEN: return TESS_FROZEN;
+  case ST_CARRIED: return TESS_CARRIED;
   case ST_GRAD: return TESS_GRAD;
   case ST_SLOT: return TESS_SLOT;
   case ST_TEMP: return TESS_TEMP;
@@ -112,6 +113,13 @@ static LLVMValueRef aliases(const Prog *p, LLVMModuleRef mod, const char *const 
   return host_table_emit(&t, NULL);
 }
 
+/* 1 + the row of the state that its first value is from, or 0. */
+static uint64_t source_row(const Prog *p, const State *s) {
+  for (int i = 0; s->from && i < p->nstate; i++)
+    if (p->state[i].state == s->from) return (uint64_t)i + 1;
+  return 0;
+}
+
 static LLVMValueRef states(const Prog *p, LLVMModuleRef mod) {
   HostTable t = host_table(p->arena, mod, (size_t)p->nstate, sizeof(TessState));
   TessState *row = (TessState *)t.bytes;
@@ -122,6 +130,7 @@ static LLVMValueRef states(const Prog *p, LLVMModuleRef mod) {
     host_text(&t, &row->module, s->state->module ? s->state->module : "");
     host_text(&t, &row->slot, s->slot ? s->slot : "");
     row->kind = state_kind(s->state);
+    row->from = source_row(p, s->state);
     row->t = tensor(s->state->dtype, &s->shape, s->buf->offset + s->at);
   }
   return host_table_emit(&t, NULL);

@@ -5,8 +5,9 @@
 
 #include "codegen/host/manifest.h"
 
-static const char *const state_kinds[] = {[ST_PARAM] = "param", [ST_FROZEN] = "frozen", [ST_GRAD] = "grad",
-                                          [ST_SLOT] = "slot",   [ST_TEMP] = "temp",     [ST_GROUP] = "group"};
+static const char *const state_kinds[] = {
+    [ST_PARAM] = "param", [ST_FROZEN] = "frozen", [ST_CARRIED] = "carried", [ST_GRAD] = "grad",
+    [ST_SLOT] = "slot",   [ST_TEMP] = "temp",     [ST_GROUP] = "group"};
 static const char *const entry_names[EN_COUNT] = {
 #define X(e, text) text,
     GRAPH_ENTRIES(X)

@@ -22,6 +22,8 @@ typedef struct Eval {
   int depth;      /* of nested expressions, calls, blocks and modules */
   int64_t budget; /* expressions left before evaluation is given up */
   bool spent;
+  int ncarried, cap_carried;
+  Param **carried;  /* states that training may assign */
   int noted, notes; /* errors when the last note on a call was given, and such notes since that error */
 } Eval;
 

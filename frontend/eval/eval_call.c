@@ -136,10 +136,13 @@ static const char *fn_name(Eval *ev, const Fn *f) {
 
 static Val run_fn(Eval *ev, const Fn *f, Scope *s, Loc loc, const char *name) {
   const char *path = ev->path, *called = ev->graph->path;
+  bool training = ev->training;
   if (f->self && !f->self->path)
     return eval_fail(loc, "module %s has no place in a model yet", f->self->decl->name);
   if (f->self) ev->path = f->self->path, ev->graph->path = f->self->called;
+  if (f->self && f->self->frozen) ev->training = false;
   Val v = eval_body(ev, s, &f->decl->body, f->decl->loc, name);
+  ev->training = training;
   ev->path = path;
   ev->graph->path = called;
   return v;

@@ -3,6 +3,7 @@
 
 #include "base/nearest.h"
 #include "frontend/eval/builtin.h"
+#include "frontend/eval/module.h"
 
 enum { MOST_NAMES = 512, MOST_FILES = 64 };
 
@@ -105,7 +106,7 @@ static Val unknown(Eval *ev, Scope *s, const char *name, Loc loc) {
 
 Val eval_name(Eval *ev, Scope *s, const char *name, Loc loc) {
   Bind *b = scope_lookup(s, name);
-  if (b) return b->val;
+  if (b) return param_value(ev, b->val, loc);
   Decl *d = eval_find_decl(file_of(s), name, false);
   if (d) return eval_decl_value(ev, d);
   Val v = builtin_find(ev, name);

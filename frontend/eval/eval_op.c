@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "frontend/eval/eval.h"
+#include "frontend/eval/module.h"
 
 static const struct {
   const char *text;
@@ -39,10 +39,7 @@ Node *eval_tensor(Eval *ev, Val v, DType like, Loc loc) {
   ev->graph->loc = loc;
   switch (v.kind) {
   case VAL_TENSOR: return v.u.node;
-  case VAL_PARAM:
-    if (v.u.param->state) return graph_read(ev->graph, v.u.param->state);
-    eval_fail(loc, "the parameter's module has no place in a model yet");
-    return NULL;
+  case VAL_PARAM: return param_read(ev, v.u.param, loc);
   case VAL_NUMBER:
     return eval_holds(like, v.u.number, loc) ? graph_const(ev->graph, like, (Shape){0}, v.u.number) : NULL;
   case VAL_BOOL: return graph_const(ev->graph, DT_BOOL, (Shape){0}, v.u.truth);
@@ -54,7 +51,7 @@ Node *eval_tensor(Eval *ev, Val v, DType like, Loc loc) {
 /* The type of the first operand that is a tensor; numbers beside it take it on. */
 static DType common_type(const Val *v, int n) {
   for (int i = 0; i < n; i++) {
-    if (v[i].kind == VAL_PARAM) return DT_F32;
+    if (v[i].kind == VAL_PARAM) return v[i].u.param->decl->u.param.type;
     if (v[i].kind == VAL_TENSOR && v[i].u.node->dtype != DT_BOOL) return v[i].u.node->dtype;
   }
   return DT_F32;

@@ -1,5 +1,5 @@
 /* Statements of functions. Control flow is static: loops are unrolled, conditions decided while building. */
-#include "frontend/eval/eval.h"
+#include "frontend/eval/module.h"
 
 typedef enum Flow { FLOW_ON, FLOW_RETURN, FLOW_ERROR } Flow;
 
@@ -16,6 +16,12 @@ static Bind *find_assignable(Scope *s, const char *name) {
   return b;
 }
 
+/* A parameter or state of the module around the function. */
+static Param *find_param(const Scope *s, const char *name) {
+  const Bind *b = scope_lookup(s, name);
+  return b && b->val.kind == VAL_PARAM ? b->val.u.param : NULL;
+}
+
 static void bind_one(Eval *ev, Scope *s, const char *name, Val v, Loc loc, bool assign) {
   name_node(name, v);
   if (!assign) {
@@ -23,8 +29,11 @@ static void bind_one(Eval *ev, Scope *s, const char *name, Val v, Loc loc, bool 
     return;
   }
   Bind *b = find_assignable(s, name);
+  Param *p = b ? NULL : find_param(s, name);
   if (b)
     b->val = v;
+  else if (p)
+    param_assign(ev, p, v, loc);
   else if (v.kind != VAL_ERROR)
     eval_fail(loc, "\"%s\" has no value to replace here: \"let %s = ..\" makes a new one", name, name);
 }

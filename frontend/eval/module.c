@@ -1,5 +1,5 @@
-/* Making instances, looking into them, and giving them places: names, states and first values of parameters.
- */
+/* Making instances, looking into them, giving them places (names, states and first values of parameters), and
+ * what states stand for in the course of a pass. */
 #include "frontend/eval/module.h"
 
 #include <string.h>
@@ -18,29 +18,36 @@ static void add_member(Eval *ev, Inst *m, const char *name, Val v, Loc loc) {
   scope_bind(ev->arena, m->scope, name, v);
 }
 
-static bool param_shape(Eval *ev, Inst *m, const Stmt *st, Shape *s) {
+static bool param_shape(Eval *ev, Scope *scope, const Stmt *st, Shape *s) {
   const ExprList *dims = &st->u.param.dims;
+  const char *what = st->kind == SM_STATE ? "state" : "parameter";
   *s = (Shape){.rank = dims->n};
-  if (dims->n > MAX_RANK) {
-    eval_fail(st->loc, "a parameter has at most %d dimensions, found %d", MAX_RANK, dims->n);
-    return false;
-  }
+  if (dims->n > MAX_RANK)
+    return eval_refuse(st->loc, "a %s has at most %d dimensions, found %d", what, MAX_RANK, dims->n);
   for (int i = 0; i < dims->n; i++) {
-    Val v = eval_expr(ev, m->scope, dims->v[i]);
+    Val v = eval_expr(ev, scope, dims->v[i]);
     if (val_whole(v, 1, (int64_t)1 << 40, &s->dim[i])) continue;
     if (v.kind != VAL_ERROR)
       eval_fail(dims->v[i]->loc, "a dimension is a whole number from 1 on, found %s", val_show(ev->arena, v));
     return false;
   }
-  if (shape_count(s) > 0) return true;
-  eval_fail(st->loc, "the parameter is too large");
-  return false;
+  return shape_count(s) > 0 || eval_refuse(st->loc, "the %s is too large", what);
+}
+
+Param *param_new(Eval *ev, Scope *s, const Stmt *st) {
+  Param *p = ARENA_NEW(ev->arena, Param);
+  DType t = st->u.param.type;
+  p->decl = st;
+  if (t != DT_F32 && t != DT_I32) {
+    eval_fail(st->loc, "a state is f32 or i32, found %s", dtype_name(t));
+    return NULL;
+  }
+  return param_shape(ev, s, st, &p->shape) ? p : NULL;
 }
 
 static bool add_param(Eval *ev, Inst *m, const Stmt *st) {
-  Param *p = ARENA_NEW(ev->arena, Param);
-  p->decl = st;
-  if (!param_shape(ev, m, st, &p->shape)) return false;
+  Param *p = param_new(ev, m->scope, st);
+  if (!p) return false;
   add_member(ev, m, st->u.param.name, (Val){.kind = VAL_PARAM, .u.param = p}, st->loc);
   return true;
 }
@@ -77,7 +84,8 @@ static bool run_choice(Eval *ev, Inst *m, const Stmt *st) {
 
 static bool run_member(Eval *ev, Inst *m, const Stmt *st) {
   switch (st->kind) {
-  case SM_PARAM: return add_param(ev, m, st);
+  case SM_PARAM:
+  case SM_STATE: return add_param(ev, m, st);
   case SM_SUB: return add_sub(ev, m, st);
   case SM_IF: return run_choice(ev, m, st);
   case SM_CHECK: return eval_check(ev, m->scope, st);
@@ -150,17 +158,98 @@ Val inst_member(Eval *ev, Inst *m, const char *name, Loc loc) {
   const FnDecl *d = find_method(m, name);
   if (d) return method_value(ev, m, d);
   const Bind *b = scope_own(m->scope, name);
-  return b ? b->val : no_member(ev, m, name, loc);
+  return b ? param_value(ev, b->val, loc) : no_member(ev, m, name, loc);
+}
+
+static bool is_state(const Param *p) {
+  return p->decl->kind == SM_STATE;
+}
+
+static bool is_carried(const Param *p) {
+  return is_state(p) && p->state && p->state->kind == ST_CARRIED;
+}
+
+void param_carry(Eval *ev, Param *p) {
+  if (!is_carried(p)) return;
+  ARENA_GROW(ev->arena, ev->carried, ev->ncarried, ev->cap_carried);
+  ev->carried[ev->ncarried++] = p;
+}
+
+void params_restart(Eval *ev) {
+  for (int i = 0; i < ev->ncarried; i++) {
+    ev->carried[i]->now = NULL;
+    ev->carried[i]->assigned = false;
+  }
+}
+
+State *param_next(Eval *ev, Param *p) {
+  Graph *g = ev->graph;
+  if (p->next) return p->next;
+  /* No name of a description has a space. */
+  const char *name = arena_printf(ev->arena, "next %s", p->state->name);
+  Loc loc = g->loc;
+  g->loc = p->decl->loc;
+  p->next = graph_state(g, ST_TEMP, name, p->state->dtype, p->shape, NULL);
+  g->loc = loc;
+  if (p->next) p->next->module = p->state->module;
+  return p->next;
+}
+
+/* What the step's first micro-batch finds, and what the one before has left to the others. */
+static Node *first_read(Eval *ev, Param *p) {
+  Graph *g = ev->graph;
+  Node *kept = graph_read(g, p->state);
+  if (!ev->training || g->accumulate == 1 || !is_carried(p)) return kept;
+  const State *next = param_next(ev, p);
+  if (!next) return NULL;
+  Node *first = graph_map2(g, E_EQ, graph_step(g, "micro"), graph_scalar(g, 0));
+  p->now = graph_elt(g, E_SELECT, graph_expand(g, first, p->shape), kept, graph_read(g, next));
+  return p->now;
+}
+
+Node *param_read(Eval *ev, Param *p, Loc loc) {
+  ev->graph->loc = loc;
+  if (p->state) return p->now ? p->now : first_read(ev, p);
+  eval_fail(loc, "the %s's module has no place in a model yet", is_state(p) ? "state" : "parameter");
+  return NULL;
+}
+
+Val param_value(Eval *ev, Val v, Loc loc) {
+  if (v.kind != VAL_PARAM || !is_state(v.u.param) || !v.u.param->state) return v;
+  return val_tensor(param_read(ev, v.u.param, loc));
+}
+
+bool param_assign(Eval *ev, Param *p, Val v, Loc loc) {
+  const char *name = p->decl->u.param.name;
+  if (!is_state(p))
+    return eval_refuse(
+        loc, "\"%s\" is a parameter, which the optimizer changes; \"state %s [..]\" is assigned", name, name);
+  Node *x = eval_tensor(ev, v, p->decl->u.param.type, loc);
+  if (!x || !ev->training) return x;
+  ev->graph->loc = loc;
+  if (x->dtype == p->state->dtype) x = graph_expand(ev->graph, x, p->shape);
+  if (!x) return false;
+  if (x->dtype != p->state->dtype)
+    return eval_refuse(loc, "state \"%s\" becomes %s, expected %s", name, dtype_name(x->dtype),
+                       dtype_name(p->state->dtype));
+  p->now = graph_stop_gradient(ev->graph, x);
+  p->assigned = true;
+  return p->now;
 }
 
 static const char *join(Arena *a, const char *path, const char *name) {
   return path[0] ? arena_printf(a, "%s.%s", path, name) : name;
 }
 
-/* Names in frozen models begin with the model's, so that a teacher and a student may be alike. */
 static const char *name_in(Arena *a, const Place *place, const char *name) {
-  if (!place->frozen) return name;
+  if (place->plain) return name;
   return *name ? arena_printf(a, "%s/%s", place->module, name) : place->module;
+}
+
+/* What random draws are told apart by and files may say: a frozen model's are as in the program that trained
+ * it. */
+static const char *home_name(Arena *a, const Place *place, const char *name) {
+  return place->kind == PLACE_FROZEN ? name : name_in(a, place, name);
 }
 
 static void add_alias(Arena *a, State *s, const char *name) {
@@ -173,10 +262,11 @@ static void add_alias(Arena *a, State *s, const char *name) {
 }
 
 /* The first value: a number, a tensor, or a function of the shape; `shape` is in reach of the expression. */
-static Node *first_value(Eval *ev, Inst *m, const Param *p) {
+static Node *first_value(Eval *ev, Scope *scope, const Param *p) {
   const Expr *e = p->decl->u.param.init;
-  if (!e) return graph_const(ev->graph, DT_F32, p->shape, 0);
-  Scope *s = scope_new(ev->arena, m->scope);
+  DType t = p->decl->u.param.type;
+  if (!e) return graph_const(ev->graph, t, p->shape, 0);
+  Scope *s = scope_new(ev->arena, scope);
   Val *dim = ARENA_ARRAY(ev->arena, p->shape.rank + 1, Val);
   for (int i = 0; i < p->shape.rank; i++) dim[i] = val_number((double)p->shape.dim[i]);
   Val shape = val_list(dim, p->shape.rank);
@@ -186,38 +276,43 @@ static Node *first_value(Eval *ev, Inst *m, const Param *p) {
     Arg arg = {.val = shape, .loc = e->loc};
     v = eval_apply(ev, v, &(Args){.n = 1, .v = &arg, .loc = e->loc});
   }
-  Node *x = eval_tensor(ev, v, DT_F32, e->loc);
+  Node *x = eval_tensor(ev, v, t, e->loc);
   ev->graph->loc = e->loc;
   return x ? graph_expand(ev->graph, x, p->shape) : NULL;
 }
 
-static bool make_state(Eval *ev, Inst *m, Param *p, const char *name, const Place *place) {
+static StateKind state_kind(const Param *p, PlaceKind place) {
+  if (place == PLACE_FROZEN || p->decl->u.param.fixed) return ST_FROZEN;
+  return place == PLACE_CARRIED || p->decl->kind == SM_STATE ? ST_CARRIED : ST_PARAM;
+}
+
+bool param_place(Eval *ev, Scope *s, Param *p, const char *name, const Place *place) {
   const char *path = ev->path, *root = ev->draw_root;
   Graph *g = ev->graph;
   const char *called = g->path, *own = name_in(ev->arena, place, name);
-  ev->path = graph_intern(g, name);
+  ev->path = graph_intern(g, home_name(ev->arena, place, name));
   g->path = graph_intern(g, own);
   ev->draw_root = "init";
-  Node *init = first_value(ev, m, p);
+  Node *init = first_value(ev, s, p);
   ev->path = path;
   g->path = called;
   ev->draw_root = root;
   g->loc = p->decl->loc;
   if (!init) return false;
-  bool still = place->frozen || p->decl->u.param.fixed;
-  p->state = graph_state(g, still ? ST_FROZEN : ST_PARAM, own, DT_F32, p->shape, init);
+  p->state = graph_state(g, state_kind(p, place->kind), own, p->decl->u.param.type, p->shape, init);
   if (!p->state) return false;
   p->state->module = graph_intern(g, place->module);
-  if (place->frozen) add_alias(ev->arena, p->state, name);
+  if (place->kind == PLACE_FROZEN) add_alias(ev->arena, p->state, name);
   graph_assign(g, EN_INIT, p->state, init);
+  param_carry(ev, p);
   return true;
 }
 
 static bool place_inst(Eval *ev, Inst *m, const char *path, const Place *place);
 
 static bool place_param(Eval *ev, Inst *m, Param *p, const char *name, const Place *place) {
-  if (!p->state) return make_state(ev, m, p, name, place);
-  add_alias(ev->arena, p->state, name);
+  if (!p->state) return param_place(ev, m->scope, p, name, place);
+  add_alias(ev->arena, p->state, home_name(ev->arena, place, name));
   return true;
 }
 
@@ -235,7 +330,8 @@ static bool place_inst(Eval *ev, Inst *m, const char *path, const Place *place) 
   bool ok = true;
   if (!eval_enter(ev, ev->graph->loc)) return false;
   if (!m->path) {
-    m->path = graph_intern(ev->graph, path);
+    m->path = graph_intern(ev->graph, home_name(ev->arena, place, path));
+    m->frozen = place->kind == PLACE_FROZEN;
     m->called = graph_intern(ev->graph, name_in(ev->arena, place, path));
   }
   ev->budget -= 1 + m->nmember;
@@ -248,4 +344,27 @@ static bool place_inst(Eval *ev, Inst *m, const char *path, const Place *place) 
 
 bool inst_place(Eval *ev, Inst *m, const Place *p) {
   return place_inst(ev, m, "", p);
+}
+
+static void list_member(Eval *ev, Leaves *out, Val v, const char *path);
+
+static void list_inst(Eval *ev, Leaves *out, const Inst *m, const char *path) {
+  for (int i = 0; i < m->nmember; i++)
+    list_member(ev, out, m->member[i]->val, join(ev->arena, path, m->member[i]->name));
+}
+
+static void list_member(Eval *ev, Leaves *out, Val v, const char *path) {
+  for (int i = 0; v.kind == VAL_LIST && i < v.n; i++)
+    list_member(ev, out, v.u.item[i], arena_printf(ev->arena, "%s.%d", path, i));
+  if (v.kind == VAL_INST) list_inst(ev, out, v.u.inst, path);
+  if (v.kind != VAL_PARAM) return;
+  ARENA_GROW(ev->arena, out->v, out->n, out->cap);
+  out->v[out->n++] = (Leaf){path, v.u.param};
+  name_table_set(ev->arena, &out->by_path, path, v.u.param);
+}
+
+Leaves inst_leaves(Eval *ev, const Inst *m) {
+  Leaves out = {0};
+  list_inst(ev, &out, m, "");
+  return out;
 }

@@ -106,7 +106,7 @@ const char *val_show(Arena *a, Val v) {
   case VAL_TYPE: return dtype_name(v.u.type);
   case VAL_LIST: return show_list(a, v);
   case VAL_TENSOR: return show_tensor(a, v.u.node->dtype, &v.u.node->shape);
-  case VAL_PARAM: return show_tensor(a, DT_F32, &v.u.param->shape);
+  case VAL_PARAM: return show_tensor(a, v.u.param->decl->u.param.type, &v.u.param->shape);
   case VAL_INST: return arena_printf(a, "module %s", v.u.inst->decl->name);
   default: return val_kind_name(v.kind);
   }

@@ -16,7 +16,7 @@ typedef enum ValKind {
   VAL_TYPE,
   VAL_LIST,
   VAL_TENSOR,
-  VAL_PARAM, /* a module's parameter: a tensor as soon as it is used */
+  VAL_PARAM, /* a parameter or state: a tensor as soon as it is used */
   VAL_FN,
   VAL_MODULE, /* a declaration: calling it makes an instance */
   VAL_INST,
@@ -73,11 +73,15 @@ struct Scope {
   const File *file;
 };
 
-/* A parameter of an instance. The state exists once the instance has a place in a model. */
+/* A parameter or a state of an instance, or a state of a train block. The graph's state exists once the
+ * instance has a place in a model. */
 struct Param {
   const Stmt *decl;
   Shape shape;
   State *state;
+  Node *now;     /* STATE: what it stands for at this point of the pass; NULL: what it is between steps */
+  State *next;   /* STATE: what the step in hand has made of it; NULL: nothing asks */
+  bool assigned; /* STATE: in this pass */
 };
 
 typedef struct Member {
@@ -92,6 +96,7 @@ struct Inst {
   Scope *scope;
   const char *path;   /* NULL until it has a place */
   const char *called; /* the same as nodes have it: "teacher/blocks.3" in a frozen model */
+  bool frozen;        /* its first place is in a frozen model: what it computes is as in evaluation */
   int nmember, cap_member;
   Member **member;
   NameTable by_name; /* the same */

@@ -138,16 +138,19 @@ typedef enum StmtKind {
   SM_RETURN,
   SM_CHECK,
   SM_PARAM,
+  SM_STATE,
   SM_SUB,
   SM_DATA,
   SM_MODEL,
   SM_FROZEN,
+  SM_STATE_MODEL,
   SM_SETTING,
   SM_MINIMISE,
   SM_REPORT,
   SM_OPTIMIZER,
   SM_CLIP,
-  SM_EVALUATE
+  SM_EVALUATE,
+  SM_UPDATE
 } StmtKind;
 
 struct Stmt {
@@ -173,15 +176,17 @@ struct Stmt {
     } check;
     struct {
       const char *name;
+      DType type;
       ExprList dims;
       bool fixed;
       Expr *init;
-    } param;
+    } param; /* PARAM, STATE */
     struct {
       const char *name;
       Expr *value;
       const char *help; /* SETTING */
-    } named;            /* SUB, MODEL, FROZEN, SETTING */
+      Expr *from;       /* MODEL, STATE_MODEL: the module whose values are its first ones, or NULL */
+    } named;            /* SUB, MODEL, FROZEN, STATE_MODEL, SETTING, UPDATE */
     struct {
       const char *name;
       DType type;

@@ -76,18 +76,23 @@ void parse_recover(Parser *p, const char *const *starts) {
   }
 }
 
+DType parse_type(Parser *p) {
+  const Token *t = p->tok;
+  const char *text = parse_name(p, "an element type");
+  DType type = dtype_parse(text, (int)strlen(text));
+  if (!p->bad && type == DT_COUNT) {
+    p->tok = t;
+    parse_fail(p, "expected an element type (f32, i32, u8, ..), found \"%s\"", text);
+  }
+  return type;
+}
+
 /* argument = NAME [[TYPE] dims] ["=" expr] */
 static ArgDecl parse_argument(Parser *p) {
   ArgDecl a = {.loc = p->tok->loc, .type = DT_F32};
   a.name = parse_name(p, "an argument's name");
   if (!p->bad && p->tok->kind == TOK_NAME) {
-    const Token *t = p->tok;
-    const char *type = parse_name(p, "an element type");
-    a.type = dtype_parse(type, (int)strlen(type));
-    if (!p->bad && a.type == DT_COUNT) {
-      p->tok = t;
-      parse_fail(p, "expected an element type (f32, i32, u8, ..), found \"%s\"", type);
-    }
+    a.type = parse_type(p);
     a.typed = true;
   }
   if (a.typed || parse_at(p, "[")) {

@@ -21,6 +21,7 @@ bool parse_at(const Parser *p, const char *text); /* is the token this sign or w
 bool parse_accept(Parser *p, const char *text);   /* steps over it if it is */
 bool parse_expect(Parser *p, const char *text, const char *where);
 const char *parse_name(Parser *p, const char *what);
+DType parse_type(Parser *p);
 void parse_fail(Parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool parse_enter(Parser *p); /* one level deeper; false, with an error, when too deep */
 void parse_leave(Parser *p);

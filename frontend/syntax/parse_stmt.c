@@ -81,6 +81,7 @@ static Stmt *parse_param(Parser *p, unsigned where) {
   (void)where;
   Stmt *s = new_stmt(p, SM_PARAM, p->tok->loc);
   s->u.param.name = parse_name(p, "the parameter's name");
+  s->u.param.type = DT_F32;
   s->u.param.dims = parse_dims(p, false);
   s->u.param.fixed = parse_accept(p, "fixed");
   if (parse_accept(p, "=")) s->u.param.init = parse_expr(p);
@@ -92,16 +93,33 @@ static Stmt *parse_data(Parser *p, unsigned where) {
   (void)where;
   Stmt *s = new_stmt(p, SM_DATA, p->tok->loc);
   s->u.data.name = parse_name(p, "the data's name");
-  const Token *t = p->tok;
-  const char *type = parse_name(p, "an element type");
-  s->u.data.type = dtype_parse(type, (int)strlen(type));
-  if (!p->bad && s->u.data.type == DT_COUNT) {
-    p->tok = t;
-    parse_fail(p, "expected an element type (f32, i32, u8, ..), found \"%s\"", type);
-  }
+  s->u.data.type = parse_type(p);
   s->u.data.dims = parse_dims(p, false);
   parse_expect(p, "=", "before the data's source");
   s->u.data.source = parse_expr(p);
+  return s;
+}
+
+/* The module that a model's first values are taken from. */
+static Stmt *parse_from(Parser *p, Stmt *s) {
+  if (parse_accept(p, "from")) s->u.named.from = parse_expr(p);
+  return s;
+}
+
+/* state = "state" NAME [TYPE] dims ["=" expr], and in a train block "state" NAME "=" expr ["from" expr] */
+static Stmt *parse_state(Parser *p, unsigned where) {
+  Stmt *s = new_stmt(p, SM_STATE, p->tok->loc);
+  const char *name = parse_name(p, "the state's name");
+  if (where == IN_TRAIN && parse_accept(p, "=")) {
+    s->kind = SM_STATE_MODEL;
+    s->u.named.name = name;
+    s->u.named.value = parse_expr(p);
+    return parse_from(p, s);
+  }
+  s->u.param.name = name;
+  s->u.param.type = p->tok->kind == TOK_NAME ? parse_type(p) : DT_F32;
+  s->u.param.dims = parse_dims(p, false);
+  if (parse_accept(p, "=")) s->u.param.init = parse_expr(p);
   return s;
 }
 
@@ -116,7 +134,7 @@ static Stmt *parse_bound(Parser *p, StmtKind kind, const char *what) {
 
 static Stmt *parse_model(Parser *p, unsigned where) {
   (void)where;
-  return parse_bound(p, SM_MODEL, "the model's name");
+  return parse_from(p, parse_bound(p, SM_MODEL, "the model's name"));
 }
 
 static Stmt *parse_frozen(Parser *p, unsigned where) {
@@ -173,6 +191,12 @@ static Stmt *parse_report(Parser *p, unsigned where) {
   return s;
 }
 
+/* update = "update" NAME "=" expr */
+static Stmt *parse_update(Parser *p, unsigned where) {
+  (void)where;
+  return parse_bound(p, SM_UPDATE, "the name of a model that is a state");
+}
+
 static Stmt *parse_evaluate(Parser *p, unsigned where) {
   Stmt *s = new_stmt(p, SM_EVALUATE, p->tok->loc);
   s->u.body = parse_braced(p, where, NULL);
@@ -190,6 +214,7 @@ static const struct {
     {"return", IN_FN, parse_return},
     {"check", IN_FN | IN_MODULE | IN_TRAIN, parse_check},
     {"param", IN_MODULE, parse_param},
+    {"state", IN_MODULE | IN_TRAIN, parse_state},
     {"data", IN_TRAIN, parse_data},
     {"model", IN_TRAIN, parse_model},
     {"frozen", IN_TRAIN, parse_frozen},
@@ -199,22 +224,23 @@ static const struct {
     {"optimizer", IN_TRAIN, parse_optimizer},
     {"clip", IN_TRAIN, parse_clip},
     {"evaluate", IN_TRAIN, parse_evaluate},
+    {"update", IN_TRAIN, parse_update},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static const char *const where_text[] = {
     [IN_FN] = "a function", [IN_MODULE] = "a module", [IN_TRAIN] = "a train block"};
 
-/* NAME "=" exprs in functions, NAME ":" expr in modules */
+/* NAME "=" exprs in functions and train blocks, NAME ":" expr in modules */
 static Stmt *parse_by_name(Parser *p, unsigned where) {
   const Token *t = p->tok;
   bool named = t->kind == TOK_NAME && !parse_is_keyword(t->text) && t[1].kind == TOK_SIGN;
-  Stmt *s = new_stmt(p, where == IN_FN ? SM_SET : SM_SUB, t->loc);
+  Stmt *s = new_stmt(p, where == IN_MODULE ? SM_SUB : SM_SET, t->loc);
   if (where == IN_MODULE && named && t[1].text[0] == ':') {
     s->u.named.name = parse_name(p, "the submodule's name");
     parse_expect(p, ":", "after a submodule's name");
     s->u.named.value = parse_expr(p);
-  } else if (where == IN_FN && named && (!strcmp(t[1].text, "=") || t[1].text[0] == ',')) {
+  } else if (where != IN_MODULE && named && (!strcmp(t[1].text, "=") || t[1].text[0] == ',')) {
     parse_name_list(p, &s->u.bind.names);
     parse_expect(p, "=", "after the names");
     s->u.bind.value = parse_expr_list(p);

@@ -159,8 +159,21 @@ static void check_block(Reach *r, const Block *b) {
   }
 }
 
-static void check_function(Arena *a, const Signature *sig, const Block *body) {
+/* A module's states, which its functions may change. */
+static void know_states(Reach *r, const Block *members) {
+  for (int i = 0; i < members->n; i++) {
+    const Stmt *st = members->v[i];
+    if (st->kind == SM_STATE) know(r, st->u.param.name, st->loc);
+    if (st->kind != SM_IF) continue;
+    know_states(r, &st->u.choice.yes);
+    know_states(r, &st->u.choice.no);
+  }
+}
+
+static void check_function(Arena *a, const Signature *sig, const Block *body, const Block *members) {
   Reach r = {.arena = a};
+  if (members) know_states(&r, members);
+  r.depth++;
   for (int i = 0; i < sig->n; i++) know(&r, sig->v[i].name, sig->v[i].loc);
   check_block(&r, body);
 }
@@ -175,10 +188,10 @@ static void check_update(Arena *a, const Decl *d) {
 }
 
 static void check_decl(Arena *a, const Decl *d) {
-  if (d->kind == DECL_FN) check_function(a, &d->u.fn.sig, &d->u.fn.body);
+  if (d->kind == DECL_FN) check_function(a, &d->u.fn.sig, &d->u.fn.body, NULL);
   if (d->kind == DECL_OPTIMIZER) check_update(a, d);
   for (int i = 0; d->kind == DECL_MODULE && i < d->u.module.nfn; i++)
-    check_function(a, &d->u.module.fn[i]->sig, &d->u.module.fn[i]->body);
+    check_function(a, &d->u.module.fn[i]->sig, &d->u.module.fn[i]->body, &d->u.module.member);
 }
 
 void unread_check(Arena *a, const Files *files) {

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "frontend/eval/module.h"
+
 enum { MOST_SUPPLIED = 64 };
 
 static bool *marks(Train *t) {
@@ -112,6 +114,8 @@ static bool declare_values(Train *t, EntryKind e) {
   bool *used = marks(t), *in_loss = marks(t), *from_params = trained(t), ok = true;
   if (t->loss && e == EN_MICRO) used[t->loss->id] = in_loss[t->loss->id] = true;
   for (int i = 0; i < t->report.n; i++) used[t->report.v[i]->node->id] = true;
+  for (int i = 0; i < t->ev->ncarried; i++)
+    if (t->ev->carried[i]->assigned) used[t->ev->carried[i]->now->id] = true;
   mark_operands(g, used);
   mark_operands(g, in_loss);
   for (int i = 0; i < t->report.n; i++) add_report(t, e, t->report.v[i], in_loss);
@@ -155,13 +159,14 @@ static bool run_pass(Train *t, bool training, bool again) {
   t->data = t->let = t->report = (Items){0};
   ev->training = training;
   ev->draws = NULL;
+  params_restart(ev);
   return train_run_items(t, &t->decl->u.train.body);
 }
 
 static bool train_entries(Train *t) {
   if (!run_pass(t, true, false)) return false;
   if (!t->loss) return eval_refuse(t->decl->loc, "no \"minimise\" was reached: its \"if\" is false");
-  bool ok = declare_values(t, EN_MICRO) && train_update(t);
+  bool ok = declare_values(t, EN_MICRO) && train_keep_next(t) && train_update(t);
   if (!ok || !t->evaluate) return ok;
   if (!run_pass(t, false, true)) return false;
   if (t->report.n == 0) return eval_refuse(t->evaluate->loc, "\"evaluate\" reports nothing");
@@ -172,8 +177,10 @@ static bool train_entries(Train *t) {
 static bool forward_entry(Train *t) {
   if (!run_pass(t, false, false)) return false;
   const Stmt *extra = t->optimizer ? t->optimizer : t->evaluate ? t->evaluate : t->clip;
+  if (!extra && t->nupdate) extra = t->update[0];
   if (extra)
-    return eval_refuse(extra->loc, "a train block without \"minimise\" has no optimizer, clip or evaluate");
+    return eval_refuse(extra->loc,
+                       "a train block without \"minimise\" has no optimizer, clip, update or evaluate");
   if (t->report.n == 0) return eval_refuse(t->decl->loc, "train block \"%s\" reports nothing", t->decl->name);
   return declare_values(t, EN_EVAL);
 }

@@ -47,6 +47,9 @@ typedef struct Train {
   bool inside;   /* within `evaluate` */
   Items data, let, report;
   Node *loss;
+  int nmodel; /* trained ones so far */
+  int nupdate, cap_update;
+  const Stmt **update; /* in order */
   const Stmt *minimise, *optimizer, *clip, *evaluate;
 } Train;
 
@@ -65,5 +68,14 @@ bool train_build(Eval *ev, const Decl *decl, Scope *params);
 bool train_run_items(Train *t, const Block *b);
 /* Gradients, groups and the update (train_update.c). */
 bool train_update(Train *t);
+
+/* States (train_states.c): those of the block itself, and models all of whose tensors are states.
+ * What a model's first values are taken from, as its statement says. */
+bool train_take_from(Train *t, const Stmt *st, Inst *m);
+/* Entry micro: what the forward pass has made of states is kept for the update. */
+bool train_keep_next(Train *t);
+/* Entry update, once parameters have their new values: states take on what was kept, then what each `update`
+ * says, all if `ok`. */
+bool train_update_states(Train *t, Node *ok);
 
 #endif

@@ -160,15 +160,52 @@ static bool run_model(Train *t, const Stmt *st) {
     eval_fail(st->u.named.value->loc, "expected a module with its arguments, found %s%s",
               val_kind_name(v.kind), v.kind == VAL_MODULE ? " without them" : "");
   if (ok && v.u.inst->path) ok = eval_refuse(st->loc, "the module already has a place in another model");
-  Place p = {.module = st->u.named.name, .frozen = st->kind == SM_FROZEN};
+  Place p = {.module = st->u.named.name,
+             .kind = st->kind == SM_FROZEN        ? PLACE_FROZEN
+                     : st->kind == SM_STATE_MODEL ? PLACE_CARRIED
+                                                  : PLACE_TRAINED};
+  p.plain = p.kind == PLACE_TRAINED && t->nmodel++ == 0;
   t->ev->graph->loc = st->loc;
   if (ok) {
     CallNote call = eval_enter_call(st->u.named.value->loc, v.u.inst->decl->name);
     ok = inst_place(t->ev, v.u.inst, &p);
     eval_leave_call(t->ev, &call, !ok);
   }
+  ok = ok && train_take_from(t, st, v.u.inst);
   scope_bind(t->ev->arena, t->made, st->u.named.name, ok ? v : (Val){0});
   return bind_made(t, st->u.named.name);
+}
+
+/* A state of the block itself. */
+static bool run_state(Train *t, const Stmt *st) {
+  const char *name = st->u.param.name;
+  if (t->again) return bind_made(t, name);
+  Place at = {.module = "", .kind = PLACE_TRAINED, .plain = true};
+  Param *p = param_new(t->ev, t->scope, st);
+  bool ok = p && param_place(t->ev, t->scope, p, name, &at);
+  scope_bind(t->ev->arena, t->made, name, ok ? (Val){.kind = VAL_PARAM, .u.param = p} : (Val){0});
+  return bind_made(t, name);
+}
+
+/* NAME = .. of a state, in training. */
+static bool run_assign(Train *t, const Stmt *st) {
+  const Names *names = &st->u.bind.names;
+  if (!t->ev->training) return true;
+  const Bind *b = scope_lookup(t->made, names->v[0]);
+  if (names->n > 1 || !b || (b->val.kind != VAL_PARAM && b->val.kind != VAL_ERROR))
+    return eval_refuse(
+        st->loc, "\"%s\" is no state of the block: \"state %s [..] = ..\" makes one, \"let\" names a value",
+        names->v[0], names->v[0]);
+  Val v = eval_expr(t->ev, t->scope, st->u.bind.value);
+  if (v.kind == VAL_ERROR || b->val.kind == VAL_ERROR) return false;
+  return param_assign(t->ev, b->val.u.param, v, st->loc);
+}
+
+static bool run_update(Train *t, const Stmt *st) {
+  if (t->again) return true;
+  ARENA_GROW(t->ev->arena, t->update, t->nupdate, t->cap_update);
+  t->update[t->nupdate++] = st;
+  return true;
 }
 
 static bool run_setting(Train *t, const Stmt *st) {
@@ -242,7 +279,11 @@ static bool run_item(Train *t, const Stmt *st) {
   case SM_LET: return run_let(t, st);
   case SM_DATA: return run_data(t, st);
   case SM_MODEL:
-  case SM_FROZEN: return run_model(t, st);
+  case SM_FROZEN:
+  case SM_STATE_MODEL: return run_model(t, st);
+  case SM_STATE: return run_state(t, st);
+  case SM_SET: return run_assign(t, st);
+  case SM_UPDATE: return run_update(t, st);
   case SM_SETTING: return run_setting(t, st);
   case SM_MINIMISE: return run_minimise(t, st);
   case SM_REPORT: return run_report(t, st);

@@ -323,7 +323,7 @@ static bool update_entry(Update *u) {
   graph_assign(g, EN_UPDATE, u->finite, ok);
   for (int i = 0; i < u->ngroup; i++)
     if (!update_group(u, &u->group[i], ok, factor)) return false;
-  return true;
+  return train_update_states(u->t, ok);
 }
 
 bool train_update(Train *t) {

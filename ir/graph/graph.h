@@ -67,18 +67,19 @@ struct Node {
 };
 
 typedef enum StateKind {
-  ST_PARAM,  /* trained */
-  ST_FROZEN, /* a parameter of a frozen module, or one that is fixed (position tables) */
-  ST_GRAD,   /* accumulated gradient of a parameter or group */
-  ST_SLOT,   /* the optimizer's own (moments, counters, averages): stored in checkpoints */
-  ST_TEMP,   /* lives between entries, not stored */
-  ST_GROUP   /* a flat run of member states, for the optimizer; owns the memory of its members */
+  ST_PARAM,   /* trained */
+  ST_FROZEN,  /* a parameter of a frozen module, or one that is fixed (position tables) */
+  ST_CARRIED, /* not trained, but changed in training: running statistics, averaged weights, queues */
+  ST_GRAD,    /* accumulated gradient of a parameter or group */
+  ST_SLOT,    /* the optimizer's own (moments, counters, averages): stored in checkpoints */
+  ST_TEMP,    /* lives between entries, not stored */
+  ST_GROUP    /* a flat run of member states, for the optimizer; owns the memory of its members */
 } StateKind;
 
 struct State {
   int id;
   StateKind kind;
-  const char *name;         /* unique in the graph; the checkpoint's name for PARAM and FROZEN */
+  const char *name;         /* unique in the graph; the checkpoint's name for PARAM, FROZEN and CARRIED */
   const char *const *alias; /* further names in files, NULL-ended, or NULL */
   const char *module;       /* the binding in the train block: "student", "teacher"; "" for none */
   DType dtype;
@@ -87,6 +88,7 @@ struct State {
   int64_t offset;     /* its first element there */
   const State *of;    /* GRAD, SLOT: the parameter or group it belongs to */
   Node *init;         /* its first value, evaluated in entry `init`; NULL: zeros */
+  const State *from;  /* whose value it takes on once files are loaded, before the first step; or NULL */
   Loc loc;
 };
 

@@ -184,6 +184,11 @@ static void keep_values(Eval *v) {
   }
 }
 
+static void take_over(GraphRun *r, const State *s) {
+  size_t bytes = sizeof(double) * (size_t)shape_count(&s->shape);
+  memcpy(graph_run_state(r, s), graph_run_state(r, s->from), bytes);
+}
+
 /* First values, zeros where there are none (a group's memory is its members'). */
 static void first_values(Eval *v) {
   const Graph *g = v->run->g;
@@ -198,6 +203,8 @@ static void first_values(Eval *v) {
 static void commit(Eval *v) {
   if (v->kind == EN_INIT) first_values(v);
   for (int i = 0; i < v->entry->nassign; i++) store(v, v->entry->assign[i].state, v->entry->assign[i].value);
+  for (int i = 0; v->kind == EN_INIT && i < v->run->g->nstate; i++)
+    if (v->run->g->state[i]->from) take_over(v->run, v->run->g->state[i]);
 }
 
 bool graph_run_entry(GraphRun *r, EntryKind e, const GraphEnv *env) {

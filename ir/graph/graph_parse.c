@@ -401,6 +401,7 @@ static bool state_rest(GraphParse *p, State *s) {
     return false;
   if (graph_lex_is(&p->lex, "of") && !later(p, 's', &s->of, NULL)) return false;
   if (graph_lex_is(&p->lex, "init") && !later(p, '%', NULL, &s->init)) return false;
+  if (graph_lex_is(&p->lex, "from") && !later(p, 's', &s->from, NULL)) return false;
   return parse_loc(p, &s->loc);
 }
 

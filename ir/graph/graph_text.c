@@ -6,7 +6,7 @@
 #include "ir/graph/graph_impl.h"
 
 const char *const graph_state_kinds[] = {
-    [ST_PARAM] = "param", [ST_FROZEN] = "frozen", [ST_GRAD] = "grad",
+    [ST_PARAM] = "param", [ST_FROZEN] = "frozen", [ST_CARRIED] = "carried", [ST_GRAD] = "grad",
     [ST_SLOT] = "slot",   [ST_TEMP] = "temp",     [ST_GROUP] = "group",
 };
 
@@ -166,6 +166,7 @@ static void put_state(FILE *f, const State *s) {
   if (s->group) fprintf(f, " group s%d at %lld", s->group->id, (long long)s->offset);
   if (s->of) fprintf(f, " of s%d", s->of->id);
   if (s->init) fprintf(f, " init %%%d", s->init->id);
+  if (s->from) fprintf(f, " from s%d", s->from->id);
   put_loc(f, s->loc);
   fputc('\n', f);
 }

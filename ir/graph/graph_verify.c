@@ -102,6 +102,15 @@ static void first_value_fits(const State *s) {
          type_text(s->init->dtype, &s->init->shape).s, type_text(s->dtype, &s->shape).s);
 }
 
+/* G17: what a state's first value is taken from has its type, and its own value by then. */
+static void source_fits(const State *s) {
+  const State *f = s->from;
+  if (!f || (f->id < s->id && same_type(s->dtype, &s->shape, f->dtype, &f->shape))) return;
+  broken(s->loc, 17,
+         "state \"%s\" of type %s: found it from \"%s\" of type %s, expected an earlier one of its type",
+         s->name, type_text(s->dtype, &s->shape).s, f->name, type_text(f->dtype, &f->shape).s);
+}
+
 /* G7: a member lies inside its group, which is flat, of the same type, and in no group itself. */
 static bool member_inside(const State *s) {
   const State *g = s->group;
@@ -237,6 +246,7 @@ static void verify_states(const Graph *g) {
   for (int i = 0; i < g->nstate; i++) {
     state_named(&seen, g->state[i], i);
     first_value_fits(g->state[i]);
+    source_fits(g->state[i]);
     inside = member_inside(g->state[i]) && inside;
     belongs(g->state[i]);
   }

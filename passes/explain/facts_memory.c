@@ -7,6 +7,7 @@ static FactMemory state_kind(const State *s, const Graph *g) {
   case ST_FROZEN: return FM_FROZEN;
   case ST_GRAD: return FM_GRADIENT;
   case ST_SLOT: return FM_MOMENT;
+  case ST_CARRIED:
   case ST_TEMP: return FM_STATE;
   case ST_GROUP: break;
   }

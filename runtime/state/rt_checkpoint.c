@@ -62,7 +62,8 @@ static void free_meta(Meta *m) {
 }
 
 static bool is_stored(const TessState *st) {
-  return st->kind == TESS_PARAM || st->kind == TESS_SLOT || (st->kind == TESS_FROZEN && !rt_is_foreign(st));
+  return st->kind == TESS_PARAM || st->kind == TESS_CARRIED || st->kind == TESS_SLOT ||
+         (st->kind == TESS_FROZEN && !rt_is_foreign(st));
 }
 
 /* What stands before a state's name in the file; to be freed. */

@@ -1,6 +1,6 @@
-/* Checkpoints: parameters under their names in files (an alias each once more), fixed tensors likewise,
- * `slot.NAME.PARAM` for the optimizer's, and in the metadata the step, the seed, the data position, the
- * settings, what the data holds, and for each frozen module the hash of its file. */
+/* Checkpoints: parameters and states under their names in files (an alias each once more), fixed tensors
+ * likewise, `slot.NAME.PARAM` for the optimizer's, and in the metadata the step, the seed, the data position,
+ * the settings, what the data holds, and for each frozen module the hash of its file. */
 #ifndef RUNTIME_RT_CHECKPOINT_H
 #define RUNTIME_RT_CHECKPOINT_H
 

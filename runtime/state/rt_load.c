@@ -69,12 +69,21 @@ RtFound rt_load_state(RtFile *f, const char *prefix, const TessState *s, char *a
   return first ? RT_LOADED : RT_ABSENT;
 }
 
+void rt_state_loaded(RtSession *s, const TessState *st) {
+  s->loaded[st - tess_program.state] = true;
+  rt_send(s, &st->t);
+}
+
+/* Whether training changes it. */
+static bool is_changed(const TessState *s) {
+  return s->kind == TESS_PARAM || s->kind == TESS_CARRIED;
+}
+
 /* Whether all that the state's module has is frozen. */
 static bool in_frozen_module(const TessState *s) {
   if (s->kind != TESS_FROZEN || !*s->module) return false;
   for (uint32_t i = 0; i < tess_program.nstate; i++)
-    if (tess_program.state[i].kind == TESS_PARAM && !strcmp(tess_program.state[i].module, s->module))
-      return false;
+    if (is_changed(&tess_program.state[i]) && !strcmp(tess_program.state[i].module, s->module)) return false;
   return true;
 }
 
@@ -91,7 +100,7 @@ bool rt_is_foreign(const TessState *s) {
 /* What a file of --init or --frozen is loaded into. */
 static bool is_own(const TessState *s, const char *module) {
   (void)module;
-  return s->kind == TESS_PARAM || (s->kind == TESS_FROZEN && !rt_is_foreign(s));
+  return is_changed(s) || (s->kind == TESS_FROZEN && !rt_is_foreign(s));
 }
 
 static bool is_frozen_of(const TessState *s, const char *module) {
@@ -140,9 +149,9 @@ static void init_state(Init *n, RtSession *s, RtOptions *o, const TessState *st)
   if (found == RT_BROKEN) n->ok = false;
   if (found == RT_LOADED) {
     n->loaded++;
-    rt_send(s, &st->t);
+    rt_state_loaded(s, st);
   }
-  if (found == RT_ABSENT && (!n->all || st->kind == TESS_PARAM || in_frozen_module(st)))
+  if (found == RT_ABSENT && !st->from && (!n->all || is_changed(st) || in_frozen_module(st)))
     rt_names_add(&n->missing, "", st->name);
 }
 
@@ -183,7 +192,7 @@ static bool load_frozen(RtSession *s, RtFile *f, const RtFrozen *z) {
     const TessState *st = &tess_program.state[i];
     if (!is_frozen_of(st, z->module)) continue;
     RtFound found = rt_load_state(f, "", st, s->arena);
-    if (found == RT_LOADED) rt_send(s, &st->t);
+    if (found == RT_LOADED) rt_state_loaded(s, st);
     states++;
     if (found == RT_BROKEN) ok = false;
     if (found == RT_ABSENT) rt_names_add(&missing, "", st->name);
@@ -206,6 +215,16 @@ bool rt_load_frozen(RtSession *s, RtOptions *o) {
   bool ok = true;
   for (int i = 0; i < o->nfrozen; i++) ok = load_module(s, o, &o->frozen[i]) && ok;
   return ok && rt_rules_taken(o);
+}
+
+void rt_take_first_values(RtSession *s) {
+  for (uint32_t i = 0; i < tess_program.nstate; i++) {
+    const TessState *st = &tess_program.state[i];
+    if (!st->from || s->loaded[i]) continue;
+    const TessTensor *from = &tess_program.state[st->from - 1].t;
+    memcpy(rt_at(s, &st->t), rt_fetch(s, from), st->t.count * rt_type_size(st->t.dtype));
+    rt_send(s, &st->t);
+  }
 }
 
 static bool named(const RtOptions *o, const char *module) {

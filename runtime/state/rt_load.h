@@ -29,6 +29,10 @@ bool rt_load_init(RtSession *s, RtOptions *o, bool all);
  * file nobody wanted is said, as for --init, and that every --rename and --skip has named something is
  * checked. */
 bool rt_load_frozen(RtSession *s, RtOptions *o);
+/* A file has given the state's value, which is at rt_at. */
+void rt_state_loaded(RtSession *s, const TessState *st);
+/* Every state that no file has given takes on the value that its description takes it from, in order. */
+void rt_take_first_values(RtSession *s);
 /* Whether --frozen names every foreign module and nothing else; else an error for each. */
 bool rt_frozen_complete(const RtOptions *o);
 

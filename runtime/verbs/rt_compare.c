@@ -42,6 +42,8 @@ double rt_distance(const RtRef *ref, uint32_t type, const void *found, uint64_t 
         out++;
         continue;
       }
+      d = fabs(d) - ref->rounding * fabs(want[k]);
+      if (d < 0) d = 0;
       off += d * d;
       size += s * s;
     }

@@ -12,6 +12,7 @@ typedef struct RtRef {
   const RtTensor *want;
   uint64_t first;       /* element of `want` that the program's first one is compared with */
   const RtTensor *base; /* what distance is measured from; NULL: zero */
+  double rounding;      /* how far an element may be off, relative to it, and count as equal */
   const RtTensor *grad; /* elements whose gradient is below 1e-6 of its tensor's root mean square are left
                          * out; NULL: none */
 } RtRef;

@@ -35,7 +35,7 @@ static void look(void *ctx, TessRun *run, uint32_t id, double seconds) {
 static void look_at_states(const RtSession *s) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
-    if (st->kind != TESS_PARAM && st->kind != TESS_FROZEN && st->kind != TESS_SLOT) continue;
+    if (st->kind == TESS_GRAD || st->kind == TESS_TEMP) continue;
     int64_t at = rt_type_not_finite(st->t.dtype, rt_fetch(s, &st->t), st->t.count);
     if (at < 0) continue;
     rt_error("\"%s%s%s\" isn't finite itself: element %" PRId64 ": found %g", st->slot, *st->slot ? "." : "",

@@ -7,7 +7,7 @@
 #include "runtime/verbs/rt_profile.h"
 #include "runtime/verbs/rt_verb.h"
 
-static const char *const kind_name[] = {"parameter", "frozen", "gradient", "slot", "temporary"};
+static const char *const kind_name[] = {"parameter", "frozen", "state", "gradient", "slot", "temporary"};
 
 static const char *kind_of(const TessState *s) {
   return s->kind < sizeof kind_name / sizeof *kind_name ? kind_name[s->kind] : "?";
@@ -70,8 +70,8 @@ static void print_text(const RtOptions *o) {
          tess_program.cpu_needs);
   printf("batch        %" PRIu64 " images x %" PRIu64 " micro-batches, at most %" PRIu32 " threads\n",
          tess_program.batch, tess_program.accumulate, tess_program.max_threads);
-  printf("parameters   %" PRIu64 " trained, %" PRIu64 " frozen\n", count_elements(TESS_PARAM),
-         count_elements(TESS_FROZEN));
+  printf("parameters   %" PRIu64 " trained, %" PRIu64 " frozen, %" PRIu64 " of states\n",
+         count_elements(TESS_PARAM), count_elements(TESS_FROZEN), count_elements(TESS_CARRIED));
   for (int e = 0; e < TESS_ENTRIES; e++)
     if (rt_has_entry((TessEntryKind)e))
       printf("entry        %-7s %5" PRIu32 " launches, %.3f GFLOP\n", rt_entry_name[e],

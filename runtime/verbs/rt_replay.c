@@ -21,6 +21,8 @@
 /* Of golden/README: relative for losses, against the reference's norm for gradients and values, against the
  * distance moved for final weights. */
 static const double loss_bound = 2e-6, grad_bound = 2e-5, value_bound = 5e-6, final_bound = 1e-3;
+/* What an update of a moving average may round off of it, here and there: of two products and a sum. */
+static const double average_rounding = 0x1p-22;
 
 /* A replay under way. */
 typedef struct RtReplay {
@@ -105,17 +107,18 @@ static bool set_params(RtReplay *r) {
   bool ok = true;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
-    if (st->kind != TESS_PARAM && st->kind != TESS_FROZEN) continue;
+    if (st->kind != TESS_PARAM && st->kind != TESS_FROZEN && st->kind != TESS_CARRIED) continue;
     TessState own = *st; /* a foreign module's plain names are aliases: here they are the student's */
     if (rt_is_foreign(st)) own.alias = NULL;
     RtFound found = rt_load_state(r->f, "param.", &own, r->s.arena);
     if (found == RT_BROKEN) ok = false;
     if (found == RT_LOADED) {
       r->params++;
-      rt_send(&r->s, &st->t);
+      rt_state_loaded(&r->s, st);
     }
-    if (found == RT_ABSENT && st->kind == TESS_PARAM)
-      rt_note("%s: no param.%s: its initial value is used", r->f->path, st->name);
+    if (found == RT_ABSENT && st->kind != TESS_FROZEN)
+      rt_note("%s: no param.%s: %s is used", r->f->path, st->name,
+              st->from ? tess_program.state[st->from - 1].name : "its initial value");
   }
   return ok;
 }
@@ -204,6 +207,7 @@ static void compare_state(RtReplay *r, RtKind *kind, const char *prefix, const T
     r->failed = true;
     return;
   }
+  if (st->kind == TESS_CARRIED) ref.rounding = average_rounding * (double)(r->steps * micros());
   if (moved) {
     ref.base = rt_state_tensor(r->f, "param.", st);
     ref.grad = rt_state_tensor(r->f, "grad.", st);
@@ -286,7 +290,8 @@ static bool run_steps(RtReplay *r) {
   if (!ok) return false;
   for (uint32_t i = 0; i < tess_program.nstate && rt_is_training(); i++) {
     const TessState *st = &tess_program.state[i];
-    if (st->kind == TESS_PARAM) compare_state(r, &r->final, "final.", st, &st->t, true);
+    if (st->kind == TESS_PARAM || st->kind == TESS_CARRIED)
+      compare_state(r, &r->final, "final.", st, &st->t, true);
   }
   return !r->failed;
 }

@@ -27,7 +27,8 @@ static void show_head(const TessProgram *p) {
 static void show_states(const TessProgram *p) {
   for (uint32_t i = 0; i < p->nstate; i++) {
     const TessState *s = &p->state[i];
-    printf("state %s module %s slot \"%s\" kind %u alias", s->name, s->module, s->slot, s->kind);
+    printf("state %s module %s slot \"%s\" kind %u from %d alias", s->name, s->module, s->slot, s->kind,
+           (int)s->from);
     for (const char *const *a = s->alias; a && *a; a++) printf(" %s", *a);
     show_tensor(&s->t);
   }

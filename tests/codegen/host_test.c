@@ -124,6 +124,8 @@ static Graph *graph(const State **w, Value **images) {
   s->alias = alias;
   s->module = "student";
   *w = s;
+  State *follower = graph_state(g, ST_CARRIED, "f/w", DT_F32, s->shape, NULL);
+  follower->from = s;
   Node *n = graph_input(g, "images", DT_F32, shape_of(1, (int64_t[]){N}));
   *images = graph_value(g, EN_MICRO, "images", n, V_SUPPLY | V_DATA);
   (*images)->source = "image";
@@ -145,9 +147,10 @@ static Prog *program(void) {
   PBuf *z = buffer(p, "w", 96, 128, true);
   launch(p, 0, (PBuf *[]){x, y}, (int64_t[]){0, 0}, 1);
   launch(p, 1, (PBuf *[]){x, y, z}, (int64_t[]){0, 0, 8}, 0);
-  PState state = {.state = w, .name = "w", .slot = "", .buf = z, .at = 16, .shape = w->shape};
-  p->state = arena_copy(arena, &state, sizeof state);
-  p->nstate = 1;
+  PState state[2] = {{.state = w, .name = "w", .slot = "", .buf = z, .at = 16, .shape = w->shape},
+                     {.state = p->graph->state[1], .name = "f/w", .slot = "", .buf = z, .shape = w->shape}};
+  p->state = arena_copy(arena, state, sizeof state);
+  p->nstate = 2;
   p->value = arena_copy(arena, &(PValue){.value = images, .entry = EN_MICRO, .buf = x}, sizeof(PValue));
   p->nvalue = 1;
   p->finite = z;
@@ -214,10 +217,11 @@ START_TEST(tables_read_back_as_they_went_in) {
   build(in_folder("two"));
   const char *said = output_of(in_folder("two"), &status);
   ck_assert_int_eq(status, 0);
-  has(said, "abi 2 pretrain two.tess abc tessera test sse2\n");
+  has(said, "abi 3 pretrain two.tess abc tessera test sse2\n");
   has(said, "batch 3 accumulate 2 arena 320 live 300 scratch ");
   has(said, " threads 9 finite 135 manifest ");
-  has(said, "state w module student slot \"\" kind 0 alias old.w older.w type 0 [3 2] at 144 count 6\n");
+  has(said, "state w module student slot \"\" kind 0 from 0 alias old.w older.w type 0 [3 2] at 144 count 6\n"
+            "state f/w module  slot \"\" kind 2 from 1 alias type 0 [3 2] at 128 count 6\n");
   has(said,
       "value images flags 5 entry 2 data \"image\" shift 2 flip 0.5 classes 0 type 0 [6] at 64 count 6\n");
   has(said, "setting lr 0.001 the learning rate\nsetting rate 0.5 another\n");

@@ -103,7 +103,7 @@ static void add_state(Maker *m, const char *prefix, const State *of, const State
 }
 
 static bool is_loaded(const State *s) {
-  return s->kind == ST_PARAM || s->kind == ST_FROZEN;
+  return s->kind == ST_PARAM || s->kind == ST_FROZEN || s->kind == ST_CARRIED;
 }
 
 /* Away from the zeros and ones of the first values, which hide faults; as f32 holds them. */
@@ -116,7 +116,7 @@ static void draw_params(Maker *m) {
       if (!fnmatch(m->o->scale[k].pattern, s->name, 0)) by *= m->o->scale[k].by;
     double spread = s->shape.rank > 1 ? 0.05 : 0.2;
     for (int64_t k = 0; k < shape_count(&s->shape); k++)
-      p[k] = (double)(float)(by * (p[k] + spread * normal(m)));
+      p[k] = graph_convert(s->dtype, by * (p[k] + spread * normal(m)), false);
     add_state(m, "param", s, s);
   }
 }
@@ -172,6 +172,27 @@ static void supply_data(Maker *m) {
   }
 }
 
+/* Every state's memory, out of the run (`back`: into it). */
+static void copy_states(Maker *m, double **kept, bool back) {
+  for (int i = 0; i < m->graph->nstate; i++) {
+    const State *s = m->graph->state[i];
+    size_t bytes = sizeof(double) * (size_t)shape_count(&s->shape);
+    memcpy(back ? graph_run_state(m->run, s) : kept[i], back ? kept[i] : graph_run_state(m->run, s), bytes);
+  }
+}
+
+/* Runs the pass for its values alone. */
+static bool look(Maker *m) {
+  int n = m->graph->nstate;
+  double **kept = ARENA_ARRAY(m->arena, n + 1, double *);
+  for (int i = 0; i < n; i++)
+    kept[i] = ARENA_ARRAY(m->arena, shape_count(&m->graph->state[i]->shape), double);
+  copy_states(m, kept, false);
+  bool ok = enter(m, m->pass);
+  copy_states(m, kept, true);
+  return ok;
+}
+
 /* What the data makes of the values that may be supplied, rounded: supplied from then on. */
 static bool supply_lets(Maker *m) {
   const Entry *e = &m->graph->entry[m->pass];
@@ -179,7 +200,7 @@ static bool supply_lets(Maker *m) {
   for (int i = 0; i < e->nvalue; i++)
     if (!(e->value[i].flags & V_DATA) && e->value[i].flags & V_SUPPLY)
       graph_run_supply(m->run, e->value[i].name, NULL);
-  if (!enter(m, m->pass)) return false;
+  if (!look(m)) return false;
   for (int i = 0; i < e->nvalue; i++) {
     const Value *v = &e->value[i];
     bool kept = v->node->shape.rank > 0 || m->micros == 1;
@@ -225,7 +246,8 @@ static bool run_step(Maker *m) {
 
 static void record_end(Maker *m) {
   for (int i = 0; i < m->graph->nstate; i++)
-    if (m->graph->state[i]->kind == ST_PARAM) add_state(m, "final", m->graph->state[i], m->graph->state[i]);
+    if (is_loaded(m->graph->state[i]) && m->graph->state[i]->kind != ST_FROZEN)
+      add_state(m, "final", m->graph->state[i], m->graph->state[i]);
   if (!m->nloss) return;
   Shape s = shape_of(2, (int64_t[]){(int64_t)m->o->steps, (int64_t)m->nloss});
   put(add_tensor(m, "losses", DT_F32, &s), DT_F32, m->losses, shape_count(&s));
@@ -268,7 +290,7 @@ static void start(Maker *m) {
 
 static bool make(const Options *o) {
   Maker m = {.arena = arena_new(), .o = o};
-  FrontArgs args = {.ndefine = o->ndefine, .define = o->define};
+  FrontArgs args = {.ndefine = o->ndefine, .define = o->define, .library = SOURCE_DIR "/models"};
   m.graph = front_build(m.arena, o->description, &args, NULL);
   bool ok = m.graph && graph_verify(m.graph);
   if (ok) {

@@ -209,20 +209,21 @@ static const char *const weight_alias[] = {"tied.0.weight", "tied.1.weight", NUL
 static const char *const gain_alias[] = {"gain", NULL};
 #endif
 
-static const TessState states[] = {{"head.weight", weight_alias, "student", "", TESS_PARAM, WEIGHT(weight)},
-                                   {"head.bias", NULL, "student", "", TESS_PARAM, BIAS(bias)},
+static const TessState states[] = {
+    {"head.weight", weight_alias, "student", "", TESS_PARAM, WEIGHT(weight), 0},
+    {"head.bias", NULL, "student", "", TESS_PARAM, BIAS(bias), 0},
 #ifdef TOY_FROZEN
-                                   {"teacher/gain", gain_alias, "teacher", "", TESS_FROZEN, ONE(gain)},
+    {"teacher/gain", gain_alias, "teacher", "", TESS_FROZEN, ONE(gain), 0},
 #else
-                                   {"gain", NULL, "student", "", TESS_FROZEN, ONE(gain)},
+    {"gain", NULL, "student", "", TESS_FROZEN, ONE(gain), 0},
 #endif
 #if TOY_TRAINS
-                                   {"head.weight", NULL, "student", "", TESS_GRAD, WEIGHT(weight_grad)},
-                                   {"head.bias", NULL, "student", "", TESS_GRAD, BIAS(bias_grad)},
-                                   {"head.weight", NULL, "student", "m", TESS_SLOT, WEIGHT(weight_m)},
-                                   {"head.bias", NULL, "student", "m", TESS_SLOT, BIAS(bias_m)},
+    {"head.weight", NULL, "student", "", TESS_GRAD, WEIGHT(weight_grad), 0},
+    {"head.bias", NULL, "student", "", TESS_GRAD, BIAS(bias_grad), 0},
+    {"head.weight", NULL, "student", "m", TESS_SLOT, WEIGHT(weight_m), 0},
+    {"head.bias", NULL, "student", "m", TESS_SLOT, BIAS(bias_m), 0},
 #endif
-                                   {"packed", NULL, "student", "", TESS_TEMP, ONE(packed_gain)}};
+    {"packed", NULL, "student", "", TESS_TEMP, ONE(packed_gain), 0}};
 
 #define VALUE(n, f, e, d, ...) {.name = (n), .flags = (f), .entry = (e), .data = (d), .t = __VA_ARGS__}
 static const TessValue values[] = {
