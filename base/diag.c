@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/files/infile.h"
+
 enum { MOST_ERRORS_SHOWN = 20 };
 
 static int errors;
@@ -220,9 +222,11 @@ static Source *read_stream(Arena *a, const char *path, FILE *f) {
 
 Source *diag_read(Arena *a, const char *path) {
   Source whole = {.path = path};
-  FILE *f = fopen(path, "rb");
+  const char *why = NULL;
+  int fd = infile_open_text(path, &why);
+  FILE *f = fd >= 0 ? fdopen(fd, "rb") : NULL;
   Source *s = f ? read_stream(a, path, f) : NULL;
-  if (!s) diag_error((Loc){.src = &whole}, "cannot read the file: %s", strerror(errno));
+  if (!s) diag_error((Loc){.src = &whole}, "cannot read the file: %s", why ? why : strerror(errno));
   if (f) fclose(f);
   return s;
 }

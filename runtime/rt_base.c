@@ -1,15 +1,11 @@
 #include "runtime/rt_base.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 static FILE *messages;
 static bool redirected;
@@ -82,70 +78,4 @@ double rt_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-bool rt_can_write(const char *option, const char *path) {
-  char *copy = rt_format("%s", path);
-  const char *folder = dirname(copy);
-  struct stat st;
-  bool ok = access(folder, W_OK) == 0;
-  if (!ok) {
-    rt_error("%s %s: cannot write to folder %s: %s", option, path, folder, strerror(errno));
-  } else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-    rt_error("%s %s: expected a file or nothing there, found %s", option, path,
-             S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
-    ok = false;
-  }
-  free(copy);
-  return ok;
-}
-
-static bool write_all(int fd, const RtPiece *piece) {
-  for (uint64_t done = 0; done < piece->bytes;) {
-    uint64_t left = piece->bytes - done, most = 1u << 30;
-    ssize_t w = write(fd, (const char *)piece->data + done, left < most ? left : most);
-    if (w < 0 && errno == EINTR) continue;
-    if (w <= 0) return false;
-    done += (uint64_t)w;
-  }
-  return true;
-}
-
-/* Creates the file and has all of it on the disk. */
-static bool write_new(const char *path, const RtPiece *piece, int n) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), i = 0;
-  if (fd < 0) return false;
-  while (i < n && write_all(fd, &piece[i])) i++;
-  bool ok = i == n && fsync(fd) == 0;
-  int why = errno;
-  if (close(fd) != 0 && ok) return false;
-  errno = why;
-  return ok;
-}
-
-/* A rename is on the disk once its folder is. Some file systems have no such call for folders. */
-static bool sync_folder(const char *path) {
-  char *copy = rt_format("%s", path);
-  int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
-  int why = errno;
-  if (fd >= 0) close(fd);
-  free(copy);
-  errno = why;
-  return ok;
-}
-
-bool rt_write_whole(const char *path, const RtPiece *piece, int n) {
-  char *temporary = rt_format("%s.tmp", path);
-  unlink(temporary);
-  bool ok = write_new(temporary, piece, n) && rename(temporary, path) == 0;
-  if (!ok) {
-    rt_error("%s: cannot write %s: %s; %s is as it was", path, temporary, strerror(errno), path);
-    unlink(temporary);
-  } else if (!sync_folder(path)) {
-    rt_error("%s: it was written, but its folder cannot be brought to the disk: %s", path, strerror(errno));
-    ok = false;
-  }
-  free(temporary);
-  return ok;
 }

@@ -1,4 +1,4 @@
-/* What every part of the runtime stands on: messages for the user, memory, numbers, time and files. */
+/* What every part of the runtime stands on: messages for the user, memory, numbers and time. */
 #ifndef RUNTIME_RT_BASE_H
 #define RUNTIME_RT_BASE_H
 
@@ -25,19 +25,5 @@ bool rt_parse_float(const char *s, float *out);
 
 /* Seconds by the monotonic clock. */
 double rt_now(void);
-
-/* Whether a file can be put there, which a rename does: hours of work must not end in a folder that isn't
- * there, nor a device give way to a file. Reports what the option cannot have. */
-bool rt_can_write(const char *option, const char *path);
-
-typedef struct RtPiece {
-  const void *data;
-  uint64_t bytes;
-} RtPiece;
-
-/* Writes the pieces as FILE.tmp, flushes it to the disk and renames it to FILE, so that FILE is the old one
- * or the whole new one. A FILE.tmp left by a killed run is replaced; after a failure it is removed. False
- * with an error. */
-bool rt_write_whole(const char *path, const RtPiece *piece, int n);
 
 #endif

@@ -1,9 +1,10 @@
 /* The program's entry: checks that archive, tables and processor fit, then runs the verb. */
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 
+#include "base/files/infile.h"
+#include "base/files/streams.h"
 #include "base/machine/cpu_feature.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_limit.h"
@@ -56,19 +57,20 @@ static int run_verb(RtOptions *o) {
 
 /* Results are printed: they must have arrived. */
 static bool printed(void) {
-  errno = 0;
-  if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-  rt_error("the output is not complete%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
-  return false;
+  int lost = streams_lost();
+  if (lost) rt_error("the output is not complete%s%s", lost > 0 ? ": " : "", lost > 0 ? strerror(lost) : "");
+  return !lost;
 }
 
 int main(int argc, char **argv) {
+  streams_hold();
   if (tess_program.abi != TESS_ABI) {
     rt_error("the program's tables are of version %" PRIu32 ", the runtime's of %d", tess_program.abi,
              TESS_ABI);
     return 1;
   }
   signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing, not the program's end */
+  infile_note("/proc/self/exe", argc ? argv[0] : "that is this program");
   RtOptions o;
   int status = 1;
   if (rt_options_parse(&o, argc, argv)) {

@@ -96,6 +96,14 @@ static bool take_rule(RtOptions *o, const RtOptionRow *row, const char *text) {
   return true;
 }
 
+/* "100", "1epoch", "2epochs". */
+static bool parse_span(const char *text, RtSpan *out) {
+  char *end;
+  *out = (RtSpan){.n = strtoull(text, &end, 10)};
+  out->epochs = !strcmp(end, "epoch") || !strcmp(end, "epochs");
+  return *text >= '0' && *text <= '9' && (out->epochs || !*end) && out->n > 0 && out->n < UINT64_MAX;
+}
+
 static bool take_value(RtOptions *o, int id, const char *text) {
   const RtOptionRow *row = &rt_option_row[id];
   RtOptionValue *v = &o->value[id];
@@ -105,6 +113,10 @@ static bool take_value(RtOptions *o, int id, const char *text) {
   case RT_KIND_U64:
     if (rt_parse_u64(text, &v->u64)) return true;
     rt_error("--%s: found \"%s\", expected a whole number", row->name, text);
+    return false;
+  case RT_KIND_SPAN:
+    if (parse_span(text, &v->span)) return true;
+    rt_error("--%s: found \"%s\", expected updates, such as 100, or epochs, such as 1epoch", row->name, text);
     return false;
   case RT_KIND_FLOAT:
     if (rt_parse_float(text, &v->f) && v->f > 0) return true;
@@ -138,12 +150,13 @@ static bool take_option(RtOptions *o, int argc, char **argv, int *at) {
   bool flag = id >= 0 && rt_option_row[id].kind == RT_KIND_FLAG;
   const char *text = eq ? eq + 1 : NULL;
   if (!flag && !eq) {
-    if (*at == argc) {
-      rt_error("--%.*s: expected %s behind it", (int)len, typed,
-               id >= 0 ? rt_option_row[id].arg : "a number");
+    text = *at < argc ? argv[*at] : NULL;
+    if (!text || !strncmp(text, "--", 2)) {
+      rt_error("--%.*s: expected %s behind it%s%s", (int)len, typed,
+               id >= 0 ? rt_option_row[id].arg : "a number", text ? ", found " : "", text ? text : "");
       return false;
     }
-    text = argv[(*at)++];
+    (*at)++;
   }
   if (id < 0) return take_setting(o, setting, text);
   if (!(rt_option_row[id].verbs & o->verb)) {
@@ -172,6 +185,7 @@ static bool take_verb(RtOptions *o, const char *word) {
 static void set_defaults(RtOptions *o) {
   o->value[RT_OPT_print].u64 = 100;
   o->value[RT_OPT_tolerance].f = 1;
+  o->value[RT_OPT_on_nonfinite].text = "stop";
   for (uint32_t i = 0; i < tess_program.nsetting; i++) o->setting[i] = tess_program.setting[i].value;
 }
 
@@ -194,6 +208,11 @@ static bool consistent(const RtOptions *o) {
     rt_error("--rename and --skip speak of the files of --init and --frozen: give one");
     ok = false;
   }
+  const char *choice = RT_TEXT(o, on_nonfinite);
+  if (strcmp(choice, "stop") != 0 && strcmp(choice, "skip") != 0) {
+    rt_error("--on-nonfinite: found \"%s\", expected stop or skip", choice);
+    ok = false;
+  }
   if (RT_GIVEN(o, every) && !RT_GIVEN(o, checkpoint)) {
     rt_error("--every needs --checkpoint FILE");
     ok = false;
@@ -206,12 +225,15 @@ bool rt_options_parse(RtOptions *o, int argc, char **argv) {
   set_defaults(o);
   if (argc < 2) return true;
   if (!take_verb(o, argv[1])) return false;
-  bool ok = true;
+  bool ok = true, only_words = false; /* behind "--" */
   for (int at = 2; at < argc;) {
-    if (!strcmp(argv[at], "-h")) {
+    if (!only_words && !strcmp(argv[at], "--")) {
+      only_words = true;
+      at++;
+    } else if (!only_words && !strcmp(argv[at], "-h")) {
       o->value[RT_OPT_help].flag = true;
       at++;
-    } else if (!strncmp(argv[at], "--", 2)) {
+    } else if (!only_words && !strncmp(argv[at], "--", 2)) {
       ok = take_option(o, argc, argv, &at) && ok;
     } else if (o->verb == RT_REPLAY && !o->file) {
       o->file = argv[at++];
@@ -254,9 +276,12 @@ static const Topic topic[] = {
       "train --data DIR --resume net.safetensors --checkpoint net.safetensors"},
      DATA_HELP
      "\n\n"
-     "A first SIGINT (Ctrl-C) or SIGTERM ends the run after the update in hand and writes the checkpoint; "
-     "the\n"
-     "status is then 130 or 143, and 0 only for a run that reached its last update."},
+     "A first SIGINT (Ctrl-C), SIGTERM or SIGHUP ends the run after the update in hand and writes the "
+     "checkpoint; the\n"
+     "status is then 130, 143 or 129, and 0 only for a run that reached its last update. SIGUSR1 writes the "
+     "checkpoint\n"
+     "and goes on. One run at a time writes a checkpoint. Names that begin with - are written "
+     "--checkpoint=-name."},
     {RT_EVAL,
      "eval",
      "report on the test part of folders, or on files",

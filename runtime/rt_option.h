@@ -38,9 +38,11 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
   X(FROZEN, frozen, "frozen", "NAME=FILE", RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH,                        \
     "load the frozen module NAME from a safetensors file")                                                   \
   X(TEXT, checkpoint, "checkpoint", "FILE", RT_TRAIN, "write the run's state there, at the end at least")    \
-  X(U64, every, "every", "N", RT_TRAIN, "also write the checkpoint every N updates")                         \
+  X(SPAN, every, "every", "N", RT_TRAIN, "also write the checkpoint every N updates, or epochs: 2epochs")    \
   X(TEXT, resume, "resume", "FILE", RT_TRAIN, "go on from a checkpoint, to the bits of an unbroken run")     \
   X(TEXT, log, "log", "FILE", RT_TRAIN, "append a JSON line an update; --resume drops those made again")     \
+  X(TEXT, on_nonfinite, "on-nonfinite", "stop|skip", RT_TRAIN,                                               \
+    "an update with a value that is not finite changes nothing: end there, or go on behind it (stop)")       \
   X(U64, print, "print", "N", RT_TRAIN, "a progress line every N updates where there is no terminal (100)")  \
   X(FLOAT, tolerance, "tolerance", "X", RT_REPLAY, "multiply the bounds of every comparison by X (1)")       \
   X(FLAG, profile, "profile", "", RT_BENCH, "also print the time of each kernel")                            \
@@ -61,6 +63,7 @@ typedef struct RtOptionRow {
   enum {
     RT_KIND_TEXT,
     RT_KIND_U64,
+    RT_KIND_SPAN,
     RT_KIND_FLOAT,
     RT_KIND_FLAG,
     RT_KIND_FROZEN,
@@ -92,9 +95,16 @@ typedef struct RtRule {
   int taken;
 } RtRule;
 
+/* A length of training. */
+typedef struct RtSpan {
+  uint64_t n;
+  bool epochs; /* else updates */
+} RtSpan;
+
 typedef union RtOptionValue {
   const char *text;
   uint64_t u64;
+  RtSpan span;
   float f;
   bool flag;
 } RtOptionValue;
@@ -116,6 +126,7 @@ typedef struct RtOptions {
 
 #define RT_TEXT(o, field) ((o)->value[RT_OPT_##field].text)
 #define RT_U64(o, field) ((o)->value[RT_OPT_##field].u64)
+#define RT_SPAN(o, field) ((o)->value[RT_OPT_##field].span)
 #define RT_GIVEN(o, field) ((o)->given[RT_OPT_##field])
 
 /* False with errors reported, all that were found. */

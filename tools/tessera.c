@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/diag.h"
+#include "base/files/streams.h"
 #include "base/nearest.h"
 #include "codegen/host/host_memory.h"
 #include "passes/passes.h"
@@ -240,12 +241,13 @@ static int run(int argc, char **argv) {
   if (strcmp(name, "--version") == 0) return puts("tessera " TESSERA_VERSION) == EOF;
   if (at == VERBS && !asks_for_help(name)) return report_unknown(name);
   if (at == VERBS) return show_help(argc > 2 ? argv[2] : name);
-  for (int i = 2; i < argc; i++)
+  for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
     if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return show_help(name);
   return verbs[at].run(argc - 2, argv + 2);
 }
 
 int main(int argc, char **argv) {
+  streams_hold();
   host_memory_guard();
   signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing */
   int status = run(argc, argv);

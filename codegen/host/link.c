@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/files/infile.h"
+#include "base/files/outfile.h"
 
 #ifndef TESSERA_CC
 #define TESSERA_CC "cc"
@@ -73,14 +75,27 @@ static bool run(const char *const *argv, const char *out) {
   return ok;
 }
 
+/* The linked program becomes `out`, as every output does. */
+static bool put(const char *linked, const char *out) {
+  OutFile o = {.fd = -1};
+  const char *why = NULL;
+  int from = infile_open_once(linked, &why);
+  bool opened = from >= 0 && outfile_open(&o, out, 0777, NULL), copied = opened && outfile_copy(&o, from);
+  bool ok = copied && outfile_commit(&o);
+  if (opened && !copied) outfile_drop(&o);
+  if (from >= 0) close(from);
+  if (!ok) fail(out, "cannot write the program", why ? why : o.why);
+  return ok;
+}
+
 bool link_program(const char *object, const char *device_archive, const char *runtime_archive,
                   const char *out) {
   Arena *a = arena_new();
-  const char *part = arena_printf(a, "%s.part", out);
+  const char *linked = arena_printf(a, "%s.linked", object);
   const char *const argv[] = {TESSERA_CC,
                               "-no-pie",
                               "-o",
-                              part,
+                              linked,
                               object,
                               device_archive ? device_archive : runtime_archive,
                               runtime_archive,
@@ -92,13 +107,8 @@ bool link_program(const char *object, const char *device_archive, const char *ru
                               TESSERA_CC_FLAG,
 #endif
                               NULL};
-  unlink(part);
-  bool ok = run(argv, out);
-  if (ok && rename(part, out)) {
-    fail(out, "cannot write the program", strerror(errno));
-    ok = false;
-  }
-  if (!ok) unlink(part);
+  bool ok = run(argv, out) && put(linked, out);
+  unlink(linked);
   arena_free(a);
   return ok;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/files/infile.h"
 #include "base/safetensors.h"
 
 typedef struct Collect {
@@ -49,9 +50,11 @@ static char *read_header(Arena *a, FILE *f, Loc loc, size_t *len) {
 
 bool metadata_read(Arena *a, const char *path, Metadata *out) {
   Loc loc = {.src = diag_source(a, path, "", 0)};
-  FILE *f = fopen(path, "rb");
+  const char *why = NULL;
+  int fd = infile_open(path, &why);
+  FILE *f = fd >= 0 ? fdopen(fd, "rb") : NULL;
   if (!f) {
-    diag_error(loc, "cannot read the file: %s", strerror(errno));
+    diag_error(loc, "cannot read the file: %s", why ? why : strerror(errno));
     return false;
   }
   size_t len;

@@ -1,7 +1,6 @@
 #include "runtime/data/rt_idx.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/files/infile.h"
 #include "runtime/rt_base.h"
 
 /* No deflate stream grows more than this, so a header can't promise more. */
@@ -158,9 +158,10 @@ bool rt_idx_read(int fd, const char *path, uint64_t limit, RtIdx *out) {
 }
 
 bool rt_idx_open(const char *path, uint64_t limit, RtIdx *out) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const char *why;
+  int fd = infile_open(path, &why);
   if (fd >= 0) return rt_idx_read(fd, path, limit, out);
-  rt_error("%s: %s", path, strerror(errno));
+  rt_error("%s: %s", path, why);
   return false;
 }
 

@@ -1,12 +1,11 @@
 #include "runtime/data/rt_source.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files/infile.h"
 #include "runtime/rt_base.h"
 
 static bool is_folder(const char *path) {
@@ -40,18 +39,11 @@ static bool looks_like_idx(const unsigned char *head, ssize_t n) {
   return n < HEAD || head[4] || head[5] || head[6] || head[7] || head[8] != '{';
 }
 
-static int open_regular(const char *path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat st;
-  if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) return fd;
-  rt_error("%s: %s", path, fd < 0 ? strerror(errno) : "expected a regular file or a folder");
-  if (fd >= 0) close(fd);
-  return -1;
-}
-
 static bool open_file(const RtSource *like, RtSource *s, int *n) {
   unsigned char head[HEAD];
-  int fd = open_regular(like->path);
+  const char *why;
+  int fd = infile_open(like->path, &why);
+  if (fd < 0) rt_error("%s: %s", like->path, why);
   if (fd < 0) return false;
   bool idx = looks_like_idx(head, pread(fd, head, HEAD, 0));
   RtFile *f = idx ? NULL : rt_file_from(fd, like->path);

@@ -96,12 +96,12 @@ static int list_names(RtOut *out, const RtSession *s) {
   return n;
 }
 
-bool rt_checkpoint_write(const char *path, const RtSession *s, const RtOptions *o, const RtPosition *p) {
+bool rt_checkpoint_write(const RtDest *to, const RtSession *s, const RtOptions *o, const RtPosition *p) {
   Meta m = {0};
   fill_meta(&m, s, o, p);
   RtOut *out = RT_NEW(count_names(), RtOut);
   int n = list_names(out, s);
-  bool ok = rt_file_write(path, out, n, m.pair, m.n, pad);
+  bool ok = rt_file_write_to(to, out, n, m.pair, m.n, pad);
   for (int i = 0; i < n; i++) free((char *)out[i].name);
   free(out);
   free_meta(&m);
@@ -220,7 +220,7 @@ static bool read_position(const RtFile *f, RtSession *s, const RtOptions *o, RtP
 }
 
 bool rt_checkpoint_read(const char *path, RtSession *s, const RtOptions *o, RtPosition *p) {
-  RtFile *f = rt_file_open(path);
+  RtFile *f = rt_file_open_once(path);
   if (!f) return false;
   bool ok = read_position(f, s, o, p);
   ok = ok && read_settings(f, s, o) && check_frozen(f, o) && read_tensors(f, s);

@@ -22,7 +22,7 @@ typedef struct RtPosition {
   int ndata;
 } RtPosition;
 
-bool rt_checkpoint_write(const char *path, const RtSession *s, const RtOptions *o, const RtPosition *p);
+bool rt_checkpoint_write(const RtDest *to, const RtSession *s, const RtOptions *o, const RtPosition *p);
 /* Restores tensors, seed, settings and position. Settings and seed given on the command line win, with a
  * note. p->samples and p->data are those of the data at hand. False with errors reported: anything missing,
  * other data, another frozen file, not a checkpoint. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files/infile.h"
 #include "runtime/rt_base.h"
 
 #define XXH_INLINE_ALL
@@ -17,9 +18,11 @@ uint64_t rt_hash(const void *data, size_t n) {
 }
 
 bool rt_hash_file(const char *path, char out[24]) {
-  FILE *f = fopen(path, "rb");
+  const char *why = NULL;
+  int fd = infile_open(path, &why);
+  FILE *f = fd >= 0 ? fdopen(fd, "rb") : NULL;
   if (!f) {
-    rt_error("%s: %s", path, strerror(errno));
+    rt_error("%s: %s", path, why ? why : strerror(errno));
     return false;
   }
   unsigned char buf[CHUNK];

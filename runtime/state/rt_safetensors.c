@@ -1,13 +1,13 @@
 #include "runtime/state/rt_safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/files/infile.h"
 #include "base/json.h"
 #include "base/safetensors.h"
 #include "runtime/rt_base.h"
@@ -213,11 +213,20 @@ RtFile *rt_file_from(int fd, const char *path) {
   return NULL;
 }
 
-RtFile *rt_file_open(const char *path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+static RtFile *open_with(int (*open_file)(const char *path, const char **why), const char *path) {
+  const char *why;
+  int fd = open_file(path, &why);
   if (fd >= 0) return rt_file_from(fd, path);
-  rt_error("%s: %s", path, strerror(errno));
+  rt_error("%s: %s", path, why);
   return NULL;
+}
+
+RtFile *rt_file_open(const char *path) {
+  return open_with(infile_open, path);
+}
+
+RtFile *rt_file_open_once(const char *path) {
+  return open_with(infile_open_once, path);
 }
 
 void rt_file_close(RtFile *f) {

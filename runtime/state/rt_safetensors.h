@@ -6,6 +6,7 @@
 #define RUNTIME_RT_SAFETENSORS_H
 
 #include "abi/program.h"
+#include "runtime/rt_output.h"
 #include "runtime/state/rt_type.h"
 
 typedef struct RtPair {
@@ -39,6 +40,8 @@ typedef struct RtFile {
 
 /* NULL with an error reported. The descriptor is owned by the result, and closed when there is none. */
 RtFile *rt_file_open(const char *path);
+RtFile *
+rt_file_open_once(const char *path); /* an output may take its place afterwards (base/files/infile.h) */
 RtFile *rt_file_from(int fd, const char *path);
 void rt_file_close(RtFile *f);
 /* NULL when there is none. */
@@ -70,5 +73,8 @@ typedef struct RtOut {
  * lie, for the format has no holes. With pad NULL there are none: of the others only the first lies so. False
  * with an error. */
 bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta, const char *pad);
+/* The same, and under further names. */
+bool rt_file_write_to(const RtDest *to, const RtOut *t, int n, const RtPair *meta, int nmeta,
+                      const char *pad);
 
 #endif

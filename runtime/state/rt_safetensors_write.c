@@ -102,14 +102,19 @@ static char *make_header(const Layout *l, const RtPair *meta, int nmeta, size_t 
 }
 
 bool rt_file_write(const char *path, const RtOut *t, int n, const RtPair *meta, int nmeta, const char *pad) {
+  return rt_file_write_to(&(RtDest){.path = path}, t, n, meta, nmeta, pad);
+}
+
+bool rt_file_write_to(const RtDest *to, const RtOut *t, int n, const RtPair *meta, int nmeta,
+                      const char *pad) {
   Layout l = lay_out(t, n, pad);
   RtPiece *piece = RT_NEW(l.n + 1, RtPiece);
   size_t len = 0;
   char *header = make_header(&l, meta, nmeta, &len);
   piece[0] = (RtPiece){header, len};
   for (int i = 0; i < l.n; i++) piece[i + 1] = (RtPiece){l.t[i].data, bytes_of(&l.t[i])};
-  if (!header) rt_error("%s: no memory for its header; %s is as it was", path, path);
-  bool ok = header && rt_write_whole(path, piece, l.n + 1);
+  if (!header) rt_error("%s: no memory for its header; it is as it was", to->path);
+  bool ok = header && rt_write_whole(to, piece, l.n + 1);
   free(header);
   free(piece);
   free_layout(&l);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/machine/peak.h"
 #include "runtime/rt_base.h"
+#include "runtime/rt_output.h"
 #include "runtime/rt_random.h"
 #include "runtime/state/rt_type.h"
 #include "runtime/verbs/rt_profile.h"
@@ -159,9 +160,10 @@ static bool bench(Bench *b, RtOptions *o, double start) {
   bool table = o->value[RT_OPT_profile].flag;
   if (table || out) b->profile = rt_profile_new();
   time_steps(b);
+  bool written = !out || rt_profile_write(b->profile, b->s.run.threads, b->steps, out);
   print_json(b);
   if (table) rt_profile_print(b->profile, b->steps, stderr);
-  return !out || rt_profile_write(b->profile, b->s.run.threads, b->steps, out);
+  return written && !(table && ferror(stderr)); /* the table is a result */
 }
 
 int rt_bench(RtOptions *o) {
@@ -175,7 +177,7 @@ int rt_bench(RtOptions *o) {
     rt_error("%s has nothing to run", tess_program.name);
     return 1;
   }
-  if (RT_GIVEN(o, profile_out) && !rt_can_write("--profile-out", RT_TEXT(o, profile_out))) return 1;
+  if (RT_GIVEN(o, profile_out) && !rt_can_write("--profile-out", RT_TEXT(o, profile_out), NULL)) return 1;
   if (!rt_begin(&b.s, o)) return 1;
   bool ok = bench(&b, o, start);
   rt_profile_free(b.profile);

@@ -44,8 +44,7 @@ static void look_at_states(const RtSession *s) {
   }
 }
 
-/* What a refused update left of the gradients is not part of the step. */
-static void clear_gradients(const RtSession *s) {
+void rt_clear_gradients(const RtSession *s) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *st = &tess_program.state[i];
     if (st->kind != TESS_GRAD) continue;
@@ -68,7 +67,7 @@ void rt_culprit_find(RtSession *s, uint64_t step, RtFill *fill, void *ctx) {
   rt_error("step %" PRIu64 ": a value is not finite; the update was refused, the weights are those before it",
            step);
   look_at_states(s);
-  clear_gradients(s);
+  rt_clear_gradients(s);
   Search c = {.s = s, .fill = fill, .fill_ctx = ctx, .step = step};
   RtHook hook = {look, &c};
   s->run.hook = &hook;

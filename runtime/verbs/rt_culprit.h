@@ -8,4 +8,7 @@
  * first bad value with its kernel and source line. The weights stay as they are. */
 void rt_culprit_find(RtSession *s, uint64_t step, RtFill *fill, void *ctx);
 
+/* What a refused update left of the gradients is not part of the step. */
+void rt_clear_gradients(const RtSession *s);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text_stream.h"
 #include "runtime/rt_base.h"
+#include "runtime/rt_output.h"
 
 static void add(void *ctx, TessRun *run, uint32_t id, double seconds) {
   (void)run;
@@ -195,7 +196,7 @@ bool rt_profile_write(const RtProfile *p, int threads, uint64_t steps, const cha
   if (open) put_all(json.f, p, threads, steps);
   bool whole = open && text_stream_close(&json);
   if (!whole) rt_error("%s: no memory for the profile", path);
-  bool ok = whole && rt_write_whole(path, &(RtPiece){json.text, json.size}, 1);
+  bool ok = whole && rt_write_whole(&(RtDest){.path = path}, &(RtPiece){json.text, json.size}, 1);
   free(whole ? json.text : NULL);
   return ok;
 }

@@ -1,10 +1,8 @@
 #include "runtime/verbs/rt_report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -65,60 +63,15 @@ void rt_report_json(const RtReport *r, FILE *out) {
 
 static const double terminal_pause = 0.2; /* seconds between two renewals of the line */
 
-/* Whether the line tells of an update behind `first`, or was cut off while it was written. */
-static bool is_stale(const char *line, ssize_t len, uint64_t first) {
-  static const char start[] = "{\"step\":";
-  if (line[len - 1] != '\n') return true;
-  return !strncmp(line, start, sizeof start - 1) && strtoull(line + sizeof start - 1, NULL, 10) > first;
-}
-
-/* Where the log's last line ends that a run which goes on behind update `first` does not write again. */
-static off_t kept_length(FILE *f, uint64_t first) {
-  char *line = NULL;
-  size_t size = 0;
-  off_t at = 0, end = 0;
-  for (ssize_t len; (len = getline(&line, &size, f)) > 0;) {
-    at += len;
-    if (!is_stale(line, len, first)) end = at;
-  }
-  free(line);
-  return end;
-}
-
-/* A run that was killed may have logged updates that its checkpoint does not have: they are made again. */
-static bool cut_log(const char *path, uint64_t first) {
-  FILE *f = fopen(path, "r");
-  struct stat st;
-  if (!f) return errno == ENOENT;
-  bool ok = fstat(fileno(f), &st) == 0;
-  if (ok && S_ISREG(st.st_mode)) {
-    off_t end = kept_length(f, first);
-    ok = !ferror(f) && (end == st.st_size || truncate(path, end) == 0);
-  }
-  int why = errno;
-  fclose(f);
-  errno = why;
-  return ok;
-}
-
-/* A run from the start leaves what earlier ones wrote, but for a line that was cut off. */
-static FILE *open_log(const char *path, uint64_t first) {
-  FILE *f = cut_log(path, first ? first : UINT64_MAX) ? fopen(path, "a") : NULL;
-  if (!f) rt_error("%s: %s", path, strerror(errno));
-  return f;
-}
-
 bool rt_progress_open(RtProgress *p, const char *log, uint64_t every, uint64_t first, uint64_t total,
                       uint64_t epoch_steps) {
   *p = (RtProgress){.terminal = isatty(STDOUT_FILENO) == 1,
-                    .log_path = log,
                     .every = every ? every : 1,
                     .total = total,
                     .epoch_steps = epoch_steps,
                     .first = first,
                     .last = first};
-  p->log = log ? open_log(log, first) : NULL;
-  if (log && !p->log) return false;
+  if (!rt_log_open(&p->log, log, first)) return false;
   p->step = rt_report_new();
   p->interval = rt_report_new();
   p->start = p->printed = rt_now();
@@ -160,16 +113,18 @@ static void print_line(RtProgress *p, uint64_t done, double now) {
 }
 
 static void log_step(RtProgress *p, uint64_t done, double now) {
-  fprintf(p->log, "{\"step\":%" PRIu64 ",\"epoch\":", done);
-  json_put_number(p->log, (double)done / (double)p->epoch_steps);
-  rt_report_json(&p->step, p->log);
-  fprintf(p->log, ",\"seconds\":%.6f}\n", now - p->start);
-  if ((fflush(p->log) != 0 || ferror(p->log)) && !p->log_error) p->log_error = errno;
+  FILE *line = rt_log_begin(&p->log);
+  if (!line) return;
+  fprintf(line, "{\"step\":%" PRIu64 ",\"epoch\":", done);
+  json_put_number(line, (double)done / (double)p->epoch_steps);
+  rt_report_json(&p->step, line);
+  fprintf(line, ",\"seconds\":%.6f}\n", now - p->start);
+  rt_log_end(&p->log);
 }
 
 void rt_progress_step(RtProgress *p, uint64_t done) {
   double now = rt_now();
-  if (p->log) log_step(p, done, now);
+  log_step(p, done, now);
   rt_report_clear(&p->step);
   bool due = p->terminal ? now - p->printed >= terminal_pause : done % p->every == 0;
   if (due || done == p->total) print_line(p, done, now);
@@ -179,9 +134,7 @@ bool rt_progress_close(RtProgress *p, uint64_t done, double *rate) {
   double took = rt_now() - p->start;
   *rate = took > 0 ? images(done - p->first) / took : 0;
   if (p->terminal && done > p->first) putchar('\n');
-  if (p->log && fclose(p->log) != 0 && !p->log_error) p->log_error = errno;
-  if (p->log_error) rt_error("%s: the log is not complete: %s", p->log_path, strerror(p->log_error));
   rt_report_free(&p->step);
   rt_report_free(&p->interval);
-  return !p->log_error;
+  return rt_log_close(&p->log);
 }

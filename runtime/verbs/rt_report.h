@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "runtime/rt_session.h"
+#include "runtime/verbs/rt_log.h"
 
 typedef struct RtReport {
   double *sum, *weight; /* one a value of the program */
@@ -25,9 +26,7 @@ void rt_report_json(const RtReport *r, FILE *out);
  */
 typedef struct RtProgress {
   bool terminal;
-  FILE *log; /* or NULL */
-  const char *log_path;
-  int log_error;  /* errno of the first line that could not be written, or 0 */
+  RtLog log;
   uint64_t every; /* updates from one plain line to the next */
   uint64_t total, epoch_steps;
   double start, printed; /* when the run and the current interval began */
@@ -35,15 +34,14 @@ typedef struct RtProgress {
   RtReport step, interval;
 } RtProgress;
 
-/* Starts behind update `first` of `total`. The log is appended to, from the line of that update on. False
- * with an error when it can't be opened. */
+/* Starts behind update `first` of `total`. The log is opened as rt_log_open does. False with an error. */
 bool rt_progress_open(RtProgress *p, const char *log, uint64_t every, uint64_t first, uint64_t total,
                       uint64_t epoch_steps);
 /* Takes the reported numbers of an entry that has just run. */
 void rt_progress_add(RtProgress *p, const RtSession *s, TessEntryKind e);
 /* Update number `done` (from 1) is complete. */
 void rt_progress_step(RtProgress *p, uint64_t done);
-/* Ends the line; images a second over the whole run. False with an error when the log is incomplete. */
+/* Ends the line; images a second over the whole run. False when the log is incomplete, which was said. */
 bool rt_progress_close(RtProgress *p, uint64_t done, double *rate);
 
 #endif

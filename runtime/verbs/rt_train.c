@@ -1,14 +1,13 @@
 /* train: init, loading, prepare, then updates until the last one or a signal; checkpoints on the way. */
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/files/infile.h"
 #include "runtime/data/rt_data.h"
 #include "runtime/rt_base.h"
+#include "runtime/rt_signal.h"
 #include "runtime/state/rt_checkpoint.h"
+#include "runtime/state/rt_lock.h"
 #include "runtime/verbs/rt_culprit.h"
 #include "runtime/verbs/rt_report.h"
 #include "runtime/verbs/rt_verb.h"
@@ -18,28 +17,16 @@ typedef struct Train {
   RtSession s;
   RtData data;
   RtPosition at;
-  uint64_t epoch_steps;
+  uint64_t epoch_steps, every; /* updates; every 0: no checkpoint on the way */
   RtProgress progress;
+  RtLock lock;         /* of the checkpoint */
   bool broken;         /* the last checkpoint could not be written */
-  uint64_t written_at; /* step of the last one that could */
+  uint64_t first;      /* updates made before this run */
+  uint64_t written_at; /* step of the last checkpoint that could be written */
+  uint64_t skipped;    /* updates that were refused and passed over */
 } Train;
 
-static volatile sig_atomic_t asked_to_end; /* 0, or the signal that asked */
-
-static void on_signal(int sig) {
-  if (!asked_to_end) asked_to_end = sig;
-}
-
-/* The first signal ends the run after the update in hand, a second one at once; a reader of the output that
- * is gone (`| tee` gets the terminal's Ctrl-C too) ends it in the same way, so that the state is still
- * written. */
-static void catch_signals(void) {
-  struct sigaction end = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
-  sigaction(SIGTERM, &end, NULL);
-  sigaction(SIGINT, &end, NULL);
-  end.sa_flags = SA_RESTART;
-  sigaction(SIGPIPE, &end, NULL);
-}
+enum { SKIPS_SAID = 8 };
 
 static bool open_data(Train *t) {
   if (!rt_data_possible(TESS_MICRO)) return false;
@@ -76,6 +63,11 @@ static bool settle_length(Train *t) {
   return false;
 }
 
+static uint64_t updates_of(const Train *t, RtSpan s) {
+  uint64_t n = s.n;
+  return s.epochs && __builtin_mul_overflow(s.n, t->epoch_steps, &n) ? UINT64_MAX : n;
+}
+
 static bool resume(Train *t) {
   if (!rt_load_frozen(&t->s, t->o) || !rt_checkpoint_read(RT_TEXT(t->o, resume), &t->s, t->o, &t->at))
     return false;
@@ -104,22 +96,49 @@ static void seen(void *ctx, uint64_t micro) {
 
 static void write_checkpoint(Train *t) {
   if (!RT_GIVEN(t->o, checkpoint) || t->written_at == t->at.step) return;
-  t->broken = !rt_checkpoint_write(RT_TEXT(t->o, checkpoint), &t->s, t->o, &t->at);
+  RtDest to = {.path = RT_TEXT(t->o, checkpoint), .token = rt_lock_token(&t->lock)};
+  t->broken = !rt_checkpoint_write(&to, &t->s, t->o, &t->at);
   if (!t->broken) t->written_at = t->at.step;
+}
+
+/* A run that ends early leaves what it did, if it did anything. */
+static void write_last(Train *t) {
+  if (t->at.step > t->first) write_checkpoint(t);
+}
+
+static void write_when_asked(Train *t) {
+  if (!rt_signal_to_save()) return;
+  if (!RT_GIVEN(t->o, checkpoint)) {
+    rt_note("SIGUSR1: there is no --checkpoint FILE to write");
+    return;
+  }
+  write_last(t);
+  if (!t->broken) rt_note("SIGUSR1: %s has update %" PRIu64, RT_TEXT(t->o, checkpoint), t->at.step);
+}
+
+/* The update in hand was refused: whether the run goes on behind it. */
+static bool pass_over(Train *t) {
+  if (strcmp(RT_TEXT(t->o, on_nonfinite), "skip") != 0) {
+    write_last(t);
+    rt_culprit_find(&t->s, t->at.step, fill, t);
+    return false;
+  }
+  rt_clear_gradients(&t->s);
+  if (t->skipped++ < SKIPS_SAID)
+    rt_note("step %" PRIu64 ": a value is not finite; the update was skipped%s", t->at.step,
+            t->skipped == SKIPS_SAID ? " (further ones are counted)" : "");
+  return true;
 }
 
 /* The loop; false when an update was refused or its data could not be read. */
 static bool run_updates(Train *t) {
-  uint64_t every = RT_U64(t->o, every);
-  while (t->at.step < t->at.total && !asked_to_end) {
-    if (!rt_session_step(&t->s, t->at.step, fill, seen, t)) return false;
-    if (rt_session_refused(&t->s)) {
-      rt_culprit_find(&t->s, t->at.step, fill, t);
-      return false;
-    }
+  while (t->at.step < t->at.total && !rt_signal_to_end()) {
+    if (!rt_session_step(&t->s, t->at.step, fill, seen, t)) return write_last(t), false;
+    if (rt_session_refused(&t->s) && !pass_over(t)) return false;
     t->at.step++;
     rt_progress_step(&t->progress, t->at.step);
-    if (every && t->at.step % every == 0) write_checkpoint(t);
+    if (t->every && t->at.step % t->every == 0) write_checkpoint(t);
+    write_when_asked(t);
   }
   return true;
 }
@@ -133,19 +152,33 @@ static void announce(const Train *t) {
   fflush(stdout);
 }
 
+/* The last line. An update that was skipped is not made; a run of nothing else has failed. */
+static bool conclude(const Train *t, double rate) {
+  bool ended = rt_signal_to_end() != 0;
+  printf("%s at update %" PRIu64 "/%" PRIu64 ", %.0f images/s, peak memory %.1f MiB\n",
+         ended ? "ended by a signal" : "done", t->at.step, t->at.total, rate,
+         (double)rt_memory_peak() / 1048576);
+  if (t->skipped)
+    rt_note("%" PRIu64 " of %" PRIu64 " updates were skipped", t->skipped, t->at.step - t->first);
+  if (!t->skipped || t->skipped < t->at.step - t->first) return true;
+  rt_error("no update was made");
+  return false;
+}
+
+/* A log, or lines on standard output, that can't be written cost the run nothing but its status. */
 static bool run(Train *t) {
   const char *log = RT_TEXT(t->o, log);
   if (!rt_progress_open(&t->progress, log, RT_U64(t->o, print), t->at.step, t->at.total, t->epoch_steps))
     return false;
-  catch_signals();
+  rt_signals_catch_ends();
   double rate;
   bool updated = run_updates(t), logged = rt_progress_close(&t->progress, t->at.step, &rate);
   if (!updated) return false;
-  write_checkpoint(t);
-  printf("%s at update %" PRIu64 "/%" PRIu64 ", %.0f images/s, peak memory %.1f MiB\n",
-         asked_to_end ? "ended by a signal" : "done", t->at.step, t->at.total, rate,
-         (double)rt_memory_peak() / 1048576);
-  return logged && !t->broken;
+  if (rt_signal_to_end())
+    write_last(t);
+  else
+    write_checkpoint(t);
+  return conclude(t, rate) && logged && !t->broken;
 }
 
 static bool prepare(Train *t) {
@@ -155,9 +188,38 @@ static bool prepare(Train *t) {
   if (!(RT_GIVEN(t->o, resume) ? resume(t) : rt_load_all(&t->s, t->o, false)) || !settle_length(t))
     return false;
   t->written_at = UINT64_MAX;
+  t->first = t->at.step;
+  t->every = updates_of(t, RT_SPAN(t->o, every));
   t->s.step.total = (float)t->at.total;
   t->s.step.epoch_steps = (float)t->epoch_steps;
   return true;
+}
+
+/* Whether the checkpoint's place is neither the log nor an input: known when all of them are. */
+static bool outputs_apart(const RtOptions *o) {
+  OutFile checkpoint, log;
+  if (!RT_GIVEN(o, checkpoint)) return true;
+  const char *path = RT_TEXT(o, checkpoint);
+  if (!rt_can_write("--checkpoint", path, &checkpoint)) return false;
+  if (!RT_GIVEN(o, log) || checkpoint.in_place || !outfile_find(&log, RT_TEXT(o, log)) || log.in_place)
+    return true;
+  if (!infile_same_entry(checkpoint.target, log.target)) return true;
+  rt_error("--checkpoint %s: it is the file of --log too", path);
+  return false;
+}
+
+/* All that happens while the checkpoint is this run's. */
+static bool train(Train *t) {
+  bool ok = rt_frozen_complete(t->o);
+  ok = open_data(t) && ok;
+  if (!ok || !rt_begin(&t->s, t->o)) return false;
+  ok = prepare(t) && outputs_apart(t->o);
+  if (ok) {
+    announce(t);
+    ok = run(t);
+  }
+  rt_session_close(&t->s);
+  return ok;
 }
 
 int rt_train(RtOptions *o) {
@@ -166,20 +228,12 @@ int rt_train(RtOptions *o) {
     rt_error("%s has no loss to minimise: it can't be trained; try eval or bench", tess_program.name);
     return 1;
   }
-  bool ok = !RT_GIVEN(o, checkpoint) || rt_can_write("--checkpoint", RT_TEXT(o, checkpoint));
-  ok = rt_frozen_complete(o) && ok;
-  ok = open_data(&t) && ok;
-  if (ok && rt_begin(&t.s, o)) {
-    ok = prepare(&t);
-    if (ok) {
-      announce(&t);
-      ok = run(&t);
-    }
-    rt_session_close(&t.s);
-  } else {
-    ok = false;
-  }
+  rt_signals_begin(RT_GIVEN(o, checkpoint));
+  if (RT_GIVEN(o, checkpoint) && !rt_lock_take(&t.lock, "--checkpoint", RT_TEXT(o, checkpoint))) return 1;
+  bool ok = train(&t);
   rt_data_close(&t.data);
+  if (RT_GIVEN(o, checkpoint)) rt_lock_give(&t.lock);
   if (!ok) return 1;
-  return asked_to_end ? 128 + asked_to_end : 0; /* as a shell has it: a script must not go on after Ctrl-C */
+  int signal = rt_signal_to_end();
+  return signal ? 128 + signal : 0; /* as a shell has it: a script must not go on after Ctrl-C */
 }

@@ -281,7 +281,7 @@ START_TEST(a_failed_link_says_why_and_leaves_nothing) {
   has(said, "linking failed: ");
   has(said, "missing.o");
   ck_assert_int_ne(access(in_folder("out"), F_OK), 0);
-  ck_assert_int_ne(access(in_folder("out.part"), F_OK), 0);
+  ck_assert_int_ne(access(in_folder("missing.o.linked"), F_OK), 0);
   diag_to(NULL);
   fclose(f);
   free(said);

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/files/infile.h"
 #include "passes/passes.h"
 #include "passes/rewrite/simplify.h"
 #include "tools/build/build.h"
 #include "tools/cli/output.h"
+#include "tools/cli/shipped.h"
 #include "tools/verbs.h"
 
 enum { THREADS = 64, MOST_THREADS = 1024, LISTED = 1024 };
@@ -112,6 +114,14 @@ bool build_options(Arena *a, Args *args, BuildOptions *o) {
   return !args->wrong;
 }
 
+void build_note_inputs(Arena *a, const BuildOptions *o) {
+  infile_note(shipped_path(a, o->description), o->description);
+  if (o->fusion) infile_note(shipped_path(a, o->fusion), o->fusion);
+  for (int i = 0; i < o->ndefine; i++)
+    if (o->define[i][0] == '@') infile_note(o->define[i] + 1, o->define[i] + 1);
+  shipped_note(a);
+}
+
 static void announce(const Build *b) {
   const Prog *p = b->prog;
   int launches = 0;
@@ -127,10 +137,10 @@ static void announce(const Build *b) {
   printf("\n");
 }
 
-/* Known before the work of building is done. */
+/* Known before the work of building is done: at once, and again when the files of the description are known.
+ */
 static bool can_write(const BuildOptions *o) {
-  return output_possible(o->out, o->description) && output_replaces_file(o->out) &&
-         (!o->fusion || output_possible(o->out, o->fusion));
+  return output_replaces_file(o->out) && output_possible(o->out);
 }
 
 int verb_build(int argc, char **argv) {
@@ -140,7 +150,9 @@ int verb_build(int argc, char **argv) {
   bool understood = build_options(a, &args, &o), ok = false;
   if (understood) {
     Build b = {.arena = a, .o = &o};
-    ok = can_write(&o) && build_target(&b) && build_describe(&b) && build_plan(&b) && build_program(&b);
+    build_note_inputs(a, &o);
+    ok = can_write(&o) && build_target(&b) && build_describe(&b) && can_write(&o) && build_plan(&b) &&
+         build_program(&b);
     if (ok) announce(&b);
   }
   arena_free(a);

@@ -42,6 +42,8 @@ BuildOptions build_defaults(Arena *a, const Args *args);
 bool build_common_option(Args *args, BuildOptions *o);
 /* Takes a word as the description. */
 void build_set_description(Args *args, BuildOptions *o, const char *word);
+/* Notes the files that the options name, and the compiler's own, as inputs (base/files/infile.h). */
+void build_note_inputs(Arena *a, const BuildOptions *o);
 /* False after reporting a wrong command line. Texts are the command line's; the rest is the arena's. */
 bool build_options(Arena *a, Args *args, BuildOptions *o);
 

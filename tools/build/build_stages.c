@@ -99,7 +99,7 @@ static bool write_text(Arena *a, const Emit *e, EmitKind kind, const char *text)
     diag_error((Loc){.src = &place}, "cannot make the folder: %s", strerror(errno));
     return false;
   }
-  if (!output_open(a, arena_printf(a, "%s/%s.%s", folder, e->name, ending), &file)) return false;
+  if (!output_open(arena_printf(a, "%s/%s.%s", folder, e->name, ending), &file)) return false;
   fputs(text, file.f);
   return output_close(&file);
 }
@@ -250,7 +250,7 @@ static bool generate(Build *b, const char *object) {
   return ok;
 }
 
-/* The linker is another process, whose file nobody would remove: until it is done, signals wait. */
+/* The linker is another process, whose file nobody would remove: until the program is there, signals wait. */
 static bool link_object(const Build *b, const char *object) {
   const char *device = b->target->archive ? shipped_archive(b->arena, b->target->archive) : NULL;
   cleanup_hold(true);
@@ -259,12 +259,29 @@ static bool link_object(const Build *b, const char *object) {
   return ok;
 }
 
+/* In a folder of its own beside the program, which signals do not leave behind. */
+static const char *open_folder(Build *b) {
+  OutFile program;
+  Source file = {.path = b->o->out};
+  char *folder = arena_alloc(b->arena, PATH_MAX);
+  cleanup_hold(true);
+  bool ok = outfile_folder(&program, b->o->out, folder);
+  if (ok) cleanup_unfinished(folder);
+  cleanup_hold(false);
+  if (!ok) diag_error((Loc){.src = &file}, "cannot write the file: %s", program.why);
+  return ok ? folder : NULL;
+}
+
 bool build_program(Build *b) {
-  const char *object = arena_printf(b->arena, "%s.o.part", b->o->out);
+  const char *folder = open_folder(b);
+  if (!folder) return false;
+  const char *object = arena_printf(b->arena, "%s/object.o", folder);
   cleanup_unfinished(object);
   bool ok = generate(b, object) && link_object(b, object);
   unlink(object);
   cleanup_finished(object);
+  rmdir(folder);
+  cleanup_finished(folder);
   return ok;
 }
 

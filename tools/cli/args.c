@@ -39,7 +39,7 @@ static void know(Args *a, const char *name) {
 
 bool args_flag(Args *a, const char *name) {
   know(a, name);
-  if (!args_more(a) || strcmp(a->argv[a->at], name) != 0) return false;
+  if (!args_more(a) || a->only_words || strcmp(a->argv[a->at], name) != 0) return false;
   a->at++;
   return true;
 }
@@ -59,7 +59,7 @@ const char *args_value(Args *a, const char *option) {
 
 bool args_option(Args *a, const char *name, const char **value) {
   know(a, name);
-  if (!args_more(a)) return false;
+  if (!args_more(a) || a->only_words) return false;
   const char *arg = a->argv[a->at];
   size_t n = strlen(name);
   bool letter = name[1] != '-'; /* "-DNAME" as well as "-D NAME" */
@@ -79,8 +79,12 @@ static void fail_unknown(Args *a, const char *arg) {
 }
 
 const char *args_word(Args *a) {
+  if (!a->only_words && strcmp(a->argv[a->at], "--") == 0) {
+    a->only_words = true;
+    if (++a->at == a->argc) return args_fail(a, "-- wants a name behind it"), "";
+  }
   const char *arg = a->argv[a->at++];
-  if (arg[0] == '-' && arg[1]) fail_unknown(a, arg);
+  if (!a->only_words && arg[0] == '-' && arg[1]) fail_unknown(a, arg);
   if (!arg[0]) args_fail(a, "found an empty argument");
   return arg;
 }

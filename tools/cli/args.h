@@ -12,7 +12,8 @@ typedef struct Args {
   int argc, at;
   char **argv;
   const char *verb;
-  bool wrong; /* something has been reported */
+  bool wrong;      /* something has been reported */
+  bool only_words; /* "--" was taken: no options follow */
   int nknown;
   const char *known[ARGS_MOST_KNOWN]; /* the options that were looked for: what a misspelt one may mean */
 } Args;

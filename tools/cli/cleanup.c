@@ -26,14 +26,14 @@ static sigset_t ending_set(void) {
   return set;
 }
 
-/* Read by the handler: files that are being written. */
+/* Read by the handler: files that are being written, and folders, which stand before what is in them. */
 enum { MOST_UNFINISHED = 8 };
 static const char *volatile unfinished[MOST_UNFINISHED];
 
 static void remove_unfinished(void) {
-  for (int i = 0; i < MOST_UNFINISHED; i++) {
+  for (int i = MOST_UNFINISHED - 1; i >= 0; i--) {
     const char *path = unfinished[i];
-    if (path) unlink(path);
+    if (path && unlink(path) != 0) rmdir(path);
   }
 }
 

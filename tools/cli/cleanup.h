@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 /* From here on SIGINT, SIGTERM and SIGHUP, unless they are ignored, and whatever ends the compiler in the
- * middle of its work (base/diag.h) remove this file; the path stays the caller's string. */
+ * middle of its work (base/diag.h) remove this file or folder; the path stays the caller's string. What is in
+ * a folder is named after the folder. */
 void cleanup_unfinished(const char *path);
 /* It is whole, or gone: it is left alone. */
 void cleanup_finished(const char *path);

@@ -1,14 +1,15 @@
-/* Writing a file whole or not at all: a new one takes the old one's place once all of it is on the disk. */
+/* Writing a file whole or not at all: base/files/outfile.h, with errors for the user. */
 #include "tools/cli/output.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/files/infile.h"
+#include "base/files/streams.h"
 #include "tools/cli/cleanup.h"
 
 static bool fail(const char *path, const char *why) {
@@ -17,47 +18,51 @@ static bool fail(const char *path, const char *why) {
   return false;
 }
 
-/* A device or a pipe is not to be replaced by a file. */
-static bool in_place(const char *path) {
-  struct stat st;
-  return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
-
-bool output_open(Arena *a, const char *path, Output *o) {
-  *o = (Output){.path = path, .part = in_place(path) ? NULL : arena_printf(a, "%s.part", path)};
-  if (o->part) cleanup_unfinished(o->part);
-  o->f = fopen(o->part ? o->part : path, "w");
+bool output_open(const char *path, Output *o) {
+  o->path = path;
+  cleanup_hold(true);
+  bool ok = outfile_open(&o->file, path, 0666, NULL);
+  if (ok) cleanup_unfinished(o->file.temporary);
+  cleanup_hold(false);
+  if (!ok) return fail(path, o->file.why);
+  int fd = fcntl(o->file.fd, F_DUPFD_CLOEXEC, 0);
+  o->f = fd >= 0 ? fdopen(fd, "w") : NULL;
   if (o->f) return true;
-  cleanup_finished(o->part);
-  return fail(path, strerror(errno));
+  fail(path, strerror(errno));
+  if (fd >= 0) close(fd);
+  outfile_drop(&o->file);
+  cleanup_finished(o->file.temporary);
+  return false;
 }
 
 bool output_close(Output *o) {
   bool ok = fflush(o->f) == 0 && !ferror(o->f);
   int why = errno;
   if (fclose(o->f) != 0 && ok) ok = false, why = errno;
-  if (ok && o->part && rename(o->part, o->path) != 0) ok = false, why = errno;
-  if (!ok && o->part) unlink(o->part);
-  cleanup_finished(o->part);
-  if (ok) return true;
-  return fail(o->path, strerror(why));
+  if (ok)
+    ok = outfile_commit(&o->file);
+  else
+    o->file.why = strerror(why), outfile_drop(&o->file);
+  cleanup_finished(o->file.temporary);
+  return ok || fail(o->path, o->file.why);
 }
 
-static bool same_file(const char *x, const char *y) {
-  struct stat a, b;
-  return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+bool output_possible(const char *path) {
+  OutFile o;
+  return outfile_try(&o, path) || fail(path, o.why);
 }
 
-bool output_possible(const char *path, const char *input) {
-  char *copy = strdup(path);
+bool output_differ(const char *x, const char *y) {
+  OutFile a, b;
+  bool same =
+      outfile_try(&a, x) && outfile_try(&b, y) && !a.in_place && infile_same_entry(a.target, b.target);
+  return !same || fail(x, "two outputs have this one name");
+}
+
+/* A device or a pipe is not to be replaced by a file. */
+static bool in_place(const char *path) {
   struct stat st;
-  if (!copy) diag_no_memory();
-  int why = access(dirname(copy), W_OK | X_OK) == 0 ? 0 : errno;
-  free(copy);
-  if (why) return fail(path, strerror(why));
-  if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return fail(path, strerror(EISDIR));
-  if (input && same_file(path, input)) return fail(path, "it would be made from itself");
-  return true;
+  return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 bool output_is_new(const char *path) {
@@ -69,7 +74,9 @@ bool output_replaces_file(const char *path) {
 }
 
 bool output_flush(void) {
-  if (fflush(stdout) == 0 && !ferror(stdout)) return true;
-  if (errno != EPIPE) diag_error((Loc){0}, "cannot write to standard output: %s", strerror(errno));
-  return false;
+  int lost = streams_lost();
+  if (lost && lost != EPIPE)
+    diag_error((Loc){0}, "cannot write to standard output: %s",
+               lost > 0 ? strerror(lost) : "some of it is lost");
+  return !lost;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/files/infile.h"
 
 /* The folder that the running compiler is in: the kernel says which file it started, also where there is no
  * /proc; nothing here changes the working directory. */
@@ -40,4 +41,13 @@ const char *shipped_path(Arena *a, const char *path) {
 const char *shipped_archive(Arena *a, const char *name) {
   const char *own = own_folder(a);
   return arena_printf(a, "%s%s/%s", own, is_build_folder(a, own) ? "" : "/../lib/tessera", name);
+}
+
+void shipped_note(Arena *a) {
+  static const char *const archive[] = {"libtessera_rt.a", "libtessera_rt_cuda.a"};
+  infile_note("/proc/self/exe", "that is this compiler");
+  for (size_t i = 0; i < sizeof archive / sizeof *archive; i++) {
+    const char *path = shipped_archive(a, archive[i]);
+    infile_note(path, path);
+  }
 }

@@ -11,6 +11,8 @@ const char *shipped_library(Arena *a);
 /* The path itself if that file is there or the path is not below "models/"; else the shipped file of that
  * name, so that what the documents say works in any folder. */
 const char *shipped_path(Arena *a, const char *path);
+/* Notes the compiler's program and its archives as inputs (base/files/infile.h). */
+void shipped_note(Arena *a);
 /* The path of a runtime archive, "libtessera_rt.a". */
 const char *shipped_archive(Arena *a, const char *name);
 

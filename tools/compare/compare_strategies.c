@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/files/infile.h"
 #include "tools/cli/cleanup.h"
 #include "tools/cli/output.h"
+#include "tools/cli/shipped.h"
 #include "tools/compare/compare_strategies.h"
 #include "tools/report/report.h"
 #include "tools/verbs.h"
@@ -80,14 +82,24 @@ static bool write_report(const Comparison *c) {
   return !n || report_write(c->arena, c->o->report, build, n);
 }
 
+static void note_inputs(Arena *a, const CompareOptions *o) {
+  build_note_inputs(a, &o->build);
+  for (int i = 0; i < o->nstrategy; i++) infile_note(shipped_path(a, o->strategy[i]), o->strategy[i]);
+}
+
+/* Known at once, and again when the files of the description are known. */
+static bool can_write(const CompareOptions *o) {
+  return !o->report || output_possible(o->report);
+}
+
 /* In the child: the exit status is 1 when some strategy has no times. */
 static int work(const char *folder, void *ctx) {
   const CompareOptions *o = ctx;
   Arena *a = arena_new();
   Comparison c = {.arena = a, .o = o, .folder = folder, .side = ARENA_ARRAY(a, o->nstrategy, Side)};
   name_sides(&c);
-  if (o->report && !output_possible(o->report, o->build.description)) return arena_free(a), 1;
-  if (!compare_describe(&c)) return arena_free(a), 1;
+  note_inputs(a, o);
+  if (!can_write(o) || !compare_describe(&c) || !can_write(o)) return arena_free(a), 1;
   for (int i = 0; i < o->nstrategy; i++) compare_build(&c, i);
   compare_run(&c);
   (o->json ? compare_print_json : compare_print)(&c, stdout);

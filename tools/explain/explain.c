@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/files/infile.h"
 #include "codegen/host/host.h"
 #include "tools/cli/output.h"
 #include "tools/report/report.h"
@@ -66,7 +67,7 @@ static bool write_strategy(const Explain *x, const char *path) {
   Output file;
   for (int e = 0; e < EN_COUNT; e++)
     if (x->facts->entry[e].lower) of[e] = x->facts->entry[e].decisions;
-  if (!output_open(x->arena, path, &file)) return false;
+  if (!output_open(path, &file)) return false;
   fputs(strategy_print(x->arena, of), file.f);
   return output_close(&file);
 }
@@ -104,14 +105,17 @@ static bool has_entry(const Build *b, const char *name) {
 
 /* What was edited by hand is not lost to a second --write. */
 static bool may_write(const Options *o) {
-  return output_possible(o->write, o->build.description) && (o->force || output_is_new(o->write));
+  if (o->write && !(output_possible(o->write) && (o->force || output_is_new(o->write)))) return false;
+  if (o->report && !output_possible(o->report)) return false;
+  return !o->write || !o->report || output_differ(o->write, o->report);
 }
 
 static bool explain(Arena *a, const Options *o) {
   Build b = {.arena = a, .o = &o->build};
-  if (o->write && !may_write(o)) return false;
-  if (o->report && !output_possible(o->report, o->build.description)) return false;
-  if (!build_target(&b) || !build_describe(&b) || !build_plan(&b)) return false;
+  build_note_inputs(a, &o->build);
+  if (o->profile) infile_note(o->profile, o->profile);
+  if (!may_write(o) || !build_target(&b) || !build_describe(&b) || !may_write(o) || !build_plan(&b))
+    return false;
   Profile *profile = o->profile ? profile_read(a, o->profile) : NULL;
   if (o->profile && !profile) return false;
   if (o->entry && !has_entry(&b, o->entry)) return false;

@@ -87,7 +87,7 @@ static void put_page(Arena *a, FILE *f, const ReportBuild *build, int n) {
 
 bool report_write(Arena *a, const char *path, const ReportBuild *build, int n) {
   Output page;
-  if (!output_open(a, path, &page)) return false;
+  if (!output_open(path, &page)) return false;
   put_page(a, page.f, build, n);
   return output_close(&page);
 }
