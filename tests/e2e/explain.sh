@@ -10,7 +10,9 @@ check() {
 
 # To renew: build/tessera explain tests/e2e/explain.tess --target cpu:x86-64-v3 >tests/e2e/explain.txt
 ok "$tessera" explain "${small[@]}"
-diff "$here/explain.txt" out || fail "explain's text is not tests/e2e/explain.txt"
+# Where in the library a line stands changes with the library.
+without_lines() { sed -E 's#(lib/[a-z_]+\.tess:)[0-9]+ *#\1N #' "$1"; }
+diff <(without_lines "$here/explain.txt") <(without_lines out) || fail "explain's text is not tests/e2e/explain.txt"
 
 ok "$tessera" explain "${small_vit[@]}" --json
 mv out vit.json
