@@ -8,7 +8,7 @@
 
 #include "base/element_type.h"
 
-#define TESS_ABI 3
+#define TESS_ABI 4
 
 enum { TESS_MAX_RANK = 8, TESS_MAX_SETTINGS = 24 };
 
@@ -61,7 +61,8 @@ typedef struct TessState {
   uint64_t from; /* 1 + the number of the state whose value it takes on where no file gives one; 0: none */
 } TessState;
 
-enum { TESS_SUPPLY = 1, TESS_REPORT = 2, TESS_DATA = 4, TESS_LOSS = 8 };
+/* READ: something reads the value that no value with TESS_SUPPLY stands between. */
+enum { TESS_SUPPLY = 1, TESS_REPORT = 2, TESS_DATA = 4, TESS_LOSS = 8, TESS_READ = 16 };
 
 /* A named value. `data` says where a TESS_DATA one comes from: "image", "label" or "tensor", read from files,
  * or "given" (drawn at random by bench: standard normal for floats). Image values are u8 [batch, channels,
@@ -75,6 +76,7 @@ typedef struct TessValue {
   float flip;       /* image: probability of a horizontal flip */
   int64_t classes;  /* label, tensor: values are 0 .. classes-1; 0: any */
   TessTensor t;
+  uint64_t readers; /* SUPPLY: bits of the values, also with SUPPLY, that are computed from it first */
 } TessValue;
 
 typedef enum TessEntryKind {

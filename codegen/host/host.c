@@ -136,6 +136,44 @@ static LLVMValueRef states(const Prog *p, LLVMModuleRef mod) {
   return host_table_emit(&t, NULL);
 }
 
+/* What an entry gives: its reports and its assignments. */
+static bool *roots(const Prog *p, const Entry *e) {
+  bool *root = ARENA_ARRAY(p->arena, p->graph->nnode + 1, bool);
+  for (int i = 0; i < e->nassign; i++) root[e->assign[i].value->id] = true;
+  for (int i = 0; i < e->nvalue; i++)
+    if (e->value[i].flags & V_REPORT) root[e->value[i].node->id] = true;
+  return root;
+}
+
+static uint64_t *supply_bits(const Prog *p, EntryKind entry) {
+  uint64_t *bit = ARENA_ARRAY(p->arena, p->graph->nnode + 1, uint64_t);
+  for (int i = 0; i < p->nvalue && i < MAX_SUPPLIED; i++)
+    if (p->value[i].entry == entry && p->value[i].value->flags & V_SUPPLY)
+      bit[p->value[i].value->node->id] |= (uint64_t)1 << i;
+  return bit;
+}
+
+/* Follows a value that may be supplied through what is computed from it, up to others and to what its entry
+ * gives. */
+static void find_readers(const Prog *p, const PValue *v, TessValue *row) {
+  const Graph *g = p->graph;
+  const Node *from = v->value->node;
+  bool *root = roots(p, &g->entry[v->entry]), *need = roots(p, &g->entry[v->entry]);
+  bool *reached = ARENA_ARRAY(p->arena, g->nnode + 1, bool);
+  uint64_t *bit = supply_bits(p, v->entry);
+  graph_mark(g, need);
+  reached[from->id] = true;
+  for (int i = from->id; i < g->nnode; i++) {
+    const Node *n = g->node[i];
+    for (int k = 0; need[i] && k < n->nin; k++) reached[i] = reached[i] || reached[n->in[k]->id];
+    if (reached[i] && n != from && bit[i]) {
+      row->readers |= bit[i];
+      reached[i] = false;
+    }
+    if (reached[i] && root[i]) row->flags |= TESS_READ;
+  }
+}
+
 static LLVMValueRef values(const Prog *p, LLVMModuleRef mod) {
   HostTable t = host_table(p->arena, mod, (size_t)p->nvalue, sizeof(TessValue));
   TessValue *row = (TessValue *)t.bytes;
@@ -149,6 +187,7 @@ static LLVMValueRef values(const Prog *p, LLVMModuleRef mod) {
     row->flip = (float)v->flip;
     row->classes = v->classes;
     row->t = tensor(v->node->dtype, &v->node->shape, p->value[i].buf->offset + p->value[i].at);
+    if (v->flags & V_SUPPLY) find_readers(p, &p->value[i], row);
   }
   return host_table_emit(&t, NULL);
 }

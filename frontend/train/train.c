@@ -31,9 +31,9 @@ static bool *trained(Train *t) {
   return mark;
 }
 
-static Value *find_value(Entry *e, const char *name, const Node *n) {
+static Value *find_value(Entry *e, const char *name) {
   for (int i = 0; i < e->nvalue; i++)
-    if (e->value[i].node == n || !strcmp(e->value[i].name, name)) return &e->value[i];
+    if (!strcmp(e->value[i].name, name)) return &e->value[i];
   return NULL;
 }
 
@@ -61,24 +61,50 @@ static void add_minimised(Train *t, EntryKind e) {
   graph_value(g, e, name, t->loss, V_REPORT | V_LOSS);
 }
 
-static void add_data(Train *t, EntryKind e, const Item *it) {
+static bool add_data(Train *t, EntryKind e, const Item *it) {
   t->ev->graph->loc = it->loc;
-  Value *old = find_value(&t->ev->graph->entry[e], it->name, it->node);
-  Value *v = old ? old : graph_value(t->ev->graph, e, it->name, it->node, 0);
+  Value *v = find_value(&t->ev->graph->entry[e], it->name);
+  if (!v || v->node != it->node) v = graph_value(t->ev->graph, e, it->name, it->node, 0);
+  if (!v) return false;
   v->flags |= V_DATA | V_SUPPLY;
   v->source = it->source;
   v->shift = it->shift;
   v->flip = it->flip;
   v->classes = it->classes;
+  return true;
+}
+
+/* Whether the node is given from outside under another name. */
+static bool is_given(const Entry *e, const Node *n) {
+  for (int i = 0; i < e->nvalue; i++)
+    if (e->value[i].node == n && e->value[i].flags & V_SUPPLY) return true;
+  return false;
+}
+
+/* Whether the node is drawn at random, but for what is given from outside: no other system draws the same. */
+static bool is_drawn(Train *t, const Entry *e, const Node *node) {
+  const Graph *g = t->ev->graph;
+  bool *drawn = marks(t);
+  for (int i = 0; i <= node->id; i++) {
+    const Node *n = g->node[i];
+    drawn[i] = n->op == O_RANDOM;
+    for (int k = 0; k < n->nin; k++) drawn[i] = drawn[i] || (drawn[n->in[k]->id] && !is_given(e, n->in[k]));
+  }
+  return drawn[node->id];
 }
 
 /* A let that is a state itself, a frozen tensor, has that state's memory: giving the let would overwrite it.
- */
+ * One that is reported by its own name is compared, unless it is drawn; by another name, that one is
+ * compared. */
 static bool add_let(Train *t, EntryKind e, const Item *it) {
   Graph *g = t->ev->graph;
-  if (it->node->op == O_STATE || find_value(&g->entry[e], it->name, it->node)) return false;
+  const Entry *entry = &g->entry[e];
+  Value *same = find_value(&g->entry[e], it->name);
+  if (it->node->op == O_STATE || is_given(entry, it->node)) return false;
+  if (same && (same->node != it->node || !is_drawn(t, entry, it->node))) return false;
   g->loc = it->loc;
-  return graph_value(g, e, it->name, it->node, V_SUPPLY);
+  if (same) same->flags |= V_SUPPLY;
+  return same || graph_value(g, e, it->name, it->node, V_SUPPLY);
 }
 
 static bool batch_fits(Train *t, const Item *it) {
@@ -122,8 +148,7 @@ static bool declare_values(Train *t, EntryKind e) {
   add_minimised(t, e);
   for (int i = 0; i < t->data.n; i++) {
     if (!used[t->data.v[i]->node->id]) continue;
-    add_data(t, e, t->data.v[i]);
-    ok = batch_fits(t, t->data.v[i]) && ok;
+    ok = add_data(t, e, t->data.v[i]) && batch_fits(t, t->data.v[i]) && ok;
   }
   return add_given_lets(t, e, used, from_params) && ok;
 }

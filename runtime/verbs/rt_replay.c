@@ -31,11 +31,13 @@ typedef struct RtReplay {
   RtFile *f;
   uint64_t steps;
   RtKind losses, grad, final;
-  RtKind *value;     /* one a value of the program */
-  RtReport report;   /* of the step in hand */
-  uint64_t left_out; /* elements of final.* */
-  int params;        /* that the file sets */
-  bool failed;       /* an error was reported */
+  RtKind *value;      /* one a value of the program */
+  RtReport report;    /* of the step in hand */
+  RtMeasured *param;  /* one a state of the program: its gradient, or how far it moved */
+  uint64_t left_out;  /* elements of final.* */
+  int params, frozen; /* that the file sets: trained ones, and others */
+  uint64_t given;     /* bits of the values that were supplied in some step */
+  bool failed;        /* an error was reported */
 } RtReplay;
 
 /* How many losses the program reports. */
@@ -113,7 +115,10 @@ static bool set_params(RtReplay *r) {
     RtFound found = rt_load_state(r->f, "param.", &own, r->s.arena);
     if (found == RT_BROKEN) ok = false;
     if (found == RT_LOADED) {
-      r->params++;
+      if (st->kind == TESS_PARAM)
+        r->params++;
+      else
+        r->frozen++;
       rt_state_loaded(&r->s, st);
     }
     if (found == RT_ABSENT && st->kind != TESS_FROZEN)
@@ -155,21 +160,43 @@ static bool supply_one(RtReplay *r, const RtTensor *t, const TessValue *v, uint6
   return false;
 }
 
-/* A reported value is compared, not supplied. */
-static bool can_supply(const TessValue *v) {
-  return (v->flags & (TESS_SUPPLY | TESS_DATA)) && !(v->flags & TESS_REPORT);
+static bool is_supplied(const RtReplay *r, uint32_t i) {
+  return i < 64 && r->s.step.supplied >> i & 1;
+}
+
+/* Whether the pass reads value number i: itself, or through another that the file does not supply. */
+static bool is_needed(const RtReplay *r, uint32_t i) {
+  if (tess_program.value[i].flags & TESS_READ) return true;
+  for (uint32_t k = 0; k < tess_program.nvalue && k < 64; k++)
+    if (tess_program.value[i].readers >> k & 1 && !is_supplied(r, k) && is_needed(r, k)) return true;
+  return false;
+}
+
+/* A datum is computed by nobody. */
+static bool has_data(const RtReplay *r, TessEntryKind e) {
+  bool ok = true;
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->entry != (uint32_t)e || !(v->flags & TESS_DATA) || find_step(r, r->s.step.step, v->name) ||
+        !is_needed(r, i))
+      continue;
+    rt_error("%s: found no step%" PRIu64 ".%s, which the program reads", r->f->path, r->s.step.step, v->name);
+    ok = false;
+  }
+  return ok;
 }
 
 static bool supply(RtReplay *r, TessEntryKind e, uint64_t micro) {
   for (uint32_t i = 0; i < tess_program.nvalue; i++) {
     const TessValue *v = &tess_program.value[i];
-    if (v->entry != (uint32_t)e || !can_supply(v)) continue;
+    if (v->entry != (uint32_t)e || !(v->flags & (TESS_SUPPLY | TESS_DATA))) continue;
     RtTensor *t = find_step(r, r->s.step.step, v->name);
     if (!t) continue;
     if (!supply_one(r, t, v, micro)) return false;
     if (v->flags & TESS_SUPPLY && i < 64) r->s.step.supplied |= 1ull << i;
   }
-  return true;
+  r->given |= r->s.step.supplied;
+  return has_data(r, e);
 }
 
 static bool fill(void *ctx, uint64_t step, uint64_t micro) {
@@ -183,7 +210,7 @@ static bool fill(void *ctx, uint64_t step, uint64_t micro) {
 static void compare_values(RtReplay *r, TessEntryKind e, uint64_t micro) {
   for (uint32_t i = 0; i < tess_program.nvalue; i++) {
     const TessValue *v = &tess_program.value[i];
-    if (v->entry != (uint32_t)e || !(v->flags & TESS_REPORT)) continue;
+    if (v->entry != (uint32_t)e || !(v->flags & TESS_REPORT) || is_supplied(r, i)) continue;
     RtTensor *t = find_step(r, r->s.step.step, v->name);
     if (!t) continue;
     int64_t first = slice_of(r, t, &v->t, micro);
@@ -191,51 +218,59 @@ static void compare_values(RtReplay *r, TessEntryKind e, uint64_t micro) {
       r->failed = true;
       continue;
     }
-    uint64_t none = 0;
     RtRef ref = {.file = r->f, .want = t, .first = (uint64_t)first};
-    rt_kind_add(&r->value[i], rt_distance(&ref, v->t.dtype, rt_fetch(&r->s, &v->t), v->t.count, &none),
-                t->name);
+    RtDistance d = rt_distance(&ref, v->t.dtype, rt_fetch(&r->s, &v->t), v->t.count);
+    rt_kind_add(&r->value[i], rt_relative(&d), t->name);
   }
 }
 
-/* PREFIX.NAME against the state's memory; `moved`: measured by the distance from param.NAME. */
-static void compare_state(RtReplay *r, RtKind *kind, const char *prefix, const TessState *st,
-                          const TessTensor *mem, bool moved) {
-  RtRef ref = {.file = r->f, .want = rt_state_tensor(r->f, prefix, st)};
+/* Compares PREFIX.NAME with the parameter's memory or its gradient's; `moved`: measured by the distance from
+ * param.NAME. Without such a tensor `tensor` is NULL. */
+static void measure(RtReplay *r, RtMeasured *m, const char *prefix, const TessTensor *mem, bool moved) {
+  RtRef ref = {.file = r->f, .want = rt_state_tensor(r->f, prefix, m->param)};
+  m->tensor = NULL;
   if (!ref.want) return;
-  if (!rt_file_shape(r->f, ref.want, &st->t)) {
+  if (!rt_file_shape(r->f, ref.want, &m->param->t)) {
     r->failed = true;
     return;
   }
-  if (st->kind == TESS_CARRIED) ref.rounding = average_rounding * (double)(r->steps * micros());
+  if (m->param->kind == TESS_CARRIED) ref.rounding = average_rounding * (double)(r->steps * micros());
   if (moved) {
-    ref.base = rt_state_tensor(r->f, "param.", st);
-    ref.grad = rt_state_tensor(r->f, "grad.", st);
+    ref.base = rt_state_tensor(r->f, "param.", m->param);
+    ref.grad = rt_state_tensor(r->f, "grad.", m->param);
     bool fits =
         ref.base && ref.base->count == ref.want->count && (!ref.grad || ref.grad->count == ref.want->count);
     if (!fits) {
       rt_error("%s: \"%s\" needs param.%s (and grad.%s) of its shape, to know the distance moved", r->f->path,
-               ref.want->name, st->name, st->name);
+               ref.want->name, m->param->name, m->param->name);
       r->failed = true;
       return;
     }
   }
-  double d = rt_distance(&ref, mem->dtype, rt_fetch(&r->s, mem), mem->count, &r->left_out);
-  if (d != -1) rt_kind_add(kind, d, ref.want->name);
+  m->tensor = ref.want->name;
+  m->count = mem->count;
+  m->d = rt_distance(&ref, mem->dtype, rt_fetch(&r->s, mem), mem->count);
 }
 
-static const TessState *find_param(const char *name) {
+static const TessState *gradient_of(const char *name) {
   for (uint32_t i = 0; i < tess_program.nstate; i++)
-    if (tess_program.state[i].kind == TESS_PARAM && !strcmp(tess_program.state[i].name, name))
+    if (tess_program.state[i].kind == TESS_GRAD && !strcmp(tess_program.state[i].name, name))
       return &tess_program.state[i];
   return NULL;
 }
 
 static void compare_gradients(RtReplay *r) {
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
-    const TessState *g = &tess_program.state[i], *p = g->kind == TESS_GRAD ? find_param(g->name) : NULL;
-    if (g->kind == TESS_GRAD) compare_state(r, &r->grad, "grad.", p ? p : g, &g->t, false);
+    const TessState *g = r->param[i].param ? gradient_of(r->param[i].param->name) : NULL;
+    if (g) measure(r, &r->param[i], "grad.", &g->t, false);
   }
+  rt_judge_gradients(r->param, (int)tess_program.nstate, &r->grad);
+}
+
+static void compare_finals(RtReplay *r) {
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    if (r->param[i].param) measure(r, &r->param[i], "final.", &r->param[i].param->t, true);
+  rt_judge_finals(r->param, (int)tess_program.nstate, &r->final, &r->left_out);
 }
 
 static void seen(void *ctx, uint64_t micro) {
@@ -288,11 +323,7 @@ static bool run_steps(RtReplay *r) {
     }
   }
   if (!ok) return false;
-  for (uint32_t i = 0; i < tess_program.nstate && rt_is_training(); i++) {
-    const TessState *st = &tess_program.state[i];
-    if (st->kind == TESS_PARAM || st->kind == TESS_CARRIED)
-      compare_state(r, &r->final, "final.", st, &st->t, true);
-  }
+  if (rt_is_training()) compare_finals(r);
   return !r->failed;
 }
 
@@ -316,7 +347,8 @@ static bool has_state(uint32_t kind) {
 static int list_missing(const RtReplay *r, const char *missing[5]) {
   int n = 0, values = 0;
   for (uint32_t i = 0; i < tess_program.nvalue; i++) values += r->value[i].compared;
-  if ((has_state(TESS_PARAM) || has_state(TESS_FROZEN)) && !r->params) missing[n++] = "param";
+  bool set = has_state(TESS_PARAM) ? r->params : !has_state(TESS_FROZEN) || r->frozen || r->o->nfrozen;
+  if (!set) missing[n++] = "param";
   if (rt_is_training()) {
     if (count_losses() && !r->losses.compared) missing[n++] = "losses";
     if (has_state(TESS_GRAD) && !r->grad.compared) missing[n++] = "grad";
@@ -374,12 +406,26 @@ static bool all_pass(const RtReplay *r) {
 /* Keys of the file that the program has no use for, on standard error and in the result; a run that ended
  * early does not know. */
 static void json_ignored(const RtReplay *r, bool ran) {
-  const char **name = RT_NEW(r->f->ntensor, const char *);
-  int n = 0;
-  for (int i = 0; ran && i < r->f->ntensor; i++)
+  int all = ran ? r->f->ntensor : 0, n = 0;
+  const char **name = RT_NEW(all, const char *);
+  for (int i = 0; i < all; i++)
     if (!r->f->tensor[i].used) name[n++] = r->f->tensor[i].name;
   for (int i = 0; i < n; i++) rt_note("%s: ignored \"%s\"", r->f->path, name[i]);
   json_names("ignored", name, n);
+  free(name);
+}
+
+/* What the file gave instead of the program, and the gradients that rounding alone made. */
+static void json_given(const RtReplay *r) {
+  const char **name = RT_NEW(tess_program.nvalue + tess_program.nstate, const char *);
+  int n = 0;
+  for (uint32_t i = 0; i < tess_program.nvalue && i < 64; i++)
+    if (r->given >> i & 1) name[n++] = tess_program.value[i].name;
+  json_names("supplied", name, n);
+  n = 0;
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    if (r->param[i].left_out) name[n++] = r->param[i].param->name;
+  json_names("zero_gradients", name, n);
   free(name);
 }
 
@@ -387,10 +433,9 @@ static void json_ignored(const RtReplay *r, bool ran) {
  * were run. */
 static bool print_result(const RtReplay *r, bool ran) {
   const char *missing[5];
-  int n = list_missing(r, missing);
+  int n = ran ? list_missing(r, missing) : 0;
   bool ok = all_pass(r) && ran && n == 0;
-  for (int i = 0; i < n && ran; i++)
-    rt_error("%s: nothing to compare for %s, expected it", r->f->path, missing[i]);
+  for (int i = 0; i < n; i++) rt_error("%s: nothing to compare for %s, expected it", r->f->path, missing[i]);
   putchar('{');
   json_kinds(r, "worst", WORST);
   putchar(',');
@@ -398,13 +443,14 @@ static bool print_result(const RtReplay *r, bool ran) {
   putchar(',');
   json_kinds(r, "bound", BOUND);
   printf(",\"steps\":%" PRIu64 ",\"left_out\":%" PRIu64, r->steps, r->left_out);
+  json_given(r);
   json_names("missing", missing, n);
   json_ignored(r, ran);
   printf(",\"ok\":%s}\n", ok ? "true" : "false");
   return ok;
 }
 
-static void name_kinds(RtReplay *r) {
+static void open_result(RtReplay *r) {
   double by = (double)r->o->value[RT_OPT_tolerance].f;
   r->losses = (RtKind){.name = "losses", .bound = by * loss_bound};
   r->grad = (RtKind){.name = "grad", .bound = by * grad_bound};
@@ -412,38 +458,43 @@ static void name_kinds(RtReplay *r) {
   r->value = RT_NEW(tess_program.nvalue, RtKind);
   for (uint32_t i = 0; i < tess_program.nvalue; i++)
     r->value[i] = (RtKind){.name = tess_program.value[i].name, .bound = by * value_bound};
+  r->param = RT_NEW(tess_program.nstate, RtMeasured);
+  for (uint32_t i = 0; i < tess_program.nstate; i++)
+    if (tess_program.state[i].kind == TESS_PARAM || tess_program.state[i].kind == TESS_CARRIED)
+      r->param[i].param = &tess_program.state[i];
+  r->report = rt_report_new();
 }
 
-static void free_kinds(RtReplay *r) {
+static void close_result(RtReplay *r) {
   free(r->losses.tensor);
   free(r->grad.tensor);
   free(r->final.tensor);
   for (uint32_t i = 0; i < tess_program.nvalue; i++) free(r->value[i].tensor);
   free(r->value);
+  free(r->param);
+  rt_report_free(&r->report);
 }
 
+/* Runs all steps of the file. */
 static bool replay(RtReplay *r) {
-  if (!count_steps(r) || !set_settings(r) || !set_params(r) || !rt_load_all(&r->s, r->o, false)) return false;
-  name_kinds(r);
-  r->report = rt_report_new();
-  bool ran = run_steps(r), ok = print_result(r, ran);
-  rt_report_free(&r->report);
-  free_kinds(r);
+  if (!rt_is_training() && !rt_has_entry(TESS_EVAL)) {
+    rt_error("%s has nothing to run", tess_program.name);
+    return false;
+  }
+  r->f = rt_file_open(r->o->file);
+  if (!r->f || !rt_begin(&r->s, r->o)) return false;
+  bool ok =
+      count_steps(r) && set_settings(r) && set_params(r) && rt_load_all(&r->s, r->o, false) && run_steps(r);
+  rt_session_close(&r->s);
   return ok;
 }
 
+/* Whatever becomes of it, standard output is one JSON object. */
 int rt_replay(RtOptions *o) {
   RtReplay r = {.o = o};
-  if (!rt_is_training() && !rt_has_entry(TESS_EVAL)) {
-    rt_error("%s has nothing to run", tess_program.name);
-    return 1;
-  }
-  r.f = rt_file_open(o->file);
-  bool ok = r.f && rt_begin(&r.s, o);
-  if (ok) {
-    ok = replay(&r);
-    rt_session_close(&r.s);
-  }
+  open_result(&r);
+  bool ran = replay(&r), ok = print_result(&r, ran);
+  close_result(&r);
   rt_file_close(r.f);
   return ok ? 0 : 1;
 }

@@ -217,7 +217,7 @@ START_TEST(tables_read_back_as_they_went_in) {
   build(in_folder("two"));
   const char *said = output_of(in_folder("two"), &status);
   ck_assert_int_eq(status, 0);
-  has(said, "abi 3 pretrain two.tess abc tessera test sse2\n");
+  has(said, "abi 4 pretrain two.tess abc tessera test sse2\n");
   has(said, "batch 3 accumulate 2 arena 320 live 300 scratch ");
   has(said, " threads 9 finite 135 manifest ");
   has(said, "state w module student slot \"\" kind 0 from 0 alias old.w older.w type 0 [3 2] at 144 count 6\n"

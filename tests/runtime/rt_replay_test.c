@@ -222,8 +222,33 @@ START_TEST(needs_every_kind) {
   write_reference("step1", "0.02");
   FAILS(REPLAY);
   SAYS("expected a step 1 before it");
-  write_reference("step0.images", "0.02");
-  FAILS(REPLAY);
+}
+END_TEST
+
+/* Images are computed from raw ones, which are not needed when the images are there. */
+START_TEST(a_missing_datum_is_an_error) {
+  static const char *const lost[][2] = {{"step0.images", "step0.raw"}, {"step2.labels", "step2.labels"}};
+  for (int i = 0; i < 2; i++) {
+    char text[64];
+    write_reference(lost[i][0], "0.02");
+    FAILS(REPLAY);
+    snprintf(text, sizeof text, "ref: found no %s, which the program reads", lost[i][1]);
+    SAYS(text);
+    PRINTS("\"ok\":false");
+  }
+}
+END_TEST
+
+/* Whatever becomes of it. */
+START_TEST(prints_one_object) {
+  static const char *const command[] = {REPLAY, TOY " replay nothing", FORWARD " replay ref",
+                                        REPLAY " --frozen a=ref"};
+  write_reference("step1", "0.02");
+  for (int i = 0; i < 4; i++) {
+    FAILS("%s", command[i]);
+    run_write("json", run_out, strlen(run_out));
+    PASSES("python3 -c 'import json; assert json.load(open(\"json\"))[\"ok\"] is False'");
+  }
 }
 END_TEST
 
@@ -262,6 +287,7 @@ START_TEST(runs_forward) {
   put_f32(&w, "param.head.bias", ref.bias, 1, CLASSES, 0);
   put_f32(&w, "param.gain", ref.gain, 0, 0, 0);
   put(&w, "step0.images", RT_F64, ref.images[0], 2, BATCH, PIXELS);
+  put(&w, "step0.labels", RT_I64, ref.labels[0], 1, BATCH, 0);
   put_f32(&w, "step0.logits", ref.logits[0], 2, BATCH, CLASSES);
   ck_assert(rt_file_write(path, w.out, w.n, NULL, 0, NULL));
   PASSES(FORWARD " replay ref");
@@ -280,6 +306,8 @@ SUITE("rt_replay") {
   tcase_add_test(t, measures_the_distance_moved);
   tcase_add_test(t, leaves_out_noise);
   tcase_add_test(t, needs_every_kind);
+  tcase_add_test(t, a_missing_datum_is_an_error);
+  tcase_add_test(t, prints_one_object);
   tcase_add_test(t, takes_settings);
   tcase_add_test(t, refuses_misfits);
   tcase_add_test(t, runs_forward);
