@@ -109,6 +109,12 @@ bool rt_is_training(void) {
   return rt_has_entry(TESS_MICRO) && rt_has_entry(TESS_UPDATE);
 }
 
+const char *rt_unit(void) {
+  for (uint32_t i = 0; i < tess_program.nvalue; i++)
+    if (!strcmp(tess_program.value[i].data, "image")) return "images";
+  return "samples";
+}
+
 void rt_session_entry(RtSession *s, TessEntryKind e) {
   if (rt_has_entry(e)) rt_device_run(s, tess_program.entry[e].fn);
 }

@@ -36,6 +36,9 @@ typedef void RtSeen(void *ctx, uint64_t micro);
 /* Programs without micro and update run eval instead. */
 bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, void *ctx);
 
+/* What people call the program's samples: "images" where it reads some, else "samples". */
+const char *rt_unit(void);
+
 /* The entries that make a step: micro and update, or eval alone. */
 bool rt_is_training(void);
 /* Micro, or eval. */

@@ -1,5 +1,5 @@
-/* eval: the reported numbers over the test images. Each is taken to be a mean over the images of its batch
- * of something that depends on the image alone. The images behind the last whole batch are run in pieces
+/* eval: the reported numbers over the samples. Each is taken to be a mean over the samples of its batch
+ * of something that depends on the sample alone. The samples behind the last whole batch are run in pieces
  * whose length divides the batch, each repeated until the batch is full: the mean of a piece is then exact,
  * and is weighted by its length. */
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "runtime/verbs/rt_report.h"
 #include "runtime/verbs/rt_verb.h"
 
-/* The longest piece of at most `left` images that divides the batch. */
+/* The longest piece of at most `left` samples that divides the batch. */
 static uint64_t piece(uint64_t left) {
   uint64_t n = left < tess_program.batch ? left : tess_program.batch;
   while (tess_program.batch % n) n--;
@@ -29,17 +29,17 @@ static bool evaluate(RtSession *s, RtData *d, RtReport *r) {
   return true;
 }
 
-static void print_result(const RtOptions *o, const RtReport *r, uint64_t images, double seconds) {
-  double rate = seconds > 0 ? (double)images / seconds : 0;
+static void print_result(const RtOptions *o, const RtReport *r, uint64_t samples, double seconds) {
+  double rate = seconds > 0 ? (double)samples / seconds : 0;
   if (o->value[RT_OPT_json].flag) {
-    printf("{\"images\":%" PRIu64, images);
+    printf("{\"images\":%" PRIu64, samples);
     rt_report_json(r, stdout);
     printf(",\"images_per_s\":%.1f}\n", rate);
     return;
   }
-  printf("%" PRIu64 " images", images);
+  printf("%" PRIu64 " %s", samples, rt_unit());
   rt_report_text(r, stdout);
-  printf("  %.0f images/s\n", rate);
+  printf("  %.0f %s/s\n", rate, rt_unit());
 }
 
 static bool run(RtOptions *o, RtData *d) {

@@ -68,8 +68,8 @@ static void print_text(const RtOptions *o) {
   printf("program      %s\ndescription  %s\nsource hash  %s\nbuilt by     %s\nneeds        %s\n",
          tess_program.name, tess_program.description, tess_program.source_hash, tess_program.build,
          tess_program.cpu_needs);
-  printf("batch        %" PRIu64 " images x %" PRIu64 " micro-batches, at most %" PRIu32 " threads\n",
-         tess_program.batch, tess_program.accumulate, tess_program.max_threads);
+  printf("batch        %" PRIu64 " %s x %" PRIu64 " micro-batches, at most %" PRIu32 " threads\n",
+         tess_program.batch, rt_unit(), tess_program.accumulate, tess_program.max_threads);
   printf("parameters   %" PRIu64 " trained, %" PRIu64 " frozen, %" PRIu64 " of states\n",
          count_elements(TESS_PARAM), count_elements(TESS_FROZEN), count_elements(TESS_CARRIED));
   for (int e = 0; e < TESS_ENTRIES; e++)

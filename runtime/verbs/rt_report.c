@@ -83,7 +83,7 @@ void rt_progress_add(RtProgress *p, const RtSession *s, TessEntryKind e) {
   rt_report_add(&p->interval, s, e, 1);
 }
 
-static double images(uint64_t steps) {
+static double samples(uint64_t steps) {
   return (double)steps * (double)tess_program.batch * (double)tess_program.accumulate;
 }
 
@@ -103,7 +103,7 @@ static void print_line(RtProgress *p, uint64_t done, double now) {
   if (p->terminal) fputs("\r\033[K", stdout);
   printf("step %" PRIu64 "/%" PRIu64, done, p->total);
   rt_report_text(&p->interval, stdout);
-  if (took > 0) printf("  %.0f images/s", images(done - p->last) / took);
+  if (took > 0) printf("  %.0f %s/s", samples(done - p->last) / took, rt_unit());
   print_left((now - p->start) / (double)(done - p->first) * (double)(p->total - done));
   if (!p->terminal) putchar('\n');
   fflush(stdout);
@@ -132,7 +132,7 @@ void rt_progress_step(RtProgress *p, uint64_t done) {
 
 bool rt_progress_close(RtProgress *p, uint64_t done, double *rate) {
   double took = rt_now() - p->start;
-  *rate = took > 0 ? images(done - p->first) / took : 0;
+  *rate = took > 0 ? samples(done - p->first) / took : 0;
   if (p->terminal && done > p->first) putchar('\n');
   rt_report_free(&p->step);
   rt_report_free(&p->interval);

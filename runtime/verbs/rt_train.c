@@ -145,8 +145,8 @@ static bool run_updates(Train *t) {
 
 static void announce(const Train *t) {
   RtMemory m = rt_memory_plan(t->s.run.threads, rt_data_bytes(&t->data));
-  printf("%s: %" PRIu64 " updates of %" PRIu64 " x %" PRIu64 " images, %" PRIu64 " an epoch\n",
-         tess_program.name, t->at.total, tess_program.accumulate, tess_program.batch, t->epoch_steps);
+  printf("%s: %" PRIu64 " updates of %" PRIu64 " x %" PRIu64 " %s, %" PRIu64 " an epoch\n", tess_program.name,
+         t->at.total, tess_program.accumulate, tess_program.batch, rt_unit(), t->epoch_steps);
   rt_memory_print(&m, t->s.run.threads, stdout);
   if (t->at.step) printf("resumed at update %" PRIu64 "\n", t->at.step);
   fflush(stdout);
@@ -155,8 +155,8 @@ static void announce(const Train *t) {
 /* The last line. An update that was skipped is not made; a run of nothing else has failed. */
 static bool conclude(const Train *t, double rate) {
   bool ended = rt_signal_to_end() != 0;
-  printf("%s at update %" PRIu64 "/%" PRIu64 ", %.0f images/s, peak memory %.1f MiB\n",
-         ended ? "ended by a signal" : "done", t->at.step, t->at.total, rate,
+  printf("%s at update %" PRIu64 "/%" PRIu64 ", %.0f %s/s, peak memory %.1f MiB\n",
+         ended ? "ended by a signal" : "done", t->at.step, t->at.total, rate, rt_unit(),
          (double)rt_memory_peak() / 1048576);
   if (t->skipped)
     rt_note("%" PRIu64 " of %" PRIu64 " updates were skipped", t->skipped, t->at.step - t->first);

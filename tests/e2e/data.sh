@@ -89,6 +89,22 @@ says err 'old does not say what "kind" of its run held'
 ends 1 ./fit train --data train.safetensors --resume old --epochs 12 --limit 40
 says err 'found a run over 45 samples, the data has 40'
 
+# A file that is cut under a run ends it with the last whole update, from which it goes on.
+cp train.safetensors cut
+./fit train --data cut --steps 1000000000 --print 1000 --checkpoint c --seed 5 >out 2>err &
+run=$!
+until grep -q '^step' out || ! kill -0 $run 2>/dev/null; do sleep 0.05; done
+truncate -s 1000 cut
+status=0
+wait $run || status=$?
+[ $status = 1 ] || { cat out err; fail "exit status $status of a run over a file that was cut"; }
+says err 'found the end of the file'
+patch c c 'print(int(head["__metadata__"]["tessera.step"]) + 7)' >steps
+steps=$(cat steps)
+ok ./fit train --data train.safetensors --resume c --steps "$steps" --checkpoint other
+ok ./fit train --data train.safetensors --seed 5 --steps "$steps" --checkpoint unbroken
+cmp unbroken other || fail "what is left of a run over a file that was cut is not its last update"
+
 # Evaluation does not depend on the batch: 21 samples are 2 batches of 8 and a rest, 3 of 7, one of 21, or less than one.
 for batch in 1 7 8 21 32; do
   compile fit.tess -D batch=$batch -o fit$batch
