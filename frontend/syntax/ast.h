@@ -238,6 +238,7 @@ typedef struct OptDecl {
   Signature sig;
   int nslot, cap_slot;
   SlotDecl *slot;
+  bool each;                /* `update each`: for every parameter in its own shape */
   const char *param, *grad; /* what `update` calls them */
   Block body;
 } OptDecl;

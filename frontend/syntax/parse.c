@@ -157,7 +157,8 @@ static void parse_slot(Parser *p, OptDecl *o) {
   s->init = parse_expr(p);
 }
 
-/* optimizer = "optimizer" NAME signature "{" {slot} "update" "(" NAME "," NAME ")" "{" statements "}" "}" */
+/* optimizer = "optimizer" NAME signature "{" {slot} "update" ["each"] "(" NAME "," NAME ")" "{" statements
+ * "}" "}" */
 static void parse_optimizer_decl(Parser *p, Decl *d) {
   OptDecl *o = &d->u.opt;
   d->name = parse_name(p, "the optimizer's name");
@@ -165,6 +166,7 @@ static void parse_optimizer_decl(Parser *p, Decl *d) {
   parse_expect(p, "{", "before the optimizer's body");
   while (parse_accept(p, "slot")) parse_slot(p, o);
   parse_expect(p, "update", "after the slots");
+  o->each = parse_accept(p, "each");
   parse_expect(p, "(", "before the names of parameter and gradient");
   o->param = parse_name(p, "a name for the parameter");
   parse_expect(p, ",", "between the names of parameter and gradient");

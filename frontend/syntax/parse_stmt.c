@@ -162,12 +162,18 @@ static Stmt *parse_minimise(Parser *p, unsigned where) {
   return parse_value(p, SM_MINIMISE);
 }
 
-/* optimizer = "optimizer" NAME "(" args */
+/* choice = NAME "(" args ")" | "if" expr "then" choice "else" choice */
+static void check_choice(const Expr *e) {
+  for (; e->kind == EX_IF; e = e->u.choice.no) check_choice(e->u.choice.yes);
+  if (e->kind != EX_CALL)
+    diag_error(e->loc, "expected an optimizer with its arguments, or \"if\" between such");
+}
+
+/* optimizer = "optimizer" choice */
 static Stmt *parse_optimizer(Parser *p, unsigned where) {
   (void)where;
   Stmt *s = parse_value(p, SM_OPTIMIZER);
-  if (s->u.value->kind != EX_CALL)
-    parse_fail(p, "expected the optimizer's arguments, found \"%s\"", p->tok->text);
+  if (!p->bad) check_choice(s->u.value);
   return s;
 }
 

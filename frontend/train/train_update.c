@@ -1,5 +1,5 @@
-/* Training: gradients into flat groups, the optimizer's text over whole groups, and the flag that refuses an
- * update whose numbers are not finite. */
+/* Training: gradients into flat groups, the optimizers' texts over whole groups or each parameter, and the
+ * flag that refuses an update whose numbers are not finite. */
 #include <string.h>
 
 #include "frontend/train/train.h"
@@ -8,19 +8,26 @@
 /* What members that keep it lie at multiples of: a line of the cache, in elements. */
 enum { MEMBER_ALIGN = 16 };
 
-/* Parameters whose arguments of the optimizer are the same. */
+/* What an update's text runs over once: a whole group, or one parameter of it. */
+typedef struct Unit {
+  const State *param, *grad;
+  State **slot;
+} Unit;
+
+/* Parameters with the same optimizer and arguments of it. */
 typedef struct FlatGroup {
-  State *flat, *grad, **slot;
+  State *flat, *grad;
+  const Decl *opt;
   Scope *args; /* the optimizer's arguments */
   int nmember, cap_member;
   State **member;
+  int nunit;
+  Unit *unit;
 } FlatGroup;
 
 typedef struct Update {
   Train *t;
   Graph *g;
-  const Decl *opt;
-  CallArgs args;
   int nparam;
   State **param;
   int ngroup, cap_group;
@@ -91,34 +98,43 @@ static void collect_params(Update *u) {
   note_unused(u->t, read);
 }
 
-static bool find_optimizer(Update *u) {
-  const Stmt *st = u->t->optimizer;
-  if (!st) {
-    eval_fail(u->t->minimise->loc, "\"minimise\" needs an \"optimizer\" in the same train block");
-    return false;
+/* What `optimizer` says of one parameter: with its `name`, `rank` and `shape` known a call, which may be
+ * chosen by "if". NULL after an error. */
+static const Expr *chosen_call(Update *u, Scope *s) {
+  const Expr *e = u->t->optimizer->u.value;
+  while (e->kind == EX_IF) {
+    bool ok, yes = eval_truth(eval_expr(u->t->ev, s, e->u.choice.cond), e->u.choice.cond->loc, &ok);
+    if (!ok) return NULL;
+    e = yes ? e->u.choice.yes : e->u.choice.no;
   }
-  Val v = eval_expr(u->t->ev, u->t->scope, st->u.value->u.call.callee);
-  u->args = st->u.value->u.call.args;
-  if (v.kind == VAL_OPTIMIZER)
-    u->opt = v.u.decl;
-  else if (v.kind != VAL_ERROR)
-    eval_fail(st->u.value->loc, "expected an optimizer, found %s", val_kind_name(v.kind));
-  return u->opt;
+  return e;
 }
 
-/* The optimizer's arguments for one parameter, which are evaluated with its `name`, `rank` and `shape`. */
-static Scope *args_for(Update *u, const State *p) {
+static Scope *scope_of_param(Update *u, const State *p) {
   Eval *ev = u->t->ev;
-  Scope *s = scope_new(ev->arena, u->t->scope), *file = scope_new(ev->arena, NULL);
+  Scope *s = scope_new(ev->arena, u->t->scope);
   Val *dim = ARENA_ARRAY(ev->arena, p->shape.rank + 1, Val);
   for (int i = 0; i < p->shape.rank; i++) dim[i] = val_number((double)p->shape.dim[i]);
   scope_bind(ev->arena, s, "name", val_text(p->name));
   scope_bind(ev->arena, s, "rank", val_number(p->shape.rank));
   scope_bind(ev->arena, s, "shape", val_list(dim, p->shape.rank));
-  Args args = eval_args(ev, s, &u->args, u->t->optimizer->loc);
-  file->file = u->opt->file;
+  return s;
+}
+
+/* The optimizer for one parameter and its arguments; NULL after an error. */
+static Scope *args_for(Update *u, const State *p, const Decl **opt) {
+  Eval *ev = u->t->ev;
+  Scope *s = scope_of_param(u, p), *file = scope_new(ev->arena, NULL);
+  const Expr *call = chosen_call(u, s);
+  Val v = call ? eval_expr(ev, s, call->u.call.callee) : (Val){0};
+  if (v.kind != VAL_OPTIMIZER && v.kind != VAL_ERROR)
+    eval_fail(call->loc, "expected an optimizer, found %s", val_kind_name(v.kind));
+  if (v.kind != VAL_OPTIMIZER) return NULL;
+  Args args = eval_args(ev, s, &call->u.call.args, u->t->optimizer->loc);
+  *opt = v.u.decl;
+  file->file = v.u.decl->file;
   Scope *into = scope_new(ev->arena, file);
-  return eval_bind_args(ev, into, &u->opt->u.opt.sig, &args, u->opt->name) ? into : NULL;
+  return eval_bind_args(ev, into, &v.u.decl->u.opt.sig, &args, v.u.decl->name) ? into : NULL;
 }
 
 static bool same_args(const Signature *sig, Scope *a, Scope *b) {
@@ -128,15 +144,16 @@ static bool same_args(const Signature *sig, Scope *a, Scope *b) {
 }
 
 static bool join_group(Update *u, State *p) {
-  Scope *args = args_for(u, p);
+  const Decl *opt;
+  Scope *args = args_for(u, p, &opt);
   if (!args) return false;
   FlatGroup *g = NULL;
   for (int i = 0; i < u->ngroup && !g; i++)
-    if (same_args(&u->opt->u.opt.sig, u->group[i].args, args)) g = &u->group[i];
+    if (u->group[i].opt == opt && same_args(&opt->u.opt.sig, u->group[i].args, args)) g = &u->group[i];
   if (!g) {
     ARENA_GROW(u->g->arena, u->group, u->ngroup, u->cap_group);
     g = &u->group[u->ngroup++];
-    *g = (FlatGroup){.args = args};
+    *g = (FlatGroup){.opt = opt, .args = args};
   }
   ARENA_GROW(u->g->arena, g->member, g->nmember, g->cap_member);
   g->member[g->nmember++] = p;
@@ -178,30 +195,44 @@ static bool lay_out(Update *u, FlatGroup *g, int at) {
   return true;
 }
 
-static bool add_slots(Update *u, FlatGroup *g) {
-  const OptDecl *o = &u->opt->u.opt;
-  g->slot = ARENA_ARRAY(u->g->arena, o->nslot + 1, State *);
-  for (int i = 0; i < o->nslot; i++) {
-    const SlotDecl *d = &o->slot[i];
-    Val v = eval_expr(u->t->ev, g->args, d->init);
-    if (v.kind == VAL_ERROR) return false;
-    if (v.kind != VAL_NUMBER)
-      return eval_refuse(d->init->loc, "a slot's first value is a number, found %s", val_kind_name(v.kind));
-    if (!eval_holds(DT_F32, v.u.number, d->init->loc)) return false;
-    Shape s = d->scalar ? (Shape){0} : g->flat->shape;
-    u->g->loc = d->loc;
-    const char *name = arena_printf(u->g->arena, "%s.%s", g->flat->name, d->name);
-    g->slot[i] = new_state(u, ST_SLOT, name, DT_F32, s, graph_const(u->g, DT_F32, s, v.u.number), g->flat);
-    if (!g->slot[i]) return false;
-  }
+/* What the text runs over; a parameter's own gradient has no state yet. */
+static void make_units(Update *u, FlatGroup *g) {
+  bool each = g->opt->u.opt.each;
+  g->nunit = each ? g->nmember : 1;
+  g->unit = ARENA_ARRAY(u->g->arena, g->nunit, Unit);
+  for (int i = 0; i < g->nunit; i++)
+    g->unit[i] = each ? (Unit){.param = g->member[i]} : (Unit){.param = g->flat, .grad = g->grad};
+}
+
+static State *new_slot(Update *u, const FlatGroup *g, const Unit *x, const SlotDecl *d) {
+  Val v = eval_expr(u->t->ev, g->args, d->init);
+  if (v.kind != VAL_NUMBER && v.kind != VAL_ERROR)
+    eval_fail(d->init->loc, "a slot's first value is a number, found %s", val_kind_name(v.kind));
+  if (v.kind != VAL_NUMBER || !eval_holds(DT_F32, v.u.number, d->init->loc)) return NULL;
+  Shape s = d->scalar ? (Shape){0} : x->param->shape;
+  u->g->loc = d->loc;
+  const char *name = arena_printf(u->g->arena, "%s.%s", x->param->name, d->name);
+  return new_state(u, ST_SLOT, name, DT_F32, s, graph_const(u->g, DT_F32, s, v.u.number), x->param);
+}
+
+static bool add_slots(Update *u, const FlatGroup *g, Unit *x) {
+  const OptDecl *o = &g->opt->u.opt;
+  x->slot = ARENA_ARRAY(u->g->arena, o->nslot + 1, State *);
+  for (int i = 0; i < o->nslot; i++)
+    if (!(x->slot[i] = new_slot(u, g, x, &o->slot[i]))) return false;
   return true;
 }
 
 static bool make_groups(Update *u) {
   for (int i = 0; i < u->nparam; i++)
     if (!join_group(u, u->param[i])) return false;
-  for (int i = 0; i < u->ngroup; i++)
-    if (!lay_out(u, &u->group[i], i) || !add_slots(u, &u->group[i])) return false;
+  for (int i = 0; i < u->ngroup; i++) {
+    FlatGroup *g = &u->group[i];
+    if (!lay_out(u, g, i)) return false;
+    make_units(u, g);
+    for (int k = 0; k < g->nunit; k++)
+      if (!add_slots(u, g, &g->unit[k])) return false;
+  }
   return true;
 }
 
@@ -216,14 +247,16 @@ static Node *accumulate(Update *u, const State *acc, Node *v) {
 
 static bool assign_gradient(Update *u, State *p, Node *grad) {
   Graph *g = u->g;
-  const State *flat = NULL;
+  const FlatGroup *of = NULL;
   for (int i = 0; i < u->ngroup; i++)
-    if (u->group[i].flat == p->group) flat = u->group[i].grad;
+    if (u->group[i].flat == p->group) of = &u->group[i];
   const char *name = arena_printf(g->arena, "grad.%s", p->name);
   State *st = new_state(u, ST_GRAD, name, DT_F32, p->shape, NULL, p);
   if (!st) return false;
-  st->group = flat;
+  st->group = of->grad;
   st->offset = p->offset;
+  for (int i = 0; i < of->nunit; i++)
+    if (of->unit[i].param == p) of->unit[i].grad = st;
   graph_assign(g, EN_MICRO, st, accumulate(u, st, grad));
   return true;
 }
@@ -289,26 +322,39 @@ static bool assign_new(Update *u, Scope *s, const char *name, const State *st, N
   return v;
 }
 
-static bool update_group(Update *u, FlatGroup *gr, Node *ok, Node *factor) {
-  const OptDecl *o = &u->opt->u.opt;
+static bool update_unit(Update *u, const FlatGroup *gr, const Unit *x, Node *ok, Node *factor) {
+  const OptDecl *o = &gr->opt->u.opt;
   Graph *g = u->g;
   Arena *a = g->arena;
   Scope *s = scope_new(a, gr->args);
   s->function = true;
-  g->loc = u->opt->loc;
-  Node *grad = graph_read(g, gr->grad);
+  g->loc = gr->opt->loc;
+  Node *grad = graph_read(g, x->grad);
   if (factor) grad = graph_map2(g, E_MUL, grad, factor);
-  scope_bind(a, s, o->param, val_tensor(graph_read(g, gr->flat)));
+  scope_bind(a, s, o->param, val_tensor(graph_read(g, x->param)));
   scope_bind(a, s, o->grad, val_tensor(grad));
-  for (int i = 0; i < o->nslot; i++)
-    scope_bind(a, s, o->slot[i].name, val_tensor(graph_read(g, gr->slot[i])));
-  CallNote call = eval_enter_call(u->t->optimizer->loc, u->opt->name);
+  for (int i = 0; i < o->nslot; i++) scope_bind(a, s, o->slot[i].name, val_tensor(graph_read(g, x->slot[i])));
+  CallNote call = eval_enter_call(u->t->optimizer->loc, gr->opt->name);
   bool ran = eval_statements(u->t->ev, s, &o->body);
   eval_leave_call(u->t->ev, &call, !ran);
   if (!ran) return false;
-  bool fine = assign_new(u, s, o->param, gr->flat, ok);
-  for (int i = 0; i < o->nslot; i++) fine = assign_new(u, s, o->slot[i].name, gr->slot[i], ok) && fine;
+  bool fine = assign_new(u, s, o->param, x->param, ok);
+  for (int i = 0; i < o->nslot; i++) fine = assign_new(u, s, o->slot[i].name, x->slot[i], ok) && fine;
   return fine;
+}
+
+/* A parameter's own update has its path, so that those of repeated blocks are one class. */
+static bool update_group(Update *u, const FlatGroup *gr, Node *ok, Node *factor) {
+  Eval *ev = u->t->ev;
+  const char *path = ev->path;
+  for (int i = 0; i < gr->nunit; i++) {
+    const Unit *x = &gr->unit[i];
+    if (gr->opt->u.opt.each)
+      ev->path = u->g->path = graph_intern(u->g, arena_printf(u->g->arena, "%s.%s", path, x->param->name));
+    if (!update_unit(u, gr, x, ok, factor)) return false;
+  }
+  ev->path = u->g->path = path;
+  return true;
 }
 
 static bool update_entry(Update *u) {
@@ -333,7 +379,9 @@ bool train_update(Train *t) {
   if (u.nparam == 0)
     return eval_refuse(t->minimise->loc,
                        "what is minimised depends on no parameter: \"model NAME = ..\" binds some");
-  bool ok = find_optimizer(&u) && make_groups(&u) && micro_entry(&u);
+  if (!t->optimizer)
+    return eval_refuse(t->minimise->loc, "\"minimise\" needs an \"optimizer\" in the same train block");
+  bool ok = make_groups(&u) && micro_entry(&u);
   t->ev->path = u.g->path = "optimizer";
   ok = ok && update_entry(&u);
   t->ev->path = u.g->path = path;

@@ -34,7 +34,8 @@ int64_t prog_state_at(const State *s) {
 
 static void list_state(Prog *p, const State *s, PBuf *b) {
   int64_t at = prog_state_at(s);
-  const char *name = s->kind == ST_GRAD && s->of ? s->of->name : s->name;
+  bool own = s->of && s->of->kind != ST_GROUP; /* a parameter's */
+  const char *name = own ? s->of->name : s->name;
   if (s->kind == ST_GROUP) return;
   if (s->kind == ST_SLOT && split_by_members(p, s, slot_name(s), b)) return;
   add_state(p, s, name, s->kind == ST_SLOT ? slot_name(s) : "", b, at, s->shape);

@@ -8,7 +8,7 @@
 #include "tests/passes/trial.h"
 #include "tests/suite.h"
 
-enum { STEPS = 3, DEFINES = 9 };
+enum { STEPS = 3, DEFINES = 10 };
 
 static const char text[] =
     "import \"lib/nn.tess\"\n"
@@ -21,6 +21,7 @@ static const char text[] =
     "  fn (x [B, chans, H, W]) = head(reduce(gelu(norm(conv(x))), \"b c h w -> b c\", \"mean\"))\n"
     "}\n"
     "train t(batch = 4, accumulate = 1, chans = 2, side = 4, wide = 5, outputs = 3, rows = 7, twice = 0, "
+    "kind = 0, "
     "keep = 0.75) {\n"
     "  data x f32 [batch, chans, side, side] = given()\n"
     "  data label i32 [batch] = label(classes = 10)\n"
@@ -41,7 +42,10 @@ static const char text[] =
     "  labels = concat((label, labels), axis = 0)[0:rows]\n"
     "  seen = seen + batch\n"
     "  report y, key, centre, seen\n"
-    "  optimizer adamw(lr = 1e-3, eps = 1e-3, decay = if rank > 1 then 0.1 else 0)\n"
+    "  optimizer if rank > 1 and kind == 1 then muon(lr = 1e-3, decay = 0.1)\n"
+    "    else if kind == 2 then lamb(lr = 1e-2, eps = 1e-3, decay = 0.1, adapt = rank > 1)\n"
+    "    else if kind == 3 then lars(lr = 1, decay = if rank > 1 then 0.1 else 0)\n"
+    "    else adamw(lr = 1e-3, eps = 1e-3, decay = if rank > 1 then 0.1 else 0)\n"
     "  update teacher = keep * teacher + (1 - keep) * student\n"
     "  update average = select(step(\"step\") < 1, student, 0.5 * average + 0.5 * student)\n"
     "  evaluate { report z = average(x), q = sum(queue) }\n"
@@ -66,6 +70,7 @@ static void draw_sizes(Arena *a, const char **define) {
   SIZE("outputs", 1, 20);
   SIZE("rows", 1, 20);
   SIZE("twice", 0, 2);
+  SIZE("kind", 0, 4);
 #undef SIZE
   define[i++] = arena_printf(a, "keep=%.3f", draw_real(0, 1));
 }
