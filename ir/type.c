@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/diag.h"
+
 static const struct {
   const char *name;
   int size;
@@ -64,29 +66,36 @@ const char *shape_text(const Shape *s, char *buf, int size) {
   return buf;
 }
 
-static float round_bits(float v, int drop) {
-  uint32_t u;
-  memcpy(&u, &v, sizeof u);
-  if ((u & 0x7f800000u) == 0x7f800000u) return v;
-  uint32_t half = 1u << (drop - 1), odd = (u >> drop) & 1u;
-  u = (u + half - 1u + odd) >> drop << drop;
-  memcpy(&v, &u, sizeof v);
-  return v;
-}
-
-/* Half precision: 10 bits of mantissa from 2^-14 on, steps of 2^-24 below; from 65520 on infinity. */
-static float round_f16(float v) {
-  float size = fabsf(v);
-  if (size < 0x1p-14f) {
-    float steps = (size + 0x1p-1f) - 0x1p-1f; /* the sum's last bit is 2^-24 and it rounds to even */
-    return copysignf(steps, v);
-  }
-  float r = round_bits(v, 13);
-  return fabsf(r) > 65504.0f ? copysignf(INFINITY, v) : r;
-}
-
 float dtype_round(DType t, float v) {
-  if (t == DT_BF16) return round_bits(v, 16);
-  if (t == DT_F16) return round_f16(v);
+  if (t == DT_BF16) return element_bf16_get(element_bf16_bits((double)v));
+  if (t == DT_F16) return element_f16_get(element_f16_bits((double)v));
   return v;
+}
+
+double dtype_get(DType t, const void *p, int64_t i) {
+  switch (t) {
+  case DT_F32: return (double)((const float *)p)[i];
+  case DT_BF16: return (double)element_bf16_get(((const uint16_t *)p)[i]);
+  case DT_F16: return (double)element_f16_get(((const uint16_t *)p)[i]);
+  case DT_I32: return ((const int32_t *)p)[i];
+  case DT_U8: return ((const uint8_t *)p)[i];
+  case DT_BOOL: return ((const uint8_t *)p)[i] != 0;
+  case DT_U64: return (double)((const uint64_t *)p)[i];
+  case DT_COUNT: break;
+  }
+  ice("an element of type %d", (int)t);
+}
+
+void dtype_set(DType t, void *p, int64_t i, double v) {
+  switch (t) {
+  case DT_F32: ((float *)p)[i] = (float)v; return;
+  case DT_BF16: ((uint16_t *)p)[i] = element_bf16_bits(v); return;
+  case DT_F16: ((uint16_t *)p)[i] = element_f16_bits(v); return;
+  case DT_I32: ((int32_t *)p)[i] = (int32_t)v; return;
+  case DT_U8: ((uint8_t *)p)[i] = (uint8_t)v; return;
+  case DT_BOOL: ((uint8_t *)p)[i] = v != 0; return;
+  case DT_U64: ((uint64_t *)p)[i] = (uint64_t)v; return;
+  case DT_COUNT: break;
+  }
+  ice("an element of type %d", (int)t);
 }

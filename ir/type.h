@@ -36,5 +36,8 @@ const char *shape_text(const Shape *s, char *buf, int size);
 
 /* Rounds an f32 value to the nearest value of type t, ties to even; the value itself for f32. */
 float dtype_round(DType t, float v);
+/* Element i of memory of type t. Floats are rounded to the nearest; other types get what they can hold. */
+double dtype_get(DType t, const void *p, int64_t i);
+void dtype_set(DType t, void *p, int64_t i, double v);
 
 #endif

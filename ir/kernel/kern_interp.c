@@ -7,70 +7,15 @@
 #include "base/random.h"
 #include "ir/kernel/kern_walk.h"
 
-static float from_bf16(uint16_t bits) {
-  uint32_t u = (uint32_t)bits << 16;
-  float v;
-  memcpy(&v, &u, sizeof v);
-  return v;
-}
-
-static uint16_t to_bf16(float v) {
-  uint32_t u;
-  v = dtype_round(DT_BF16, v);
-  memcpy(&u, &v, sizeof u);
-  return (uint16_t)(u >> 16) | (isnan(v) ? 0x40 : 0);
-}
-
-static float from_f16(uint16_t bits) {
-  int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-  float v = exponent == 0    ? ldexpf((float)mantissa, -24)
-            : exponent == 31 ? (mantissa ? NAN : INFINITY)
-                             : ldexpf((float)(mantissa | 1024), exponent - 25);
-  return bits & 0x8000 ? -v : v;
-}
-
-static uint16_t to_f16(float v) {
-  uint16_t sign = signbit(v) ? 0x8000 : 0;
-  float size = fabsf(dtype_round(DT_F16, v));
-  if (isnan(v)) return sign | 0x7e00;
-  if (isinf(size)) return sign | 0x7c00;
-  if (size < 0x1p-14f) return sign | (uint16_t)ldexpf(size, 24);
-  int exponent;
-  float mantissa = frexpf(size, &exponent); /* in 0.5 .. 1 */
-  return sign | (uint16_t)((exponent + 14) * 1024 + (int)(mantissa * 2048 - 1024));
-}
-
 static double load(DType t, bool f64, const void *memory, int64_t at) {
-  if (f64 && dtype_is_float(t)) return ((const double *)memory)[at];
-  switch (t) {
-  case DT_F32: return ((const float *)memory)[at];
-  case DT_BF16: return from_bf16(((const uint16_t *)memory)[at]);
-  case DT_F16: return from_f16(((const uint16_t *)memory)[at]);
-  case DT_I32: return ((const int32_t *)memory)[at];
-  case DT_U8: return ((const uint8_t *)memory)[at];
-  case DT_BOOL: return ((const uint8_t *)memory)[at] != 0;
-  case DT_U64: return (double)((const uint64_t *)memory)[at];
-  case DT_COUNT: break;
-  }
-  ice("interpreter: load of type %d", (int)t);
+  return f64 && dtype_is_float(t) ? ((const double *)memory)[at] : dtype_get(t, memory, at);
 }
 
 static void put(DType t, bool f64, void *memory, int64_t at, double v) {
-  if (f64 && dtype_is_float(t)) {
+  if (f64 && dtype_is_float(t))
     ((double *)memory)[at] = v;
-    return;
-  }
-  switch (t) {
-  case DT_F32: ((float *)memory)[at] = (float)v; return;
-  case DT_BF16: ((uint16_t *)memory)[at] = to_bf16((float)v); return;
-  case DT_F16: ((uint16_t *)memory)[at] = to_f16((float)v); return;
-  case DT_I32: ((int32_t *)memory)[at] = (int32_t)v; return;
-  case DT_U8: ((uint8_t *)memory)[at] = (uint8_t)v; return;
-  case DT_BOOL: ((uint8_t *)memory)[at] = v != 0; return;
-  case DT_U64: ((uint64_t *)memory)[at] = (uint64_t)v; return;
-  case DT_COUNT: break;
-  }
-  ice("interpreter: store of type %d", (int)t);
+  else
+    dtype_set(t, memory, at, v);
 }
 
 static double rounded(DType t, bool f64, double v) {

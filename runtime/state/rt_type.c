@@ -30,55 +30,11 @@ bool rt_type_is_float(uint32_t t) {
   return t == RT_F32 || t == RT_BF16 || t == RT_F16 || t == RT_F64;
 }
 
-static float from_bits(uint32_t u) {
-  float f;
-  memcpy(&f, &u, sizeof f);
-  return f;
-}
-
-static uint32_t to_bits(float f) {
-  uint32_t u;
-  memcpy(&u, &f, sizeof u);
-  return u;
-}
-
-static float f16_get(uint16_t h) {
-  uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff;
-  if (exponent == 31) return from_bits(sign | 0x7f800000 | fraction << 13);
-  float magnitude =
-      exponent ? ldexpf((float)(fraction | 0x400), (int)exponent - 25) : ldexpf((float)fraction, -24);
-  return from_bits(sign | to_bits(magnitude));
-}
-
-/* Scaled so that one unit is the last place of the result: then rounding to even is rint's. */
-static uint16_t f16_bits(double v) {
-  uint16_t sign = signbit(v) ? 0x8000 : 0;
-  if (isnan(v)) return sign | 0x7e00;
-  double a = fabs(v);
-  if (a >= 65520) return sign | 0x7c00;
-  int e;
-  frexp(a, &e);
-  if (e < -13) e = -13;
-  unsigned units = (unsigned)rint(ldexp(a, 11 - e)); /* 1024 .. 2048, or less when subnormal */
-  return (uint16_t)(sign | (units < 1024 ? units : (unsigned)(e + 13) * 1024 + units));
-}
-
-/* From f64 directly, so that nothing is rounded twice. */
-static uint16_t bf16_bits(double v) {
-  float f = (float)v;
-  uint32_t u = to_bits(f);
-  if (isnan(f)) return (uint16_t)(u >> 16 | 0x40);
-  if (isinf(f)) return (uint16_t)(u >> 16);
-  if (fabs((double)f) > fabs(v)) u--; /* towards zero, then a sticky last bit */
-  if ((double)from_bits(u) != v) u |= 1;
-  return (uint16_t)((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-
 double rt_type_get(uint32_t t, const void *p, uint64_t i) {
   switch (t) {
   case RT_F32: return ((const float *)p)[i];
-  case RT_BF16: return from_bits((uint32_t)((const uint16_t *)p)[i] << 16);
-  case RT_F16: return f16_get(((const uint16_t *)p)[i]);
+  case RT_BF16: return element_bf16_get(((const uint16_t *)p)[i]);
+  case RT_F16: return element_f16_get(((const uint16_t *)p)[i]);
   case RT_I32: return ((const int32_t *)p)[i];
   case RT_U8: return ((const uint8_t *)p)[i];
   case RT_BOOL: return ((const uint8_t *)p)[i] != 0;
@@ -105,8 +61,8 @@ static double integer(double v, double lo, double hi) {
 bool rt_type_set(uint32_t t, void *p, uint64_t i, double v) {
   switch (t) {
   case RT_F32: ((float *)p)[i] = (float)v; break;
-  case RT_BF16: ((uint16_t *)p)[i] = bf16_bits(v); break;
-  case RT_F16: ((uint16_t *)p)[i] = f16_bits(v); break;
+  case RT_BF16: ((uint16_t *)p)[i] = element_bf16_bits(v); break;
+  case RT_F16: ((uint16_t *)p)[i] = element_f16_bits(v); break;
   case RT_I32: ((int32_t *)p)[i] = (int32_t)integer(v, INT32_MIN, INT32_MAX); break;
   case RT_U8: ((uint8_t *)p)[i] = (uint8_t)integer(v, 0, 255); break;
   case RT_BOOL: ((uint8_t *)p)[i] = (uint8_t)integer(v, 0, 1); break;

@@ -8,8 +8,6 @@
 #include "ir/kernel/kern_walk.h"
 #include "tests/suite.h"
 
-__extension__ typedef _Float16 Half;
-
 static const char *const settings[] = {"lr", "decay"};
 
 float cpu_case_float(void) {
@@ -58,19 +56,11 @@ int64_t cpu_case_span(const KBuf *b) {
 }
 
 static void fill(const KBuf *b, void *mem, int64_t i, int64_t bound) {
-  float v = cpu_case_float();
-  if (b->dtype == DT_F32) ((float *)mem)[i] = v;
-  if (b->dtype == DT_F16) ((Half *)mem)[i] = (Half)v;
-  if (b->dtype == DT_BF16) {
-    uint32_t u;
-    v = dtype_round(DT_BF16, v);
-    memcpy(&u, &v, sizeof u);
-    ((uint16_t *)mem)[i] = (uint16_t)(u >> 16);
-  }
-  int drawn = bound ? (int)draw_below((uint32_t)bound) : (int)draw_below(100) - 50;
-  if (b->dtype == DT_I32) ((int32_t *)mem)[i] = drawn;
-  if (b->dtype == DT_U8) ((uint8_t *)mem)[i] = (uint8_t)drawn;
-  if (b->dtype == DT_BOOL) ((uint8_t *)mem)[i] = draw_below(2) != 0;
+  double v = bound ? draw_below((uint32_t)bound) : (double)draw_below(100) - 50;
+  if (dtype_is_float(b->dtype)) v = (double)cpu_case_float();
+  if (b->dtype == DT_U8 && !bound) v += 50;
+  if (b->dtype == DT_BOOL) v = draw_below(2);
+  dtype_set(b->dtype, mem, i, v);
 }
 
 void **cpu_case_buffers(Arena *a, const Kernel *k) {
@@ -89,23 +79,6 @@ void **cpu_case_copy(Arena *a, const Kernel *k, void *const *buf) {
   for (int b = 0; b < k->nbuf; b++)
     copy[b] = arena_copy(a, buf[b], (size_t)(cpu_case_span(&k->buf[b]) * dtype_size(k->buf[b].dtype)));
   return copy;
-}
-
-double cpu_case_element(const KBuf *b, const void *mem, int64_t i) {
-  switch (b->dtype) {
-  case DT_F32: return (double)((const float *)mem)[i];
-  case DT_F16: return (double)((const Half *)mem)[i];
-  case DT_BF16: {
-    uint32_t u = (uint32_t)((const uint16_t *)mem)[i] << 16;
-    float v;
-    memcpy(&v, &u, sizeof v);
-    return (double)v;
-  }
-  case DT_I32: return ((const int32_t *)mem)[i];
-  case DT_U8:
-  case DT_BOOL: return ((const uint8_t *)mem)[i];
-  default: return 0;
-  }
 }
 
 static double scalar(void *ctx, const char *name) {
@@ -129,7 +102,7 @@ static void compare(const CpuCase *c, void *const *got, void *const *want, doubl
   for (int b = 0; b < c->k->nbuf; b++) {
     const KBuf *kb = &c->k->buf[b];
     for (int64_t i = 0; i < cpu_case_span(kb); i++) {
-      double x = cpu_case_element(kb, got[b], i), y = cpu_case_element(kb, want[b], i);
+      double x = dtype_get(kb->dtype, got[b], i), y = dtype_get(kb->dtype, want[b], i);
       if (!close_to(kb, x, y, tolerance))
         ck_abort_msg("%s, %s: %s[%lld] is %.9g, not %.9g", c->k->name, c->target->name, kb->name,
                      (long long)i, x, y);

@@ -29,7 +29,6 @@ int64_t cpu_case_span(const KBuf *b);
 /* Memory for each buffer of k filled at random with what its type and its use as an index allow. */
 void **cpu_case_buffers(Arena *a, const Kernel *k);
 void **cpu_case_copy(Arena *a, const Kernel *k, void *const *buf);
-double cpu_case_element(const KBuf *b, const void *mem, int64_t i);
 
 /* Compiles the text for every target this machine can run, runs it split in several ways, which must agree in
  * all bits, and compares all memory with the interpreter's: |x - y| <= tolerance * max(1, |y|) for floats,

@@ -193,24 +193,6 @@ typedef struct Memory {
   void *wide[MAX_BUFS];
 } Memory;
 
-static float load(const void *p, DType t, int64_t i) {
-  if (t == DT_F32) return ((const float *)p)[i];
-  uint32_t bits = (uint32_t)((const uint16_t *)p)[i] << 16;
-  float v;
-  memcpy(&v, &bits, sizeof v);
-  return v;
-}
-
-static void put(void *p, DType t, int64_t i, float v) {
-  if (t == DT_F32) {
-    ((float *)p)[i] = v;
-    return;
-  }
-  uint32_t bits;
-  memcpy(&bits, &v, sizeof bits);
-  ((uint16_t *)p)[i] = (uint16_t)(bits >> 16);
-}
-
 /* Random values that bf16 holds exactly, so that casts to it change nothing. */
 static Memory fill(const Kernel *k) {
   Memory mem;
@@ -223,8 +205,8 @@ static Memory fill(const Kernel *k) {
     double *wide = calloc((size_t)n, 8);
     mem.wide[b] = wide;
     for (int64_t i = 0; i < n; i++) {
-      put(mem.raw[b], kb->dtype, i, dtype_round(DT_BF16, (float)(draw(2001) - 1000) / 1000));
-      wide[i] = load(mem.raw[b], kb->dtype, i);
+      dtype_set(kb->dtype, mem.raw[b], i, dtype_round(DT_BF16, (float)(draw(2001) - 1000) / 1000));
+      wide[i] = dtype_get(kb->dtype, mem.raw[b], i);
     }
   }
   return mem;
@@ -270,7 +252,7 @@ static void compare(const Kernel *k, const Memory *got, const Memory *want, uint
      */
     double tolerance = k->buf[b].dtype == DT_F32 ? 5e-5 : 1e-2;
     for (int64_t i = 0; i < want->count[b]; i++) {
-      double w = ((double *)want->wide[b])[i], v = load(got->raw[b], k->buf[b].dtype, i);
+      double w = ((double *)want->wide[b])[i], v = dtype_get(k->buf[b].dtype, got->raw[b], i);
       if (fabs(v - w) <= tolerance * fmax(1, fabs(w))) continue;
       Arena *a = arena_new();
       ck_abort_msg("seed %" PRIu64 ": %s[%lld] is %g, expected %g in\n%s", seed, k->buf[b].name, (long long)i,

@@ -100,25 +100,6 @@ START_TEST(same_bits_in_any_order) {
 }
 END_TEST
 
-/* The floats after a safetensors file's header, of a small file. */
-enum { MOST_FLOATS = 1 << 20 };
-static float *floats_of(const char *name, size_t *n) {
-  char path[600];
-  uint64_t header = 0;
-  snprintf(path, sizeof path, "%s/%s", run_dir, name);
-  FILE *f = fopen(path, "rb");
-  ck_assert_ptr_nonnull(f);
-  ck_assert_uint_eq(fread(&header, sizeof header, 1, f), 1);
-  fseek(f, 0, SEEK_END);
-  *n = ((size_t)ftell(f) - 8 - header) / sizeof(float);
-  ck_assert_uint_lt(*n, MOST_FLOATS);
-  float *v = malloc(MOST_FLOATS * sizeof *v);
-  fseek(f, (long)(8 + header), SEEK_SET);
-  ck_assert_uint_eq(fread(v, sizeof *v, *n, f), *n);
-  fclose(f);
-  return v;
-}
-
 /* Each weight starts with draws of its own stream, as on the CPU. */
 START_TEST(weights_start_as_on_the_cpu) {
   size_t n, m;
@@ -126,7 +107,7 @@ START_TEST(weights_start_as_on_the_cpu) {
   OK("./p train --data " FASHION " --limit 8 --steps 1 --lr 0 --checkpoint cpu");
   small_vit();
   OK(RUN "./p train --data " FASHION " --limit 8 --steps 1 --lr 0 --checkpoint gpu");
-  float *cpu = floats_of("cpu", &n), *gpu = floats_of("gpu", &m);
+  float *cpu = run_floats("cpu", &n), *gpu = run_floats("gpu", &m);
   ck_assert_uint_eq(n, m);
   for (size_t i = 0; i < n; i++)
     ck_assert_msg(fabsf(cpu[i] - gpu[i]) <= 1e-4f, "element %zu: %g, expected %g", i, (double)gpu[i],

@@ -69,7 +69,7 @@ static void stir_weights(Trial *t) {
     double *p = graph_run_state(t->run, s->state);
     for (int64_t k = 0; k < shape_count(&s->shape); k++) {
       p[k] = (double)(float)(p[k] + draw_real(-0.1, 0.1));
-      trial_put(s->state->dtype, t->memory[TRIAL_NATIVE] + s->buf->offset + s->at, k, p[k]);
+      dtype_set(s->state->dtype, t->memory[TRIAL_NATIVE] + s->buf->offset + s->at, k, p[k]);
     }
   }
 }

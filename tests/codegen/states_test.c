@@ -97,7 +97,7 @@ static void stir(Trial *t) {
     for (int64_t k = 0; k < shape_count(&s->shape); k++) {
       if (s->state->dtype == DT_F32) p[k] = (double)(float)(p[k] + draw_real(-0.2, 0.2));
       for (int side = 0; side < TRIAL_SIDES; side++)
-        trial_put(s->state->dtype, t->memory[side] + s->buf->offset + s->at, k, p[k]);
+        dtype_set(s->state->dtype, t->memory[side] + s->buf->offset + s->at, k, p[k]);
     }
   }
 }

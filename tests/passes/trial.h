@@ -54,26 +54,6 @@ static inline void trial_close(Trial *t) {
   arena_free(t->arena);
 }
 
-static inline double trial_element(DType t, const void *p, int64_t i) {
-  switch (t) {
-  case DT_F32: return (double)((const float *)p)[i];
-  case DT_I32: return ((const int32_t *)p)[i];
-  case DT_U8:
-  case DT_BOOL: return ((const uint8_t *)p)[i];
-  default: ice("no test has type %s", dtype_name(t));
-  }
-}
-
-static inline void trial_put(DType t, void *p, int64_t i, double v) {
-  switch (t) {
-  case DT_F32: ((float *)p)[i] = (float)v; break;
-  case DT_I32: ((int32_t *)p)[i] = (int32_t)v; break;
-  case DT_U8:
-  case DT_BOOL: ((uint8_t *)p)[i] = (uint8_t)v; break;
-  default: ice("no test has type %s", dtype_name(t));
-  }
-}
-
 /* A tensor in both arenas against the interpreter's. */
 static inline void trial_compare(const Trial *t, const char *what, DType type, int64_t at,
                                  const double *wanted, int64_t n) {
@@ -82,7 +62,7 @@ static inline void trial_compare(const Trial *t, const char *what, DType type, i
   for (int64_t i = 0; i < n; i++) scale = fmax(scale, fabs(wanted[i]));
   for (int k = t->slow ? TRIAL_NATIVE : 0; k < TRIAL_SIDES; k++)
     for (int64_t i = 0; i < n; i++) {
-      double found = trial_element(type, t->memory[k] + at, i);
+      double found = dtype_get(type, t->memory[k] + at, i);
       ck_assert_msg(fabs(found - wanted[i]) <= t->bound * scale,
                     "step %d, micro %d, %s, %s[%lld]: %.9g, expected %.9g of at most %.3g", (int)t->step.step,
                     (int)t->step.micro, side[k], what, (long long)i, found, wanted[i], scale);
@@ -152,7 +132,7 @@ static inline void trial_supply(Trial *t, EntryKind e, const char *name, const d
   graph_run_supply(t->run, name, x);
   for (int k = 0; k < TRIAL_SIDES; k++)
     for (int64_t i = 0; i < shape_count(&n->shape); i++)
-      trial_put(n->dtype, t->memory[k] + v->buf->offset + v->at, i, x[i]);
+      dtype_set(n->dtype, t->memory[k] + v->buf->offset + v->at, i, x[i]);
   t->step.supplied |= 1ull << (v - t->prog->value);
 }
 

@@ -112,7 +112,7 @@ static void put(const Trial *t, const PState *s, double *x) {
   double *reference = graph_run_state(t->run, s->state);
   for (int64_t i = 0; i < shape_count(&s->shape); i++) {
     x[i] = reference[i] = (double)(float)draw_real(-1.5, 1.5);
-    for (int k = 0; k < TRIAL_SIDES; k++) trial_put(DT_F32, t->memory[k] + s->buf->offset + s->at, i, x[i]);
+    for (int k = 0; k < TRIAL_SIDES; k++) dtype_set(DT_F32, t->memory[k] + s->buf->offset + s->at, i, x[i]);
   }
 }
 
@@ -127,7 +127,7 @@ static void compare(const Trial *t, Meaning *m) {
     const double *want = meant(m, s);
     for (int k = 0; want && k < TRIAL_SIDES; k++)
       for (int64_t e = 0; e < shape_count(&s->shape); e++) {
-        double found = trial_element(DT_F32, t->memory[k] + s->buf->offset + s->at, e);
+        double found = dtype_get(DT_F32, t->memory[k] + s->buf->offset + s->at, e);
         ck_assert_msg(fabs(found - want[e]) <= close_enough * (1 + fabs(want[e])),
                       "update %d, %s: %s %s[%lld] is %.9g, expected %.9g", (int)t->step.step,
                       k == TRIAL_NATIVE ? "native" : "interpreted", s->name, s->slot, (long long)e, found,

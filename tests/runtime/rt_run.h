@@ -43,6 +43,19 @@ static inline size_t run_read(const char *name, char *to, size_t most) {
   return n;
 }
 
+/* The floats after a safetensors file's header, for the caller to free. */
+static inline float *run_floats(const char *name, size_t *n) {
+  enum { MOST = 1 << 22 };
+  char *bytes = malloc(MOST);
+  uint64_t header = 0;
+  size_t size = bytes ? run_read(name, bytes, MOST) : 0;
+  if (size > sizeof header) memcpy(&header, bytes, sizeof header);
+  if (size <= sizeof header + header || size == MOST - 1) abort();
+  *n = (size - sizeof header - header) / sizeof(float);
+  memmove(bytes, bytes + sizeof header + header, *n * sizeof(float));
+  return (float *)(void *)bytes;
+}
+
 static inline void run_write(const char *name, const void *data, size_t n) {
   char path[600];
   snprintf(path, sizeof path, "%s/%s", run_dir, name);

@@ -163,22 +163,6 @@ static void interpret(Trial *t) {
   kern_interp(t->kernel, t->theirs, &(KStepEnv){.scalar = scalar}, false);
 }
 
-static float element(const void *p, DType t, size_t i) {
-  uint32_t bits;
-  float f;
-  switch (t) {
-  case DT_F32: return ((const float *)p)[i];
-  case DT_BF16:
-    bits = (uint32_t)((const uint16_t *)p)[i] << 16;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-  case DT_F16: return __extension__(float)((const _Float16 *)p)[i];
-  case DT_I32: return (float)((const int32_t *)p)[i];
-  case DT_U64: return (float)((const uint64_t *)p)[i];
-  default: return ((const uint8_t *)p)[i];
-  }
-}
-
 /* The data may lead to values that are no numbers (logarithms of what is negative): those agree. */
 static bool agree(double x, double y) {
   return x == y || (isnan(x) && isnan(y));
@@ -191,7 +175,8 @@ static double distance(const Trial *t) {
   for (int b = 0; b < t->kernel->nbuf; b++) {
     const KBuf *buf = &t->kernel->buf[b];
     for (size_t i = 0; buf->kind != KB_IN && i < t->count[b]; i++) {
-      double x = (double)element(t->ours[b], buf->dtype, i), y = (double)element(t->theirs[b], buf->dtype, i);
+      double x = dtype_get(buf->dtype, t->ours[b], (int64_t)i),
+             y = dtype_get(buf->dtype, t->theirs[b], (int64_t)i);
       if (!isfinite(y) || !isfinite(x)) {
         if (!agree(x, y)) return NAN;
         continue;

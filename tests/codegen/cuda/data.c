@@ -8,8 +8,6 @@
 #include "ir/kernel/kern_walk.h"
 #include "tests/suite.h"
 
-__extension__ typedef _Float16 Half;
-
 static const char *const own[] = {"step", "micro", "total", "epoch_steps", "constant"};
 
 static double own_field(const TessStep *s, int i) {
@@ -61,36 +59,6 @@ static int64_t elements(const KBuf *b) {
   return n;
 }
 
-static double load(DType t, const void *p, int64_t i) {
-  uint32_t bits;
-  float f;
-  switch (t) {
-  case DT_F32: return ((const float *)p)[i];
-  case DT_BF16:
-    bits = (uint32_t)((const uint16_t *)p)[i] << 16;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-  case DT_F16: return (double)((const Half *)p)[i];
-  case DT_I32: return ((const int32_t *)p)[i];
-  case DT_U64: return (double)((const uint64_t *)p)[i];
-  default: return ((const uint8_t *)p)[i];
-  }
-}
-
-static void store(DType t, void *p, int64_t i, double v) {
-  uint32_t bits;
-  float f = dtype_round(t, (float)v);
-  memcpy(&bits, &f, sizeof bits);
-  switch (t) {
-  case DT_F32: ((float *)p)[i] = f; return;
-  case DT_BF16: ((uint16_t *)p)[i] = (uint16_t)(bits >> 16); return;
-  case DT_F16: ((Half *)p)[i] = (Half)f; return;
-  case DT_I32: ((int32_t *)p)[i] = (int32_t)v; return;
-  case DT_U64: ((uint64_t *)p)[i] = (uint64_t)v; return;
-  default: ((uint8_t *)p)[i] = (uint8_t)v;
-  }
-}
-
 /* Which indexed reads are lower and upper bounds of reductions: those are drawn from the lower and the upper
  * half of their range, so that few sums are empty. */
 typedef struct Bounds {
@@ -138,7 +106,7 @@ void **data_buffers(Arena *a, const Kernel *k, double least) {
     const KBuf *b = &k->buf[i];
     int64_t n = elements(b);
     bufs[i] = arena_array(a, (size_t)n, (size_t)dtype_size(b->dtype));
-    for (int64_t j = 0; j < n; j++) store(b->dtype, bufs[i], j, draw(&bounds, i));
+    for (int64_t j = 0; j < n; j++) dtype_set(b->dtype, bufs[i], j, draw(&bounds, i));
   }
   return bufs;
 }
@@ -187,7 +155,7 @@ static double rms(const KBuf *b, const void *p) {
   double sum = 0;
   int64_t n = elements(b);
   for (int64_t i = 0; i < n; i++) {
-    double v = load(b->dtype, p, i);
+    double v = dtype_get(b->dtype, p, i);
     if (isfinite(v)) sum += v * v;
   }
   return sqrt(sum / (double)n);
@@ -204,7 +172,7 @@ int64_t data_compare(const Kernel *k, void *const *got, void *const *want) {
     const KBuf *b = &k->buf[i];
     double scale = rms(b, want[i]), tol = tolerance(k, b->dtype);
     for (int64_t j = 0; j < elements(b); j++) {
-      double x = load(b->dtype, got[i], j), y = load(b->dtype, want[i], j);
+      double x = dtype_get(b->dtype, got[i], j), y = dtype_get(b->dtype, want[i], j);
       if (near(x, y, scale, tol)) continue;
       if (!bad++)
         fprintf(stderr, "%s: %s element %lld is %.9g, expected %.9g\n", k->name, b->name, (long long)j, x, y);
@@ -224,7 +192,7 @@ double data_finite(const Kernel *k, void *const *bufs) {
   for (int i = 0; i < k->nbuf; i++) {
     if (k->buf[i].kind == KB_IN) continue;
     for (int64_t j = 0; j < elements(&k->buf[i]); j++, all++)
-      finite += isfinite(load(k->buf[i].dtype, bufs[i], j));
+      finite += isfinite(dtype_get(k->buf[i].dtype, bufs[i], j));
   }
   return finite / all;
 }
