@@ -43,6 +43,10 @@ static const char *bound_buffers(Arena *a, const Sizes *s, int kind) {
   return kind == 1 ? hi : kind == 3 ? arena_printf(a, "%s%s", hi, low) : "";
 }
 
+/* Sums in another order: 1.7e-6 of 1 or the element apart at most in some 200 kernels; backward, where dp -
+ * delta nearly cancels, 1.7e-5. */
+static const double forwards = 1e-5, backwards = 1.5e-4;
+
 START_TEST(forward) {
   Arena *a = arena_new();
   Sizes s = draw_sizes(_i);
@@ -64,7 +68,7 @@ START_TEST(forward) {
       whole ? arena_printf(a, " out all[%d, %d, %d, %d] : f32\n", s.b, s.h, s.i, s.j) : "",
       _i % 2 ? "j, h, d" : "h, d, j", j, j, j, factor ? "(2 * p[b, h, i, j])" : "p[b, h, i, j]",
       _i % 3 ? "j, h, e" : "h, e, j", whole ? " store z[b, h, i, j] -> all[b, h, i, j]\n" : "", plan);
-  cpu_case_check(text, 2e-5);
+  cpu_case_check(text, forwards);
   arena_free(a);
 }
 END_TEST
@@ -99,7 +103,7 @@ START_TEST(backward) {
       head(a, &s), s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, s.b, s.i, s.h, s.e, s.b, s.h,
       s.i, ints, s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.j, s.h, s.e, s.b, s.j, s.h, s.d, row, col,
       col, plan);
-  cpu_case_check(text, 2e-4);
+  cpu_case_check(text, backwards);
   arena_free(a);
 }
 END_TEST
@@ -127,7 +131,7 @@ START_TEST(sums_over_rows) {
       " store mx[b, h, d] -> most[b, h, d]\n store n[b, h, j] -> count[b, h, j]\n}\n%s place l row }\n",
       head(a, &s), s.b, s.i, s.h, s.d, s.b, s.j, s.h, s.d, s.b, s.i, s.h, s.e, ints, s.b, s.j, s.h, s.e, s.b,
       s.h, s.j, s.b, s.h, s.d, s.b, s.h, s.j, col, col, col, plan);
-  cpu_case_check(text, 2e-5);
+  cpu_case_check(text, forwards);
   arena_free(a);
 }
 END_TEST
@@ -146,7 +150,7 @@ static char *hard_kernel(Arena *a, const char *name) {
 START_TEST(hard_kernels) {
   static const char *const name[] = {"attention_148", "attention_257"};
   Arena *a = arena_new();
-  cpu_case_check(hard_kernel(a, name[_i]), 2e-5);
+  cpu_case_check(hard_kernel(a, name[_i]), forwards);
   arena_free(a);
 }
 END_TEST

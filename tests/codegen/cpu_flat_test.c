@@ -25,7 +25,7 @@ START_TEST(arithmetic) {
 }
 END_TEST
 
-/* Their stated errors, and a few roundings after them. */
+/* Their stated errors, and a few roundings after them: 2.3e-7 of 1 or the element off at most in 60 runs. */
 START_TEST(functions) {
   CHECK_ODD(
       "compute f { axis i:$\n in x[$] : f32\n out y[$] : f32\n"
@@ -124,7 +124,8 @@ START_TEST(types) {
 }
 END_TEST
 
-/* AdamW reads and writes its moments: nothing that is read may have been written already. */
+/* AdamW reads and writes its moments: nothing that is read may have been written already. 1.2e-7 off at most
+ * in 60 runs, by fused multiplications. */
 START_TEST(in_place) {
   static const int sizes[] = {1, 17, 40000};
   cpu_case_check_sizes(
@@ -133,11 +134,11 @@ START_TEST(in_place) {
       " d[i] = (0.9 * m[i] + 0.1 * g[i]) * rsqrt(0.95 * abs(v[i]) + 0.05 * g[i] * g[i] + 0.01)\n"
       " c[i] = p[i] - step(lr) * (d[i] + step(decay) * p[i]) * (step(step) / step(total))\n"
       " store a[i] -> m[i]\n store b[i] -> v[i]\n store c[i] -> p[i] }\nplan f cpu flat { }\n",
-      sizes, 3, 1e-5);
+      sizes, 3, 6e-7);
 }
 END_TEST
 
-/* A tower of values that each use the one below three times, with a read between. */
+/* A tower of values that each use the one below three times, with a read between. As far off as functions. */
 START_TEST(towers) {
   char text[8192], *to = text;
   to += sprintf(to, "compute f { axis i:37\n in x[37] : f32\n out y[37] : f32\n a0[i] = x[i]\n");

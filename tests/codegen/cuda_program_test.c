@@ -100,7 +100,7 @@ START_TEST(same_bits_in_any_order) {
 }
 END_TEST
 
-/* Each weight starts with draws of its own stream, as on the CPU. */
+/* Each weight starts with draws of its own stream, as on the CPU: 6e-8 apart at most, a rounding. */
 START_TEST(weights_start_as_on_the_cpu) {
   size_t n, m;
   OK(SMALL_VIT);
@@ -110,7 +110,7 @@ START_TEST(weights_start_as_on_the_cpu) {
   float *cpu = run_floats("cpu", &n), *gpu = run_floats("gpu", &m);
   ck_assert_uint_eq(n, m);
   for (size_t i = 0; i < n; i++)
-    ck_assert_msg(fabsf(cpu[i] - gpu[i]) <= 1e-4f, "element %zu: %g, expected %g", i, (double)gpu[i],
+    ck_assert_msg(fabsf(cpu[i] - gpu[i]) <= 3e-7f, "element %zu: %g, expected %g", i, (double)gpu[i],
                   (double)cpu[i]);
   free(cpu);
   free(gpu);

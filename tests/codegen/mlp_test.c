@@ -309,26 +309,28 @@ static bool unchanged(const Numbers *a, const Numbers *b) {
   return same;
 }
 
-/* Clipping, momentum and averages by plain C from the native program's own gradients. */
+/* Clipping, momentum and averages by plain C from the native program's own gradients. f32 arithmetic and sums
+ * in another order: in 100 runs the norm was 1.1e-7 of itself off at most, an element 5.7e-8. */
 static void check_formula(const Trial *t, const Numbers *old, const float *grad) {
   double norm = 0;
   for (int i = 0; i < FLAT; i++) norm += (double)grad[i] * (double)grad[i];
   norm = sqrt(norm);
   double factor = fmin(1, 0.5 / (norm + 1e-6));
-  ck_assert(fabs(reported(t, EN_UPDATE, "norm") - norm) < 1e-5 * norm);
+  ck_assert(fabs(reported(t, EN_UPDATE, "norm") - norm) < 5e-7 * norm);
   Numbers now = numbers_of(t);
   for (int i = 0; i < FLAT; i++) {
     double m = 0.8 * (double)old->m[i] + factor * (double)grad[i], p = (double)old->p[i] - 0.1 * m;
     double average = old->updates > 0 ? 0.7 * (double)old->average[i] + 0.3 * p : p;
-    ck_assert_msg(fabs((double)now.m[i] - m) < 1e-6 && fabs((double)now.p[i] - p) < 1e-6 &&
-                      fabs((double)now.average[i] - average) < 1e-6,
+    ck_assert_msg(fabs((double)now.m[i] - m) < 3e-7 && fabs((double)now.p[i] - p) < 3e-7 &&
+                      fabs((double)now.average[i] - average) < 3e-7,
                   "step %d, [%d]: %g %g %g, expected %g %g %g", (int)t->step.step, i, (double)now.m[i],
                   (double)now.p[i], (double)now.average[i], m, p, average);
   }
   ck_assert(now.updates == old->updates + 1);
 }
 
-/* The loss of a micro-batch by its formula, from what it reports. */
+/* The loss of a micro-batch by its formula, from what it reports: 1.5e-7 of itself off at most in 100 runs.
+ */
 static double loss_of(const Trial *t) {
   const float *z = trial_native(t, EN_MICRO, "z");
   double square = 0;
@@ -354,7 +356,7 @@ START_TEST(updates_follow_their_formulas) {
     if (t.step.step == BAD_STEP) {
       ck_assert(unchanged(&old, &now));
     } else {
-      ck_assert(fabs((double)*flat(&t, "loss", "") - loss) < 1e-5 * loss);
+      ck_assert(fabs((double)*flat(&t, "loss", "") - loss) < 7e-7 * loss);
       check_formula(&t, &old, grad);
     }
   }

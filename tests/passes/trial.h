@@ -20,7 +20,7 @@ typedef struct Trial {
   GraphRun *run;
   char *memory[TRIAL_SIDES]; /* arenas of the two programs */
   TessStep step;             /* the same for all: set before each entry */
-  double bound;              /* against the largest element of a tensor */
+  double bound;              /* against a tensor's largest element: of mlp_test 4.1e-6 in 100 runs */
   bool slow;                 /* leave the kernel interpreter out */
 } Trial;
 

@@ -141,7 +141,8 @@ double data_work(const Kernel *k) {
 }
 
 /* Sums are in another order and multiplications fused with additions; a value that is rounded to fewer bits
- * on the way can be one unit off. */
+ * on the way can be one unit off. In f32, 4.5e-6 of the element and its tensor's mean square root at most in
+ * some 300 tensors. */
 static double tolerance(const Kernel *k, DType t) {
   double most = dtype_is_float(t) ? 2e-5 : 0;
   if (t == DT_BF16) most = 0x1p-7;
