@@ -23,9 +23,22 @@ static void index_BROADCAST(Arena *a, const Node *n, const Ix *const *idx, const
   for (int i = 0; i < s->rank; i++) out[i] = s->dim[i] == 1 ? ix_const(a, 0) : idx[n->at.map[i]];
 }
 
+/* Run by run of dimensions with as many elements on both sides: an index beyond its own dimension, as padding
+ * has it, stays within its run. */
 static void index_RESHAPE(Arena *a, const Node *n, const Ix *const *idx, const Ix **out) {
-  const Shape *s = &n->in[0]->shape;
-  ix_unflatten(a, index_flatten(a, n, idx), s->rank, s->dim, out);
+  const Shape *to = &n->shape, *from = &n->in[0]->shape;
+  for (int i = 0, k = 0; i < to->rank || k < from->rank;) {
+    int first = i, first_from = k;
+    int64_t left = 1, right = 1;
+    do {
+      if (left <= right && i < to->rank)
+        left *= to->dim[i++];
+      else
+        right *= from->dim[k++];
+    } while (left != right);
+    const Ix *linear = ix_flatten(a, i - first, to->dim + first, idx + first);
+    ix_unflatten(a, linear, k - first_from, from->dim + first_from, out + first_from);
+  }
 }
 
 static void index_PERMUTE(Arena *a, const Node *n, const Ix *const *idx, const Ix **out) {

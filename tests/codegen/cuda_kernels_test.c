@@ -1,5 +1,5 @@
 /* Every kernel text under tests/ir/kern and tests/codegen/cuda, and every kernel of a small D-iGPT's training
- * step, as CUDA C run on the CPU, against the interpreter. */
+ * step and of one with the library's other layers, as CUDA C run on the CPU, against the interpreter. */
 
 #include "tests/codegen/cuda/compare.h"
 #include "tests/codegen/cuda/files.h"
@@ -28,9 +28,19 @@ START_TEST(kernels_of_a_step_match_interpreter) {
 }
 END_TEST
 
+START_TEST(kernels_of_layers_match_interpreter) {
+  char path[400];
+  int status = run(BUILD_DIR "/tessera build " SOURCE_DIR "/tests/e2e/layers.tess --emit=kernels . -o p");
+  ck_assert_msg(status == 0, "%s%s", run_out, run_err);
+  snprintf(path, sizeof path, "%s/p.kern", run_dir);
+  ck_assert_int_ge(cuda_compare_file(path, run_dir, most_work), 50);
+}
+END_TEST
+
 SUITE("cuda_kernels") {
   int n = cuda_find_files();
   tcase_add_checked_fixture(t, run_fresh, run_clean);
   tcase_add_loop_test(t, kernels_match_interpreter, 0, n);
   tcase_add_test(t, kernels_of_a_step_match_interpreter);
+  tcase_add_test(t, kernels_of_layers_match_interpreter);
 }

@@ -7,6 +7,7 @@
 #define TESSERA BUILD_DIR "/tessera"
 #define MODELS SOURCE_DIR "/models"
 #define GOLDEN SOURCE_DIR "/../shared/golden"
+#define LAYERS SOURCE_DIR "/tests/e2e/layers.safetensors"
 #define FASHION "/usr/share/datasets/fashion-mnist"
 #define SIDE BUILD_DIR "/tests/cuda_side_tool . side stage/p.cu"
 
@@ -75,6 +76,14 @@ END_TEST
 
 START_TEST(clip_replays_on_hopper) {
   replays("clip_visual", "clip_visual_tiny_a", "", "STANDIN_CAPABILITY=9.0 STANDIN_ORDER=random");
+}
+END_TEST
+
+/* What the library has beside those: pooling, grouped convolutions, sorts, running sums, lookups. */
+START_TEST(layers_replay) {
+  build("../tests/e2e/layers", "-D @" LAYERS);
+  OK(RUN "STANDIN_ORDER=random ./p replay " LAYERS);
+  PRINTS("\"ok\":true");
 }
 END_TEST
 
@@ -197,6 +206,7 @@ SUITE("cuda_program") {
   tcase_add_checked_fixture(t, run_fresh, run_clean);
   tcase_add_test(t, digpt_replays);
   tcase_add_test(t, clip_replays_on_hopper);
+  tcase_add_test(t, layers_replay);
   tcase_add_test(t, finetune_replays_in_reverse);
   tcase_add_test(t, same_bits_in_any_order);
   tcase_add_test(t, weights_start_as_on_the_cpu);

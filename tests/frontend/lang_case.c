@@ -84,3 +84,22 @@ void lang_near(double found, double wanted, double bound, const char *what) {
   ck_assert_msg(fabs(found - wanted) <= bound * fmax(1, fabs(wanted)), "%s: found %.12g, expected %.12g",
                 what, found, wanted);
 }
+
+void lang_gradient(LangCase *c, const char *param, double step, double bound) {
+  const char *grad = arena_printf(c->arena, "grad.%s", param);
+  double *p = lang_memory(c, param);
+  int64_t n = shape_count(&lang_state(c, param)->shape);
+  double *wanted = ARENA_ARRAY(c->arena, n, double);
+  for (int64_t i = 0; i < n; i++) {
+    double loss[2], old = p[i];
+    for (int k = 0; k < 2; k++) {
+      p[i] = old + (k ? step : -step);
+      lang_enter(c, EN_MICRO);
+      loss[k] = *lang_value(c, "loss");
+    }
+    p[i] = old;
+    wanted[i] = (loss[1] - loss[0]) / (2 * step);
+  }
+  lang_enter(c, EN_MICRO);
+  for (int64_t i = 0; i < n; i++) lang_near(lang_memory(c, grad)[i], wanted[i], bound, grad);
+}

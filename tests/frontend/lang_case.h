@@ -24,7 +24,9 @@ void lang_enter(LangCase *c, EntryKind e);
 const double *lang_value(LangCase *c, const char *name);
 const State *lang_state(const LangCase *c, const char *name);
 double *lang_memory(LangCase *c, const char *name);
-double lang_normal(void);
+/* The gradient of `loss` by a parameter, which entry micro leaves in its state, is what differences of the
+ * loss over twice the step are, within the bound. */
+void lang_gradient(LangCase *c, const char *param, double step, double bound);
 void lang_near(double found, double wanted, double bound, const char *what);
 
 #endif

@@ -344,88 +344,6 @@ START_TEST(one_number_for_all_channels) {
 }
 END_TEST
 
-enum { IMAGES = 2, IN = 3, OUT = 4, HIGH = 8, WIDE = 7 };
-
-typedef struct Conv {
-  int size, stride, padding, biased;
-} Conv;
-
-static int conv_side(const Conv *v, int n) {
-  return (n + 2 * v->padding - v->size) / v->stride + 1;
-}
-
-/* The convolution's element at (image, channel, row, column), from its definition. */
-static double conv_at(const Conv *v, const double *x, const double *w, const double *bias, const int *at) {
-  double sum = v->biased ? bias[at[1]] : 0;
-  for (int c = 0; c < IN; c++)
-    for (int p = 0; p < v->size; p++)
-      for (int q = 0; q < v->size; q++) {
-        int i = at[2] * v->stride + p - v->padding, j = at[3] * v->stride + q - v->padding;
-        if (i < 0 || j < 0 || i >= HIGH || j >= WIDE) continue;
-        sum +=
-            x[((at[0] * IN + c) * HIGH + i) * WIDE + j] * w[((at[1] * IN + c) * v->size + p) * v->size + q];
-      }
-  return sum;
-}
-
-static LangCase *conv_open(const Conv *v) {
-  char text[1024];
-  snprintf(text, sizeof text,
-           "import \"lib/nn.tess\"\nimport \"lib/optim.tess\"\n"
-           "train t(batch = %d) {\n"
-           "  data x f32 [batch, %d, %d, %d] = given()\n"
-           "  model m = conv2d(%d, %d, %d, stride = %d, padding = %d, biased = %s)\n"
-           "  let y = m(x)\n"
-           "  let loss = sum(y ^ 2)\n"
-           "  minimise loss\n"
-           "  report loss, y\n"
-           "  optimizer sgd(lr = 0)\n"
-           "}\n",
-           IMAGES, IN, HIGH, WIDE, IN, OUT, v->size, v->stride, v->padding, v->biased ? "true" : "false");
-  return lang_open(text, 0, NULL);
-}
-
-/* Differences of a quadratic function are exact but for rounding. */
-static void conv_gradient(LangCase *c, const char *name, int n) {
-  char grad[32];
-  snprintf(grad, sizeof grad, "grad.%s", name);
-  double *w = lang_memory(c, name), wanted[OUT * IN * 9];
-  for (int i = 0; i < n; i++) {
-    double loss[2], old = w[i];
-    for (int k = 0; k < 2; k++) {
-      w[i] = old + (k ? 0.5 : -0.5);
-      lang_enter(c, EN_MICRO);
-      loss[k] = *lang_value(c, "loss");
-    }
-    w[i] = old;
-    wanted[i] = loss[1] - loss[0];
-  }
-  lang_enter(c, EN_MICRO);
-  for (int i = 0; i < n; i++) lang_near(lang_memory(c, grad)[i], wanted[i], computed, grad);
-}
-
-START_TEST(convolutions) {
-  static const Conv cases[] = {{3, 1, 1, 1}, {3, 2, 0, 0}, {2, 3, 1, 1}, {1, 1, 0, 0}};
-  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-    const Conv *v = &cases[k];
-    LangCase *c = conv_open(v);
-    const double *x = lang_draw(c, "x", 0), *w = lang_memory(c, "weight");
-    double *bias = v->biased ? lang_memory(c, "bias") : NULL;
-    int at[4], side[4] = {IMAGES, OUT, conv_side(v, HIGH), conv_side(v, WIDE)};
-    for (int o = 0; v->biased && o < OUT; o++) bias[o] = draw_normal();
-    lang_enter(c, EN_MICRO);
-    ck_assert_int_eq(lang_state(c, "weight")->shape.rank, 4);
-    for (int i = 0; i < side[0] * side[1] * side[2] * side[3]; i++) {
-      for (int d = 3, rest = i; d >= 0; rest /= side[d--]) at[d] = rest % side[d];
-      lang_near(lang_value(c, "y")[i], conv_at(v, x, w, bias, at), tight, "convolution");
-    }
-    conv_gradient(c, "weight", OUT * IN * v->size * v->size);
-    if (v->biased) conv_gradient(c, "bias", OUT);
-    lang_close(c);
-  }
-}
-END_TEST
-
 /* The distribution function of what is drawn must be uniform. */
 START_TEST(first_values) {
   LangCase *c = lang_open("import \"lib/init.tess\"\n"
@@ -473,6 +391,5 @@ SUITE("lang_eval") {
   tcase_add_test(t, activations_and_losses);
   tcase_add_test(t, images);
   tcase_add_test(t, one_number_for_all_channels);
-  tcase_add_test(t, convolutions);
   tcase_add_test(t, first_values);
 }
