@@ -125,6 +125,15 @@ typedef struct TessSetting {
   const char *help;
 } TessSetting;
 
+/* What a program is, as files that it writes say in their metadata, behind "tessera.":
+ *   parameter.NAME   of the train block, with its value
+ *   model.NAME       a module that the block binds: its own name, and a hash of the text that it comes from
+ *   model.NAME.ARG   an argument of that module
+ *   kernels          a hash of all kernels' text */
+typedef struct TessFact {
+  const char *key, *value;
+} TessFact;
+
 typedef struct TessProgram {
   uint32_t abi;
   const char *name;        /* of the train block */
@@ -138,10 +147,11 @@ typedef struct TessProgram {
   uint64_t live_bytes;     /* the lower bound: most bytes live at once */
   uint64_t scratch_bytes;  /* a thread */
   uint32_t max_threads;
-  uint32_t nstate, nvalue, nsetting;
+  uint32_t nstate, nvalue, nsetting, nfact;
   const TessState *state;
   const TessValue *value; /* at most 64 with TESS_SUPPLY; those come first, value i is bit i of `supplied` */
   const TessSetting *setting;
+  const TessFact *fact;
   TessEntry entry[TESS_ENTRIES];
   int64_t finite; /* arena offset of the u8 flag that is 0 after an update that was refused; -1: none */
   const unsigned char *manifest; /* flatbuffers, schema abi/manifest.fbs */

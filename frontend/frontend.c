@@ -67,7 +67,7 @@ static Graph *build(Arena *a, const Files *files, const FrontArgs *args, FrontIn
   Scope *file = scope_new(a, NULL), *params = scope_new(a, file);
   file->file = chain[n - 1]->file;
   g->name_of_block = graph_intern(g, chosen->name);
-  if (!train_params(&ev, chain, n, &d, params, info) || !train_build(&ev, chain[n - 1], params)) {
+  if (!train_params(&ev, chain, n, &d, params, info) || !train_build(&ev, chain[n - 1], params, info)) {
     train_note_odd(&d);
     return NULL;
   }

@@ -17,6 +17,14 @@ typedef struct FrontParam {
   const char *name, *value;
 } FrontParam;
 
+/* A module that the block binds by `model` or `frozen`: what a file with its weights says it is. */
+typedef struct FrontModel {
+  const char *name, *module; /* the binding, and what it is bound to */
+  const char *text; /* 16 hex digits over the words of the file that declares the module and of its imports */
+  int narg;
+  const FrontParam *arg; /* the module's, defaults included */
+} FrontModel;
+
 /* A file that was read. `relative` does not depend on where the description lies: the description is its
  * base name, imports are paths from its folder or from the library. */
 typedef struct FrontSource {
@@ -27,6 +35,8 @@ typedef struct FrontSource {
 typedef struct FrontInfo {
   int nparam;
   const FrontParam *param; /* in the order of declaration */
+  int nmodel, cap_model;
+  FrontModel *model; /* in the order in which they are bound */
   int nsource;
   const FrontSource *source; /* the description first */
 } FrontInfo;

@@ -204,6 +204,16 @@ static LLVMValueRef settings(const Prog *p, LLVMModuleRef mod) {
   return host_table_emit(&t, NULL);
 }
 
+static LLVMValueRef facts(const Prog *p, LLVMModuleRef mod, const HostInfo *info) {
+  HostTable t = host_table(p->arena, mod, (size_t)info->nfact, sizeof(TessFact));
+  TessFact *row = (TessFact *)t.bytes;
+  for (int i = 0; i < info->nfact; i++, row++) {
+    host_text(&t, &row->key, info->fact[i].key);
+    host_text(&t, &row->value, info->fact[i].value);
+  }
+  return host_table_emit(&t, NULL);
+}
+
 static void fill_texts(HostTable *t, const Prog *p, const HostInfo *info) {
   TessProgram *r = (TessProgram *)t->bytes;
   host_text(t, &r->name, p->graph->name_of_block ? p->graph->name_of_block : "");
@@ -228,6 +238,7 @@ static void fill_numbers(TessProgram *r, const Prog *p, const HostInfo *info) {
   r->nstate = (uint32_t)p->nstate;
   r->nvalue = (uint32_t)p->nvalue;
   r->nsetting = (uint32_t)p->graph->nsetting;
+  r->nfact = (uint32_t)info->nfact;
   r->finite = p->finite ? p->finite->offset + p->finite_at : -1;
 }
 
@@ -241,6 +252,7 @@ static void add_program(const Prog *p, LLVMModuleRef mod, const HostInfo *info, 
   host_point(&t, &r->state, states(p, mod));
   host_point(&t, &r->value, values(p, mod));
   host_point(&t, &r->setting, settings(p, mod));
+  host_point(&t, &r->fact, facts(p, mod, info));
   for (int e = 0; e < EN_COUNT; e++) {
     host_point(&t, &r->entry[e].fn, entry[e]);
     host_point(&t, &r->entry[e].launch, launches[e]);

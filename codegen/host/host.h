@@ -3,6 +3,7 @@
 #ifndef CODEGEN_HOST_H
 #define CODEGEN_HOST_H
 
+#include "abi/program.h"
 #include "codegen/host/host_module.h"
 #include "ir/target.h"
 
@@ -14,7 +15,9 @@ typedef struct HostInfo {
   const char *cpu_needs;   /* features as in /proc/cpuinfo, separated by spaces */
   int64_t scratch_bytes;   /* a thread: host_scratch */
   int max_threads;
-  bool poison; /* fill memory with 0xff, which is NaN, while the plan calls it dead (debug builds) */
+  bool poison;          /* fill memory with 0xff, which is NaN, while the plan calls it dead (debug builds) */
+  const TessFact *fact; /* what the program is (abi/program.h) */
+  int nfact;
   const unsigned char *manifest; /* flatbuffers, or NULL */
   size_t manifest_bytes;
 } HostInfo;

@@ -1,5 +1,5 @@
 /* Values and scopes. */
-#include "frontend/eval/value.h"
+#include "frontend/eval/builtin.h"
 
 #include <limits.h>
 #include <math.h>
@@ -110,6 +110,44 @@ const char *val_show(Arena *a, Val v) {
   case VAL_INST: return arena_printf(a, "module %s", v.u.inst->decl->name);
   default: return val_kind_name(v.kind);
   }
+}
+
+typedef struct Text {
+  Arena *arena;
+  char *v;
+  int n, cap;
+} Text;
+
+static void put(Text *t, const char *s) {
+  for (; *s; s++) {
+    ARENA_GROW(t->arena, t->v, t->n, t->cap);
+    t->v[t->n++] = *s;
+  }
+}
+
+static void put_full(Text *t, Val v) {
+  switch (v.kind) {
+  case VAL_TEXT: put(t, v.u.text); break;
+  case VAL_FN: put(t, v.u.fn->decl->name); break;
+  case VAL_BUILTIN: put(t, v.u.builtin->name); break;
+  case VAL_MODULE:
+  case VAL_OPTIMIZER: put(t, v.u.decl->name); break;
+  case VAL_LIST:
+    put(t, "(");
+    for (int i = 0; i < v.n; i++) {
+      if (i) put(t, ", ");
+      put_full(t, v.u.item[i]);
+    }
+    put(t, ")");
+    break;
+  default: put(t, val_show(t->arena, v));
+  }
+}
+
+const char *val_full(Arena *a, Val v) {
+  Text t = {.arena = a};
+  put_full(&t, v);
+  return arena_strndup(a, t.n ? t.v : "", (size_t)t.n);
 }
 
 Scope *scope_new(Arena *a, Scope *parent) {

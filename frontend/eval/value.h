@@ -114,6 +114,9 @@ const char *val_kind_name(ValKind k);
 /* The value for a message or the manifest: "12", "(6, 8)", "f32 [2, 148, 48]"; long lists are cut. */
 const char *val_show(Arena *a, Val v);
 
+/* The value in full, as -D takes it where it can: "12", "vit", "(6, 8)", functions and modules by name. */
+const char *val_full(Arena *a, Val v);
+
 Scope *scope_new(Arena *a, Scope *parent);
 void scope_bind(Arena *a, Scope *s, const char *name, Val v);
 /* In this scope alone; in it and those around it. */

@@ -210,8 +210,8 @@ static bool forward_entry(Train *t) {
   return declare_values(t, EN_EVAL);
 }
 
-bool train_build(Eval *ev, const Decl *decl, Scope *params) {
-  Train t = {.ev = ev, .decl = decl, .params = params, .made = scope_new(ev->arena, NULL)};
+bool train_build(Eval *ev, const Decl *decl, Scope *params, FrontInfo *info) {
+  Train t = {.ev = ev, .decl = decl, .params = params, .info = info, .made = scope_new(ev->arena, NULL)};
   Graph *g = ev->graph;
   if (!count_param(&t, "batch", 0, &g->batch) || !count_param(&t, "accumulate", 1, &g->accumulate))
     return false;

@@ -41,10 +41,11 @@ typedef struct Train {
   Eval *ev;
   const Decl *decl;
   Scope *params; /* the block's parameters */
-  Scope *made;   /* models and settings, made in the first pass */
-  Scope *scope;  /* the names of this pass */
-  bool again;    /* the pass for entry eval of a block that trains: models exist, only `evaluate` reports */
-  bool inside;   /* within `evaluate` */
+  FrontInfo *info;
+  Scope *made;  /* models and settings, made in the first pass */
+  Scope *scope; /* the names of this pass */
+  bool again;   /* the pass for entry eval of a block that trains: models exist, only `evaluate` reports */
+  bool inside;  /* within `evaluate` */
   Items data, let, report;
   Node *loss;
   int nmodel; /* trained ones so far */
@@ -57,15 +58,18 @@ typedef struct Train {
 bool train_defines(Arena *a, const FrontArgs *args, TrainDefines *out);
 /* After an error: which of them have values of another sort than the description's own. */
 void train_note_odd(const TrainDefines *d);
-/* Binds the block's parameters: -D, then files, then the wrappers' values, then defaults. `chain` is the
- * chosen declaration followed by what it is based on, the last of which has the body. */
+/* Binds the block's parameters: -D, then files, then the wrappers' values, then defaults; a file that names
+ * none of them is noted. `chain` is the chosen declaration followed by what it is based on, the last of which
+ * has the body. */
 bool train_params(Eval *ev, const Decl *const *chain, int n, TrainDefines *d, Scope *into, FrontInfo *info);
 
 /* Builds everything; false after errors. */
-bool train_build(Eval *ev, const Decl *decl, Scope *params);
+bool train_build(Eval *ev, const Decl *decl, Scope *params, FrontInfo *info);
 
 /* Runs the block's items once (train_items.c). */
 bool train_run_items(Train *t, const Block *b);
+/* Adds the model to t->info (train_model.c). */
+void train_describe(Train *t, const char *name, const Inst *m);
 /* Gradients, groups and the update (train_update.c). */
 bool train_update(Train *t);
 

@@ -172,6 +172,7 @@ static bool run_model(Train *t, const Stmt *st) {
     eval_leave_call(t->ev, &call, !ok);
   }
   ok = ok && train_take_from(t, st, v.u.inst);
+  if (ok) train_describe(t, st->u.named.name, v.u.inst);
   scope_bind(t->ev->arena, t->made, st->u.named.name, ok ? v : (Val){0});
   return bind_made(t, st->u.named.name);
 }

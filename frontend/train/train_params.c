@@ -30,8 +30,14 @@ static bool read_from_file(Arena *a, const char *path, TrainDefines *out) {
   Metadata m;
   if (!metadata_read(a, path, &m)) return false;
   Loc loc = {.src = diag_source(a, path, "", 0)};
-  for (int i = m.n - 1; i >= 0; i--)
-    push(a, out, (TrainDefine){.name = m.v[i].key, .text = m.v[i].value, .loc = loc});
+  static const char own[] = "tessera.parameter."; /* as programs write them */
+  for (int i = m.n - 1; i >= 0; i--) {
+    const char *key = m.v[i].key;
+    if (!strncmp(key, own, sizeof own - 1)) key += sizeof own - 1;
+    push(a, out, (TrainDefine){.name = key, .text = m.v[i].value, .loc = loc});
+  }
+  if (!m.n)
+    push(a, out, (TrainDefine){.name = "", .text = "", .loc = loc}); /* so that note_foreign knows the file */
   return true;
 }
 
@@ -43,6 +49,23 @@ bool train_defines(Arena *a, const FrontArgs *args, TrainDefines *out) {
   for (int i = args->ndefine - 1; i >= 0; i--)
     if (args->define[i][0] == '@') ok = read_from_file(a, args->define[i] + 1, out) && ok;
   return ok;
+}
+
+static bool is_param(const FrontInfo *info, const char *name) {
+  for (int i = 0; i < info->nparam; i++)
+    if (!strcmp(info->param[i].name, name)) return true;
+  return false;
+}
+
+/* Notes each file whose metadata names no parameter of the block. */
+static void note_foreign(const TrainDefines *d, const FrontInfo *info, const char *block) {
+  for (int i = 0; i < d->n;) {
+    const TrainDefine *first = &d->v[i];
+    bool takes = false;
+    for (; i < d->n && d->v[i].loc.src == first->loc.src; i++) takes = takes || is_param(info, d->v[i].name);
+    if (!first->typed && !takes)
+      diag_note(first->loc, "its metadata names no parameter of train block \"%s\": it sets nothing", block);
+  }
 }
 
 /* The value for a parameter, or NULL. */
@@ -206,9 +229,10 @@ bool train_params(Eval *ev, const Decl *const *chain, int n, TrainDefines *d, Sc
                     p->name);
     ok = ok && v.kind != VAL_ERROR;
     scope_bind(ev->arena, into, p->name, v);
-    list[i] = (FrontParam){p->name, val_show(ev->arena, v)};
+    list[i] = (FrontParam){p->name, val_full(ev->arena, v)};
   }
   info->nparam = sig->n;
   info->param = list;
+  note_foreign(d, info, chain[0]->name);
   return all_used(ev->arena, d, sig, chain[0]->name) && ok;
 }

@@ -5,60 +5,39 @@
 #include <string.h>
 
 #include "runtime/rt_base.h"
+#include "runtime/state/rt_facts.h"
 #include "runtime/state/rt_names.h"
 
 enum { MAX_BROKEN = 8 };
-enum { MAX_DATA = 64 }; /* as many values as can be supplied */
-enum { MAX_META = 16 + TESS_MAX_SETTINGS + RT_MAX_FROZEN + MAX_DATA };
 
 static const char pad[] = "slot.pad"; /* begins the names of bytes between tensors */
 
-typedef struct Meta {
-  RtPair pair[MAX_META];
-  int n;
-} Meta;
-
-static void put(Meta *m, char *key, char *value) {
-  m->pair[m->n++] = (RtPair){key, value};
-}
-
-static void put_u64(Meta *m, const char *key, uint64_t v) {
-  put(m, rt_format("tessera.%s", key), rt_format("%" PRIu64, v));
-}
-
-static void put_text(Meta *m, const char *key, const char *v) {
-  put(m, rt_format("tessera.%s", key), rt_format("%s", v));
+static void put_named(RtMeta *m, const char *what, const char *name, const char *value) {
+  char *key = rt_format("%s.%s", what, name);
+  rt_meta_put(m, key, value);
+  free(key);
 }
 
 /* The position is written in full for people: what is read back is the step. */
-static void fill_meta(Meta *m, const RtSession *s, const RtOptions *o, const RtPosition *p) {
+static void fill_meta(RtMeta *m, const RtSession *s, const RtOptions *o, const RtPosition *p) {
   uint64_t an_update = tess_program.batch * tess_program.accumulate;
   uint64_t an_epoch = an_update && p->samples ? p->samples / an_update : 0;
-  put_text(m, "program", tess_program.name);
-  put_text(m, "source_hash", tess_program.source_hash);
-  put_text(m, "build", tess_program.build);
-  put_u64(m, "step", p->step);
-  put_u64(m, "total", p->total);
-  put_u64(m, "seed", s->step.seed);
-  put_u64(m, "samples", p->samples);
+  char text[32];
+  rt_facts_put(m);
+  rt_meta_put_u64(m, "step", p->step);
+  rt_meta_put_u64(m, "total", p->total);
+  rt_meta_put_u64(m, "seed", s->step.seed);
+  rt_meta_put_u64(m, "samples", p->samples);
   if (an_epoch) {
-    put_u64(m, "epoch", p->step / an_epoch);
-    put_u64(m, "epoch_sample", p->step % an_epoch * an_update);
+    rt_meta_put_u64(m, "epoch", p->step / an_epoch);
+    rt_meta_put_u64(m, "epoch_sample", p->step % an_epoch * an_update);
   }
-  for (uint32_t i = 0; i < tess_program.nsetting; i++)
-    put(m, rt_format("tessera.setting.%s", tess_program.setting[i].name),
-        rt_format("%.9g", (double)s->step.setting[i]));
-  for (int i = 0; i < p->ndata; i++)
-    put(m, rt_format("tessera.data.%s", p->data[i].name), rt_format("%s", p->data[i].what));
-  for (int i = 0; i < o->nfrozen; i++)
-    put(m, rt_format("tessera.frozen.%s", o->frozen[i].module), rt_format("%s", o->frozen[i].hash));
-}
-
-static void free_meta(Meta *m) {
-  for (int i = 0; i < m->n; i++) {
-    free((char *)m->pair[i].key);
-    free((char *)m->pair[i].value);
+  for (uint32_t i = 0; i < tess_program.nsetting; i++) {
+    snprintf(text, sizeof text, "%.9g", (double)s->step.setting[i]);
+    put_named(m, "setting", tess_program.setting[i].name, text);
   }
+  for (int i = 0; i < p->ndata; i++) put_named(m, "data", p->data[i].name, p->data[i].what);
+  for (int i = 0; i < o->nfrozen; i++) put_named(m, "frozen", o->frozen[i].module, o->frozen[i].hash);
 }
 
 static bool is_stored(const TessState *st) {
@@ -97,14 +76,14 @@ static int list_names(RtOut *out, const RtSession *s) {
 }
 
 bool rt_checkpoint_write(const RtDest *to, const RtSession *s, const RtOptions *o, const RtPosition *p) {
-  Meta m = {0};
+  RtMeta m = {0};
   fill_meta(&m, s, o, p);
   RtOut *out = RT_NEW(count_names(), RtOut);
   int n = list_names(out, s);
   bool ok = rt_file_write_to(to, out, n, m.pair, m.n, pad);
   for (int i = 0; i < n; i++) free((char *)out[i].name);
   free(out);
-  free_meta(&m);
+  rt_meta_free(&m);
   return ok;
 }
 
@@ -216,6 +195,8 @@ static bool read_position(const RtFile *f, RtSession *s, const RtOptions *o, RtP
   if (hash && strcmp(hash, tess_program.source_hash) != 0)
     rt_note("%s was written by a program of another description (source hash %.16s.., this is %.16s..)",
             f->path, hash, tess_program.source_hash);
+  rt_facts_compare(f, NULL);
+  rt_facts_compare_build(f);
   return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/nearest.h"
 #include "runtime/rt_base.h"
+#include "runtime/state/rt_facts.h"
 #include "runtime/state/rt_hash.h"
 #include "runtime/state/rt_names.h"
 
@@ -179,6 +180,7 @@ bool rt_load_init(RtSession *s, RtOptions *o, bool all) {
     n.ok = false;
   }
   if (named) init_say(&n);
+  rt_facts_compare(n.f, NULL);
   rt_file_close(n.f);
   return named && n.ok;
 }
@@ -207,6 +209,7 @@ static bool load_module(RtSession *s, RtOptions *o, RtFrozen *z) {
   RtFile *f = rt_file_open(z->file);
   if (!f) return false;
   bool ok = rt_rules_apply(o, f) && load_frozen(s, f, z);
+  rt_facts_compare(f, z->module);
   rt_file_close(f);
   return ok && rt_hash_file(z->file, z->hash);
 }

@@ -7,10 +7,11 @@
 
 #include "runtime/rt_base.h"
 
-enum { MAX_LISTED = 8 };
+enum { FEW = 8 };
 
 void rt_names_add(RtNames *l, const char *prefix, const char *name) {
-  if (l->n < MAX_LISTED) {
+  if (!l->most) l->most = FEW;
+  if (l->n < l->most) {
     char *more = rt_format("%s%s%s%s", l->n ? l->text : "", l->n ? ", " : "", prefix, name);
     free(l->text);
     l->text = more;
@@ -19,8 +20,8 @@ void rt_names_add(RtNames *l, const char *prefix, const char *name) {
 }
 
 void rt_names_say(RtNames *l, void (*say)(const char *fmt, ...), const char *path, const char *what) {
-  if (l->n > MAX_LISTED)
-    say("%s: %s: %s and %d more", path, what, l->text, l->n - MAX_LISTED);
+  if (l->n > l->most)
+    say("%s: %s: %s and %d more", path, what, l->text, l->n - l->most);
   else if (l->n)
     say("%s: %s: %s", path, what, l->text);
   free(l->text);

@@ -6,8 +6,9 @@
 #include "runtime/rt_option.h"
 #include "runtime/state/rt_safetensors.h"
 
-/* A list of names for a message, cut after a few; starts as {0}. */
+/* A list of names for a message, cut after `most`, or a few for 0; starts as {0} or {.most}. */
 typedef struct RtNames {
+  int most;
   char *text;
   int n;
 } RtNames;

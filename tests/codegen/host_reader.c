@@ -45,6 +45,10 @@ static void show_values(const TessProgram *p) {
     printf("setting %s %g %s\n", p->setting[i].name, (double)p->setting[i].value, p->setting[i].help);
 }
 
+static void show_facts(const TessProgram *p) {
+  for (uint32_t i = 0; i < p->nfact; i++) printf("fact %s=%s\n", p->fact[i].key, p->fact[i].value);
+}
+
 static void show_entries(const TessProgram *p) {
   for (int e = 0; e < TESS_ENTRIES; e++)
     for (uint32_t i = 0; i < p->entry[e].nlaunch; i++) {
@@ -90,6 +94,7 @@ int main(void) {
   show_head(&tess_program);
   show_states(&tess_program);
   show_values(&tess_program);
+  show_facts(&tess_program);
   show_entries(&tess_program);
   run_micro(&tess_program, &step);
   step.supplied = 1;

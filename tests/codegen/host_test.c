@@ -159,6 +159,8 @@ static Prog *program(void) {
   return p;
 }
 
+static const TessFact facts[] = {{"parameter.batch", "3"}, {"model.student", "vit 01ef"}};
+
 static HostInfo info(const Target *t, const Prog *p, bool poison) {
   HostInfo i = {.description = "two.tess",
                 .source_hash = "abc",
@@ -166,6 +168,8 @@ static HostInfo info(const Target *t, const Prog *p, bool poison) {
                 .cpu_needs = "sse2",
                 .scratch_bytes = host_scratch(p, t),
                 .max_threads = 9,
+                .fact = facts,
+                .nfact = 2,
                 .poison = poison};
   host_manifest(p, t, &(Define){"batch", "3"}, 1, &i);
   return i;
@@ -219,6 +223,7 @@ START_TEST(tables_read_back_as_they_went_in) {
   ck_assert_int_eq(status, 0);
   has(said, "abi 4 pretrain two.tess abc tessera test sse2\n");
   has(said, "batch 3 accumulate 2 arena 320 live 300 scratch ");
+  has(said, "fact parameter.batch=3\nfact model.student=vit 01ef\n");
   has(said, " threads 9 finite 135 manifest ");
   has(said, "state w module student slot \"\" kind 0 from 0 alias old.w older.w type 0 [3 2] at 144 count 6\n"
             "state f/w module  slot \"\" kind 2 from 1 alias type 0 [3 2] at 128 count 6\n");

@@ -223,6 +223,42 @@ static const Define *defines(const Build *b) {
   return d;
 }
 
+/* Over the text of all kernels: with the same build, they make the same bits. */
+static const char *kernels_hash(const Build *b) {
+  enum { DIGITS = 16 };
+  char *digits = arena_alloc(b->arena, 65);
+  Sha256 h;
+  sha256_start(&h);
+  for (int i = 0; i < b->prog->nkernel; i++) {
+    const char *text = kern_print(b->arena, b->prog->kernel[i]);
+    hash_text(&h, text, strlen(text));
+  }
+  sha256_finish(&h, digits);
+  return arena_strndup(b->arena, digits, DIGITS);
+}
+
+static int model_facts(const Build *b, const FrontModel *m, TessFact *out) {
+  out[0] = (TessFact){arena_printf(b->arena, "model.%s", m->name),
+                      arena_printf(b->arena, "%s %s", m->module, m->text)};
+  for (int i = 0; i < m->narg; i++)
+    out[1 + i] = (TessFact){arena_printf(b->arena, "model.%s.%s", m->name, m->arg[i].name), m->arg[i].value};
+  return 1 + m->narg;
+}
+
+/* What files of the program say that it is (abi/program.h). */
+static void add_facts(const Build *b, HostInfo *info) {
+  const FrontInfo *f = &b->front;
+  int most = 1 + f->nparam, n = 0;
+  for (int i = 0; i < f->nmodel; i++) most += 1 + f->model[i].narg;
+  TessFact *fact = ARENA_ARRAY(b->arena, most, TessFact);
+  for (int i = 0; i < f->nparam; i++)
+    fact[n++] = (TessFact){arena_printf(b->arena, "parameter.%s", f->param[i].name), f->param[i].value};
+  for (int i = 0; i < f->nmodel; i++) n += model_facts(b, &f->model[i], fact + n);
+  fact[n++] = (TessFact){"kernels", kernels_hash(b)};
+  info->fact = fact;
+  info->nfact = n;
+}
+
 /* ", without const": what makes this program differ from one that was built with every licence. */
 static const char *refused_licences(const Build *b) {
   const char *list = "";
@@ -242,6 +278,7 @@ static bool generate(Build *b, const char *object) {
                    .scratch_bytes = build_scratch(b),
                    .max_threads = t->threaded ? b->o->threads : 1,
                    .poison = b->o->poison};
+  add_facts(b, &info);
   host_manifest(b->prog, t, defines(b), b->front.nparam, &info);
   b->module = host_module_new(b->arena, t->host, info.description);
   bool ok = add_kernels(b) && host_emit(b->module, b->prog, &info) && emit(b, EMIT_LLVM, llvm_text) &&
