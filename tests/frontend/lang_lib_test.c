@@ -11,10 +11,10 @@
 /* In f64: 8e-15 off at most, over 60 seeds; where coordinates and powers are computed too, 2e-12. */
 static const double tight = 2e-13, computed = 5e-11;
 
-enum { IMAGES = 2, IN = 4, OUT = 8, HIGH = 8, WIDE = 7 };
+enum { IMAGES = 2, IN = 8, HIGH = 8, WIDE = 7 };
 
 typedef struct Conv {
-  int size, stride, padding, biased, groups;
+  int size, stride, padding, biased, groups, outputs;
 } Conv;
 
 static int conv_side(const Conv *v, int n) {
@@ -24,7 +24,7 @@ static int conv_side(const Conv *v, int n) {
 /* The convolution's element at (image, channel, row, column), from its definition. */
 static double conv_at(const Conv *v, const double *x, const double *w, const double *bias, const int *at) {
   double sum = v->biased ? bias[at[1]] : 0;
-  int seen = IN / v->groups, first = at[1] / (OUT / v->groups) * seen;
+  int seen = IN / v->groups, first = at[1] / (v->outputs / v->groups) * seen;
   for (int c = 0; c < seen; c++)
     for (int p = 0; p < v->size; p++)
       for (int q = 0; q < v->size; q++) {
@@ -49,22 +49,23 @@ static LangCase *conv_open(const Conv *v) {
            "  report loss, y\n"
            "  optimizer sgd(lr = 0)\n"
            "}\n",
-           IMAGES, IN, HIGH, WIDE, IN, OUT, v->size, v->stride, v->padding, v->biased ? "true" : "false",
-           v->groups);
+           IMAGES, IN, HIGH, WIDE, IN, v->outputs, v->size, v->stride, v->padding,
+           v->biased ? "true" : "false", v->groups);
   return lang_open(text, 0, NULL);
 }
 
 /* Differences of a quadratic function are exact but for rounding, whatever the step. */
 START_TEST(convolutions) {
-  static const Conv cases[] = {{3, 1, 1, 1, 1}, {3, 2, 0, 0, 1}, {2, 3, 1, 1, 1},
-                               {1, 1, 0, 0, 1}, {3, 2, 1, 1, 2}, {2, 1, 1, 0, 4}};
+  static const Conv cases[] = {{3, 1, 1, 1, 1, 3}, {3, 2, 0, 0, 1, 4}, {2, 3, 1, 1, 1, 1},
+                               {1, 1, 0, 0, 1, 5}, {3, 2, 1, 1, 2, 6}, {3, 1, 1, 1, 8, 8},
+                               {2, 1, 1, 0, 4, 4}, {2, 2, 0, 1, 8, 16}};
   for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
     const Conv *v = &cases[k];
     LangCase *c = conv_open(v);
     const double *x = lang_draw(c, "x", 0), *w = lang_memory(c, "weight");
     double *bias = v->biased ? lang_memory(c, "bias") : NULL;
-    int at[4], side[4] = {IMAGES, OUT, conv_side(v, HIGH), conv_side(v, WIDE)};
-    for (int o = 0; v->biased && o < OUT; o++) bias[o] = draw_normal();
+    int at[4], side[4] = {IMAGES, v->outputs, conv_side(v, HIGH), conv_side(v, WIDE)};
+    for (int o = 0; v->biased && o < v->outputs; o++) bias[o] = draw_normal();
     lang_enter(c, EN_MICRO);
     ck_assert_int_eq(lang_state(c, "weight")->shape.rank, 4);
     for (int i = 0; i < side[0] * side[1] * side[2] * side[3]; i++) {
