@@ -247,7 +247,7 @@ static Node *accumulate(Update *u, const State *acc, Node *v) {
 
 static bool assign_gradient(Update *u, State *p, Node *grad) {
   Graph *g = u->g;
-  const FlatGroup *of = NULL;
+  const FlatGroup *of = &u->group[0];
   for (int i = 0; i < u->ngroup; i++)
     if (u->group[i].flat == p->group) of = &u->group[i];
   const char *name = arena_printf(g->arena, "grad.%s", p->name);

@@ -8,6 +8,7 @@
 #define MODELS SOURCE_DIR "/models"
 #define GOLDEN SOURCE_DIR "/../shared/golden"
 #define LAYERS SOURCE_DIR "/tests/e2e/layers.safetensors"
+#define E2E SOURCE_DIR "/tests/e2e"
 #define FASHION "/usr/share/datasets/fashion-mnist"
 #define SIDE BUILD_DIR "/tests/cuda_side_tool . side stage/p.cu"
 
@@ -89,6 +90,22 @@ END_TEST
 
 START_TEST(finetune_replays_in_reverse) {
   replays("vit_classify", "finetune_tiny_a", "", "STANDIN_CAPABILITY=8.9 STANDIN_ORDER=reverse");
+}
+END_TEST
+
+/* Running statistics, averages, a queue and micro-batches against PyTorch's numbers; the same with updates of
+ * each parameter against the interpreter's. */
+START_TEST(states_replay) {
+  static const char build[] =
+      TESSERA " build " E2E "/states.tess -D @%s --target cuda:sm_80,sm_90a --emit=cuda stage -o p";
+  OK("cp " E2E "/states_golden.safetensors a && " BUILD_DIR "/tests/make_replay " E2E
+     "/states.tess b -D batch=8 -D accumulate=2 -D img=12 -D classes=3 -D each=1 -D lr=1e-3 --steps 2 --raw");
+  for (const char *file = "a"; *file; file = *file == 'a' ? "b" : "") {
+    OK(build, file);
+    OK(SIDE);
+    OK("STANDIN_ORDER=random " RUN "./p replay %s", file);
+    PRINTS("\"ok\":true");
+  }
 }
 END_TEST
 
@@ -208,6 +225,7 @@ SUITE("cuda_program") {
   tcase_add_test(t, clip_replays_on_hopper);
   tcase_add_test(t, layers_replay);
   tcase_add_test(t, finetune_replays_in_reverse);
+  tcase_add_test(t, states_replay);
   tcase_add_test(t, same_bits_in_any_order);
   tcase_add_test(t, weights_start_as_on_the_cpu);
   tcase_add_test(t, missing_driver_is_named);

@@ -75,9 +75,15 @@ python3 same.py begun average || fail "the average does not begin as the file's 
 ok ./program eval --data . --init begun --json
 [ "$whole" != "$(cat out)" ] || fail "evaluation does not see the averaged weights"
 
-# Numbers of the interpreter, in f64, and of micro-batches.
+# PyTorch's numbers (states_golden.py made the file).
+compile "$here/states.tess" -D "@$here/states_golden.safetensors" -o golden
+ok ./golden replay "$here/states_golden.safetensors"
+says out '"missing":[],"ignored":[],"ok":true'
+
+# Numbers of the interpreter, in f64, of micro-batches and of updates of each parameter.
 for micros in 1 3; do
-  ok "$make_replay" "$here/states.tess" file.safetensors "${sizes[@]}" -D accumulate=$micros -D lr=1e-3 --steps 3 --raw
+  ok "$make_replay" "$here/states.tess" file.safetensors "${sizes[@]}" -D accumulate=$micros -D each=$((micros / 3)) \
+    -D lr=1e-3 --steps 3 --raw
   compile "$here/states.tess" -D @file.safetensors -o replayed
   ok ./replayed replay file.safetensors
   says out '"missing":[],"ignored":[],"ok":true'

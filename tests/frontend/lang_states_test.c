@@ -280,10 +280,63 @@ START_TEST(frozen_modules_do_not_train) {
 }
 END_TEST
 
+/* Batch norm over [batch, channels, positions]: the batch's statistics in training, the running ones in
+ * evaluation. */
+enum { SAMPLES = 3, CHANNELS = 2, POSITIONS = 4, EACH = SAMPLES * POSITIONS };
+
+static double at(const double *x, int channel, int i) {
+  return x[(i / POSITIONS * CHANNELS + channel) * POSITIONS + i % POSITIONS];
+}
+
+static void normalised(LangCase *c, const double *x, int channel, double mean, double variance) {
+  double scale = lang_memory(c, "weight")[channel] / sqrt(variance + 1e-3);
+  for (int i = 0; i < EACH; i++)
+    lang_near(at(lang_value(c, "y"), channel, i),
+              (at(x, channel, i) - mean) * scale + lang_memory(c, "bias")[channel], tight, "y");
+}
+
+START_TEST(batch_norm) {
+  LangCase *c = lang_open("import \"lib/nn.tess\"\n"
+                          "import \"lib/optim.tess\"\n"
+                          "train t(batch = 3) {\n"
+                          "  data x f32 [batch, 2, 4] = given()\n"
+                          "  model m = batch_norm(2, eps = 1e-3, momentum = 0.3)\n"
+                          "  let y = m(x)\n"
+                          "  minimise sum(y)\n"
+                          "  report y\n"
+                          "  optimizer sgd(lr = 0.1)\n"
+                          "  evaluate { report y }\n"
+                          "}\n",
+                          0, NULL);
+  double running[2][CHANNELS] = {{0, 0}, {1, 1}};
+  for (int step = 0; step < 3; step++) {
+    const double *x = lang_draw(c, "x", 0);
+    lang_enter(c, EN_MICRO);
+    for (int k = 0; k < CHANNELS; k++) {
+      double mean = 0, variance = 0;
+      for (int i = 0; i < EACH; i++) mean += at(x, k, i) / EACH;
+      for (int i = 0; i < EACH; i++) variance += pow(at(x, k, i) - mean, 2) / EACH;
+      normalised(c, x, k, mean, variance);
+      running[0][k] = 0.7 * running[0][k] + 0.3 * mean;
+      running[1][k] = 0.7 * running[1][k] + 0.3 * variance * EACH / (EACH - 1);
+    }
+    lang_enter(c, EN_UPDATE);
+    lang_enter(c, EN_EVAL);
+    for (int k = 0; k < CHANNELS; k++) {
+      lang_near(lang_memory(c, "running_mean")[k], running[0][k], tight, "running_mean");
+      lang_near(lang_memory(c, "running_var")[k], running[1][k], tight, "running_var");
+      normalised(c, x, k, running[0][k], running[1][k]);
+    }
+  }
+  lang_close(c);
+}
+END_TEST
+
 SUITE("lang_states") {
   tcase_add_loop_test(t, reads_follow_assignments, 1, 4);
   tcase_add_test(t, refused_updates_change_no_state);
   tcase_add_test(t, evaluation_assigns_nothing);
   tcase_add_test(t, models_that_follow);
   tcase_add_test(t, frozen_modules_do_not_train);
+  tcase_add_test(t, batch_norm);
 }
