@@ -118,21 +118,6 @@ START_TEST(lion_and_sgd) {
 }
 END_TEST
 
-START_TEST(averaged_weights) {
-  LangCase *c = lang_open(LINE("adamw_averaged(lr = lr, keep = 0.6)", ""), 0, NULL);
-  double p[ALL], g[ALL], average[ALL];
-  for (int step = 0; step < 3; step++) {
-    read_line(c, p);
-    line_step(c, 1, step, p, g);
-    read_line(c, p);
-    for (int i = 0; i < ALL; i++) average[i] = step ? 0.6 * average[i] + 0.4 * p[i] : p[i];
-  }
-  const double *found = lang_memory(c, "group0.average");
-  for (int i = 0; i < W; i++) lang_near(found[i], average[i], tight, "average");
-  lang_close(c);
-}
-END_TEST
-
 /* A loss that is no number leaves every parameter and slot as it was, and says so; the next step goes on. */
 START_TEST(refused_update) {
   LangCase *c = lang_open(LINE("adamw(lr = lr, betas = betas)", ""), 0, NULL);
@@ -541,7 +526,6 @@ END_TEST
 SUITE("lang_train") {
   tcase_add_test(t, adamw_with_accumulation_and_clipping);
   tcase_add_test(t, lion_and_sgd);
-  tcase_add_test(t, averaged_weights);
   tcase_add_test(t, refused_update);
   tcase_add_test(t, the_minimised_value_is_shown);
   tcase_add_test(t, schedule);
