@@ -62,19 +62,21 @@ typedef struct TessState {
 } TessState;
 
 /* READ: something reads the value that no value with TESS_SUPPLY stands between. */
-enum { TESS_SUPPLY = 1, TESS_REPORT = 2, TESS_DATA = 4, TESS_LOSS = 8, TESS_READ = 16 };
+enum { TESS_SUPPLY = 1, TESS_REPORT = 2, TESS_DATA = 4, TESS_LOSS = 8, TESS_INDEX = 16, TESS_READ = 32 };
 
 /* A named value. `data` says where a TESS_DATA one comes from: "image", "label" or "tensor", read from files,
  * or "given" (drawn at random by bench: standard normal for floats). Image values are u8 [batch, channels,
- * height, width], labels i32 [batch], tensors f32, i32 or u8 [batch, ..]. */
+ * height, width], labels i32 [batch], tensors f32, i32 or u8 [batch, ..]. A TESS_INDEX one is the index of a
+ * gather, i32, to be checked once its entry has run. */
 typedef struct TessValue {
   const char *name;
   uint32_t flags;
-  uint32_t entry;   /* TessEntryKind: where it is made or needed */
-  const char *data; /* "" when not TESS_DATA */
-  float shift;      /* image: random shifts of up to this many pixels, zeros outside */
-  float flip;       /* image: probability of a horizontal flip */
-  int64_t classes;  /* label, tensor: values are 0 .. classes-1; 0: any */
+  uint32_t entry;     /* TessEntryKind: where it is made or needed */
+  const char *data;   /* "" when not TESS_DATA */
+  float shift;        /* image: random shifts of up to this many pixels, zeros outside */
+  float flip;         /* image: probability of a horizontal flip */
+  int64_t classes;    /* label, tensor, index: values are 0 .. classes-1; 0: any */
+  const char *source; /* "digpt.tess:41" */
   TessTensor t;
   uint64_t readers; /* SUPPLY: bits of the values, also with SUPPLY, that are computed from it first */
 } TessValue;

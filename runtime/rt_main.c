@@ -22,16 +22,16 @@ bool rt_begin(RtSession *s, const RtOptions *o) {
   if (!rt_session_open(s, rt_threads(o), o->verb == RT_EVAL)) return false;
   s->step.seed = RT_U64(o, seed);
   for (uint32_t i = 0; i < tess_program.nsetting; i++) s->step.setting[i] = o->setting[i];
-  rt_session_entry(s, TESS_INIT);
-  return true;
+  if (rt_session_entry(s, TESS_INIT)) return true;
+  rt_session_close(s);
+  return false;
 }
 
 bool rt_load_all(RtSession *s, RtOptions *o, bool all) {
   if (RT_GIVEN(o, init) && !rt_load_init(s, o, all)) return false;
   if (!rt_load_frozen(s, o)) return false;
   rt_take_first_values(s);
-  rt_session_entry(s, TESS_PREPARE);
-  return true;
+  return rt_session_entry(s, TESS_PREPARE);
 }
 
 static bool processor_fits(void) {

@@ -115,8 +115,32 @@ const char *rt_unit(void) {
   return "samples";
 }
 
-void rt_session_entry(RtSession *s, TessEntryKind e) {
-  if (rt_has_entry(e)) rt_device_run(s, tess_program.entry[e].fn);
+/* The first element that is not below `end`, or n. */
+static uint64_t first_beyond(const int32_t *x, uint64_t n, int64_t end) {
+  uint64_t i = 0;
+  while (i < n && x[i] >= 0 && x[i] < end) i++;
+  return i;
+}
+
+static bool index_fits(const RtSession *s, const TessValue *v) {
+  const int32_t *x = rt_fetch(s, &v->t);
+  uint64_t at = first_beyond(x, v->t.count, v->classes);
+  if (at == v->t.count) return true;
+  rt_error("%s: step %" PRIu64 ", micro-batch %" PRIu64 ": found index %" PRId32 " (element %" PRIu64
+           "), expected 0..%" PRId64,
+           v->source, s->step.step, s->step.micro, x[at], at, v->classes - 1);
+  return false;
+}
+
+bool rt_session_entry(RtSession *s, TessEntryKind e) {
+  bool fit = true;
+  if (!rt_has_entry(e)) return true;
+  rt_device_run(s, tess_program.entry[e].fn);
+  for (uint32_t i = 0; i < tess_program.nvalue && fit; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->flags & TESS_INDEX && v->entry == (uint32_t)e) fit = index_fits(s, v);
+  }
+  return fit;
 }
 
 TessEntryKind rt_pass(void) {
@@ -136,11 +160,11 @@ bool rt_session_step(RtSession *s, uint64_t step, RtFill *fill, RtSeen *seen, vo
   for (uint64_t m = 0; m < n; m++) {
     rt_session_at(s, step, m);
     if (fill && !fill(ctx, step, m)) return false;
-    rt_session_entry(s, pass);
+    if (!rt_session_entry(s, pass)) return false;
     if (seen) seen(ctx, m);
   }
   if (!rt_is_training()) return true;
-  rt_session_entry(s, TESS_UPDATE);
+  if (!rt_session_entry(s, TESS_UPDATE)) return false;
   if (seen) seen(ctx, n);
   return true;
 }

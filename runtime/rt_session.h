@@ -24,12 +24,13 @@ void rt_session_close(RtSession *s);
 
 bool rt_has_entry(TessEntryKind e);
 extern const char *const rt_entry_name[TESS_ENTRIES];
-/* Runs an entry; one that the program lacks does nothing. */
-void rt_session_entry(RtSession *s, TessEntryKind e);
+/* Runs an entry; one that the program lacks does nothing. False with an error where it made an index that is
+ * out of its range: what it computed is not to be used. */
+bool rt_session_entry(RtSession *s, TessEntryKind e);
 /* Sets the step block's counters for micro-batch `micro` of update `step`. */
 void rt_session_at(RtSession *s, uint64_t step, uint64_t micro);
 /* Runs the whole update `step`: before each micro-batch `fill` puts its data in place (may be NULL); false
- * when it failed. */
+ * when it failed, or an index was out of its range: then there was no update. */
 typedef bool RtFill(void *ctx, uint64_t step, uint64_t micro);
 /* After each micro-batch, and (micro = accumulate) after the update. */
 typedef void RtSeen(void *ctx, uint64_t micro);

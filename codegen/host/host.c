@@ -14,7 +14,7 @@ _Static_assert((int)DT_F32 == TESS_F32 && (int)DT_BF16 == TESS_BF16 && (int)DT_F
                    (int)DT_U64 == TESS_U64,
                "the runtime names the types in the compiler's order");
 _Static_assert((int)V_SUPPLY == TESS_SUPPLY && (int)V_REPORT == TESS_REPORT && (int)V_DATA == TESS_DATA &&
-                   (int)V_LOSS == TESS_LOSS,
+                   (int)V_LOSS == TESS_LOSS && (int)V_INDEX == TESS_INDEX,
                "the runtime names the flags of a value with the compiler's bits");
 _Static_assert((int)MAX_RANK == TESS_MAX_RANK, "tables hold a shape whole");
 
@@ -186,6 +186,7 @@ static LLVMValueRef values(const Prog *p, LLVMModuleRef mod) {
     row->shift = (float)v->shift;
     row->flip = (float)v->flip;
     row->classes = v->classes;
+    host_text(&t, &row->source, host_place(p->arena, v->loc));
     row->t = tensor(v->node->dtype, &v->node->shape, p->value[i].buf->offset + p->value[i].at);
     if (v->flags & V_SUPPLY) find_readers(p, &p->value[i], row);
   }

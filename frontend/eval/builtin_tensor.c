@@ -67,10 +67,23 @@ static Val call_mean(Eval *ev, const Args *a, const Args *named) {
   return call_reduce(ev, GR_SUM, a, axis_arg(a, named), true);
 }
 
+/* A second operand that reads as sum's: a negative axis of a tensor. */
+static bool reads_as_axis(const Args *a) {
+  int64_t axis;
+  const Val *x = &a->v[0].val;
+  return a->n == 2 && x->kind == VAL_TENSOR && val_whole(a->v[1].val, -x->u.node->shape.rank, -1, &axis);
+}
+
 /* max(a, b) by element; max(x, axis = -1) over axes; max(x) over everything. */
 static Val extreme(Eval *ev, const Args *a, const Args *named, EltOp op) {
   const Arg *axes = builtin_option(named, "axis");
   if (a->n == 2 && axes) return eval_fail(axes->loc, "%s over axes takes one tensor", elt_rows[op].text);
+  const char *name = elt_rows[op].text, *second = a->n == 2 ? val_show(ev->arena, a->v[1].val) : "";
+  if (reads_as_axis(a))
+    return eval_fail(a->v[1].loc,
+                     "%s by element and a number, or over an axis? found %s(x, %s), expected "
+                     "%s(x, axis = %s) or %s(%s, x)",
+                     name, name, second, name, second, name, second);
   if (a->n == 2) return eval_elementwise(ev, op, (Val[]){a->v[0].val, a->v[1].val}, 2, a->loc);
   if (op == E_MAX) return call_reduce(ev, GR_MAX, a, axes, false);
   Arg x = a->v[0];

@@ -215,5 +215,6 @@ bool train_build(Eval *ev, const Decl *decl, Scope *params, FrontInfo *info) {
   Graph *g = ev->graph;
   if (!count_param(&t, "batch", 0, &g->batch) || !count_param(&t, "accumulate", 1, &g->accumulate))
     return false;
-  return contains_minimise(&decl->u.train.body) ? train_entries(&t) : forward_entry(&t);
+  bool ok = contains_minimise(&decl->u.train.body) ? train_entries(&t) : forward_entry(&t);
+  return ok && train_check_indices(g);
 }

@@ -81,5 +81,8 @@ bool train_keep_next(Train *t);
 /* Entry update, once parameters have their new values: states take on what was kept, then what each `update`
  * says, all if `ok`. */
 bool train_update_states(Train *t, Node *ok);
+/* frontend/train/train_indices.c: checks the indices of all gathers of the entries that are known, and has
+ * the program check the others. */
+bool train_check_indices(Graph *g);
 
 #endif

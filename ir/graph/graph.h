@@ -97,7 +97,8 @@ typedef enum ValueFlag {
   V_SUPPLY = 1, /* may be given from outside instead of computed (data, draws, lets of the train block) */
   V_REPORT = 2, /* reported: compared by replay, printed when scalar */
   V_DATA = 4,   /* comes from the data source: its node is an INPUT */
-  V_LOSS = 8    /* a reported term: goes into `losses` */
+  V_LOSS = 8,   /* a reported term: goes into `losses` */
+  V_INDEX = 16  /* the index of a gather at `loc`: the program checks that it is below `classes` */
 } ValueFlag;
 
 typedef struct Value {
@@ -107,7 +108,7 @@ typedef struct Value {
   const char
       *source; /* V_DATA: "image", "label", "tensor" or "given" (drawn at random by bench); else NULL */
   double shift, flip; /* image: shifts of up to so many pixels, probability of a mirror image */
-  int64_t classes;    /* label, tensor: values are below; 0: any */
+  int64_t classes;    /* label, tensor, index: values are below; 0: any */
   Loc loc;
 } Value;
 

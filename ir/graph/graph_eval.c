@@ -409,11 +409,17 @@ static bool index_in_range(const Node *n, double index, int64_t extent) {
   return false;
 }
 
+bool graph_indices_fit(const Node *n, int64_t extent, const double *index) {
+  for (int64_t i = 0; i < shape_count(&n->in[1]->shape); i++)
+    if (!index_in_range(n, index[i], extent)) return false;
+  return true;
+}
+
 EVAL(GATHER) {
   (void)c;
   Indexed d = indexed(n, n->in[0]->shape.dim[n->in[1]->shape.rank - 1]);
+  if (!graph_indices_fit(n, d.extent, in[1])) return false;
   for (int64_t i = 0; i < d.batch * d.j; i++) {
-    if (!index_in_range(n, in[1][i], d.extent)) return false;
     int64_t row = i / d.j * d.extent + (int64_t)in[1][i];
     memcpy(out + i * d.rest, in[0] + row * d.rest, sizeof *out * (size_t)d.rest);
   }
@@ -423,8 +429,8 @@ EVAL(GATHER) {
 EVAL(SCATTER) {
   Indexed d = indexed(n, n->at.size);
   fill(n, 0, out);
+  if (!graph_indices_fit(n, d.extent, in[1])) return false;
   for (int64_t i = 0; i < d.batch * d.j; i++) {
-    if (!index_in_range(n, in[1][i], d.extent)) return false;
     double *to = out + (i / d.j * d.extent + (int64_t)in[1][i]) * d.rest;
     const double *x = in[0] + i * d.rest;
     for (int64_t k = 0; k < d.rest; k++) to[k] = c->f64 ? to[k] + x[k] : (double)((float)to[k] + (float)x[k]);

@@ -16,6 +16,9 @@ typedef struct EvalCtx {
  * the caller's. */
 bool graph_eval(const EvalCtx *c, const Node *n, const double *const *in, double *out);
 
+/* Whether the elements of a gather's or scatter's index are 0 .. extent-1; else false with an error there. */
+bool graph_indices_fit(const Node *n, int64_t extent, const double *index);
+
 /* Memory for n doubles, to be given to free(). */
 double *graph_doubles(int64_t n);
 

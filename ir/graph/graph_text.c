@@ -16,8 +16,8 @@ const char *const graph_entry_names[EN_COUNT] = {
 #undef X
 };
 
-const GraphFlag graph_flags[] = {
-    {V_SUPPLY, "supply"}, {V_REPORT, "report"}, {V_DATA, "data"}, {V_LOSS, "loss"}, {0, NULL}};
+const GraphFlag graph_flags[] = {{V_SUPPLY, "supply"}, {V_REPORT, "report"}, {V_DATA, "data"},
+                                 {V_LOSS, "loss"},     {V_INDEX, "index"},   {0, NULL}};
 
 /* In double quotes, every byte that could be mistaken escaped. */
 static void put_string(FILE *f, const char *s) {

@@ -183,7 +183,8 @@ static void supplied_apart(const Entry *e, int i) {
              e->value[k].name, e->value[i].name);
 }
 
-/* G13: data is an input, of a source that exists; a loss is a floating-point scalar. */
+/* G13: data is an input, of a source that exists; a loss is a floating-point scalar, an index i32 below a
+ * bound. */
 static void value_fits(const Value *v) {
   const char *s = v->source;
   if (v->flags & V_DATA) {
@@ -197,6 +198,9 @@ static void value_fits(const Value *v) {
   if ((v->flags & V_LOSS) && (v->node->shape.rank || !dtype_is_float(v->node->dtype)))
     broken(v->loc, 13, "loss \"%s\": found %s, expected a floating-point scalar", v->name,
            type_text(v->node->dtype, &v->node->shape).s);
+  if ((v->flags & V_INDEX) && (v->node->dtype != DT_I32 || v->classes < 1))
+    broken(v->loc, 13, "index \"%s\": found %s below %lld, expected i32 below a positive bound", v->name,
+           type_text(v->node->dtype, &v->node->shape).s, (long long)v->classes);
 }
 
 /* G16: giving a value from outside must not overwrite a state. */

@@ -1,5 +1,5 @@
-/* Gradients of the elementwise operations, one rule a row of eltwise.def. Where a function has a corner, the
- * gradient is that of the branch that its formula takes: max(a, b) of equal operands is b. */
+/* Gradients of the elementwise operations, one rule a row of eltwise.def. At the corner of abs the gradient
+ * is 0; equal operands of max and min share it (docs/language.md, Gradients at ties). */
 #include "passes/grad/autodiff_rules.h"
 #include "passes/rewrite/simplify.h"
 
@@ -136,12 +136,26 @@ static Node *grad_DIV(Graph *g, Node *n, Node *dy, int i) {
   return i ? neg(g, mul(g, over, n)) : over;
 }
 
+static bool is_one_number(const Node *n) {
+  while (n->op == O_BROADCAST || n->op == O_RESHAPE) n = n->in[0];
+  return n->op == O_CONST;
+}
+
+/* dy where operand i wins. Where both are equal half of it, as of PyTorch's maximum and minimum; beside a
+ * number nothing, as of relu and hardtanh. */
+static Node *winner(Graph *g, Node *n, Node *dy, int i, bool wins_if_larger) {
+  Node *x = n->in[i], *y = n->in[!i], *none = autodiff_const(g, dy, 0);
+  Node *wins = wins_if_larger ? autodiff_map(g, E_LT, y, x) : autodiff_map(g, E_LT, x, y);
+  Node *tie = is_one_number(y) ? none : where(g, autodiff_map(g, E_EQ, x, y), scale(g, dy, 0.5), true);
+  return map3(g, E_SELECT, wins, dy, tie);
+}
+
 static Node *grad_MAX(Graph *g, Node *n, Node *dy, int i) {
-  return where(g, autodiff_map(g, E_LT, n->in[1], n->in[0]), dy, i == 0);
+  return winner(g, n, dy, i, true);
 }
 
 static Node *grad_MIN(Graph *g, Node *n, Node *dy, int i) {
-  return where(g, autodiff_map(g, E_LT, n->in[0], n->in[1]), dy, i == 0);
+  return winner(g, n, dy, i, false);
 }
 
 static Node *grad_SELECT(Graph *g, Node *n, Node *dy, int i) {

@@ -50,11 +50,9 @@ static double neutral(const Node *n) {
 
 /* The last partial may be short: what is beyond the terms counts as nothing. */
 static const KExpr *within(Writer *w, const Node *n, const Sum *s, const Ix *term, const KExpr *e) {
-  Arena *a = w->arena;
   if (s->parts * s->chunk == s->terms) return e;
-  const KExpr *in =
-      kexpr_elt(a, E_LT, kexpr_index(a, DT_I32, term), kexpr_const(a, DT_I32, (double)s->terms), NULL);
-  return kexpr_elt(a, E_SELECT, in, e, kexpr_const(a, n->dtype, neutral(n)));
+  const KExpr *in = write_compare(w, E_LT, term, s->terms);
+  return kexpr_elt(w->arena, E_SELECT, in, e, kexpr_const(w->arena, n->dtype, neutral(n)));
 }
 
 static const KExpr *term(Writer *w, const Node *n) {

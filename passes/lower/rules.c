@@ -50,6 +50,21 @@ static const KExpr *compare(Writer *w, EltOp op, const Ix *x, int64_t with) {
   return kexpr_elt(w->arena, op, l, r, NULL);
 }
 
+/* Numbers in kernels are i32, indices longer: those that do not fit are compared in two digits. */
+const KExpr *write_compare(Writer *w, EltOp op, const Ix *x, int64_t with) {
+  const int64_t digit = (int64_t)1 << 30;
+  int64_t lo, hi;
+  ix_range(x, &lo, &hi);
+  if (lo >= INT32_MIN && hi <= INT32_MAX && with >= INT32_MIN && with <= INT32_MAX)
+    return compare(w, op, x, with);
+  int64_t low = (with % digit + digit) % digit, high = (with - low) / digit;
+  const Ix *first = ix_div(w->arena, x, digit), *last = ix_mod(w->arena, x, digit);
+  const KExpr *same = compare(w, E_EQ, first, high);
+  const KExpr *decided = kexpr_elt(w->arena, E_AND, same, compare(w, op, last, low), NULL);
+  if (op == E_EQ) return decided;
+  return kexpr_elt(w->arena, E_OR, compare(w, E_LT, first, high), decided, NULL);
+}
+
 static const KExpr *both(Writer *w, const KExpr *x, const KExpr *y) {
   return x ? kexpr_elt(w->arena, E_AND, x, y, NULL) : y;
 }
@@ -58,9 +73,9 @@ static const KExpr *both(Writer *w, const KExpr *x, const KExpr *y) {
 static const KExpr *pad_inside(Writer *w, const Node *n, int i, const Ix *x, const KExpr *inside) {
   int64_t lo, hi, step = n->at.between[i] + 1, last = (n->in[0]->shape.dim[i] - 1) * step;
   ix_range(x, &lo, &hi);
-  if (lo < 0) inside = both(w, inside, compare(w, E_LE, ix_scale(w->arena, x, -1), 0));
-  if (hi > last) inside = both(w, inside, compare(w, E_LE, x, last));
-  if (step > 1) inside = both(w, inside, compare(w, E_EQ, ix_mod(w->arena, x, step), 0));
+  if (lo < 0) inside = both(w, inside, write_compare(w, E_LE, ix_scale(w->arena, x, -1), 0));
+  if (hi > last) inside = both(w, inside, write_compare(w, E_LE, x, last));
+  if (step > 1) inside = both(w, inside, write_compare(w, E_EQ, ix_mod(w->arena, x, step), 0));
   return inside;
 }
 

@@ -39,6 +39,8 @@ void write_store(Writer *w, int value, int buffer, const Ix *address);
 
 /* passes/lower/rules.c: n's rule at idx, an expression of its operands' values. */
 const KExpr *write_rule(Writer *w, const Node *n, const Ix *const *idx);
+/* Whether x < with (E_LT), x <= with (E_LE) or x == with (E_EQ). */
+const KExpr *write_compare(Writer *w, EltOp op, const Ix *x, int64_t with);
 /* passes/lower/reduce.c: the value of a reduction of the group. */
 int write_core(Writer *w, const Node *n);
 /* The partials of all reductions, stored. */

@@ -104,20 +104,22 @@ static int ascending(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static void time_steps(Bench *b) {
+static bool time_steps(Bench *b) {
   int threads = b->s.run.threads;
   b->peak_f32 = peak_flops_threads(PEAK_F32, threads, peak_seconds);
   b->peak_bf16 = peak_flops_threads(PEAK_BF16, threads, peak_seconds);
   if (b->profile) b->s.run.hook = &b->profile->hook;
   b->seconds = RT_NEW(b->steps, double);
-  for (uint64_t i = 0; i < b->steps; i++) {
+  bool ok = true;
+  for (uint64_t i = 0; i < b->steps && ok; i++) {
     b->filling = 0;
     double start = rt_now();
-    rt_session_step(&b->s, i + 1, fill, before_update, b);
+    ok = rt_session_step(&b->s, i + 1, fill, before_update, b);
     b->seconds[i] = rt_now() - start - b->filling;
   }
   b->s.run.hook = NULL;
   qsort(b->seconds, b->steps, sizeof *b->seconds, ascending);
+  return ok;
 }
 
 static void put(const char *key, const char *format, double v) {
@@ -154,12 +156,12 @@ static bool bench(Bench *b, RtOptions *o, double start) {
   b->s.step.epoch_steps = (float)(b->steps + 1);
   if (!rt_load_all(&b->s, o, false)) return false;
   draw_data(b);
-  rt_session_step(&b->s, 0, fill, NULL, b);
+  if (!rt_session_step(&b->s, 0, fill, NULL, b)) return false;
   b->first_step = rt_now() - start;
   const char *out = RT_GIVEN(o, profile_out) ? RT_TEXT(o, profile_out) : NULL;
   bool table = o->value[RT_OPT_profile].flag;
   if (table || out) b->profile = rt_profile_new();
-  time_steps(b);
+  if (!time_steps(b)) return false;
   bool written = !out || rt_profile_write(b->profile, b->s.run.threads, b->steps, out);
   print_json(b);
   if (table) rt_profile_print(b->profile, b->steps, stderr);

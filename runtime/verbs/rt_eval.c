@@ -22,7 +22,7 @@ static bool evaluate(RtSession *s, RtData *d, RtReport *r) {
     rt_session_at(s, 0, run);
     if (!rt_data_fill(d, &pick, s->arena)) return false;
     rt_session_send_data(s, TESS_EVAL);
-    rt_session_entry(s, TESS_EVAL);
+    if (!rt_session_entry(s, TESS_EVAL)) return false;
     rt_report_add(r, s, TESS_EVAL, (double)pick.count);
     at += pick.count;
   }

@@ -71,8 +71,7 @@ static uint64_t updates_of(const Train *t, RtSpan s) {
 static bool resume(Train *t) {
   if (!rt_load_frozen(&t->s, t->o) || !rt_checkpoint_read(RT_TEXT(t->o, resume), &t->s, t->o, &t->at))
     return false;
-  rt_session_entry(&t->s, TESS_PREPARE);
-  return true;
+  return rt_session_entry(&t->s, TESS_PREPARE);
 }
 
 static bool fill(void *ctx, uint64_t step, uint64_t micro) {

@@ -118,6 +118,33 @@ START_TEST(lion_and_sgd) {
 }
 END_TEST
 
+/* As PyTorch has them: of relu, clamped or hardtanh nothing; of maximum and minimum half to each; of amax and
+ * amin equal shares. */
+START_TEST(gradients_at_ties) {
+  LangCase *c = lang_open(
+      "import \"lib/optim.tess\"\n"
+      "module net() {\n  param a [4] = 0\n  param b [4] = 0\n  param c [4] = 0\n  param d [4] = 0\n"
+      "  param e [4] = 0\n  param f [4] = 0\n  param g [4] = 0\n  param h [2, 4] = 0\n  param i [2, 4] = 0\n"
+      "  param j [4] = 0\n"
+      "  fn (x [4]) = sum((max(a, 0) + max(0, b) + min(c, 0) + min(0, d) + max(e, f) + min(f, g)\n"
+      "                    + max(h, axis = 0)[0] + min(i, axis = 0)[0] + abs(j)) * x)\n}\n"
+      "train t(batch = 4) {\n  data x f32 [batch] = given()\n  model m = net()\n  let loss = m(x)\n"
+      "  minimise loss\n  report loss\n  optimizer sgd(lr = 0.1, momentum = 0)\n}\n",
+      0, NULL);
+  static const struct {
+    const char *name;
+    double share;
+  } want[] = {{"grad.a", 0}, {"grad.b", 0},   {"grad.c", 0},   {"grad.d", 0},   {"grad.e", 0.5},
+              {"grad.f", 1}, {"grad.g", 0.5}, {"grad.h", 0.5}, {"grad.i", 0.5}, {"grad.j", 0}};
+  const double *x = lang_draw(c, "x", 0);
+  lang_enter(c, EN_MICRO);
+  for (size_t k = 0; k < sizeof want / sizeof *want; k++)
+    for (int i = 0; i < 4; i++)
+      lang_near(lang_memory(c, want[k].name)[i], want[k].share * x[i], tight, want[k].name);
+  lang_close(c);
+}
+END_TEST
+
 /* A loss that is no number leaves every parameter and slot as it was, and says so; the next step goes on. */
 START_TEST(refused_update) {
   LangCase *c = lang_open(LINE("adamw(lr = lr, betas = betas)", ""), 0, NULL);
@@ -526,6 +553,7 @@ END_TEST
 SUITE("lang_train") {
   tcase_add_test(t, adamw_with_accumulation_and_clipping);
   tcase_add_test(t, lion_and_sgd);
+  tcase_add_test(t, gradients_at_ties);
   tcase_add_test(t, refused_update);
   tcase_add_test(t, the_minimised_value_is_shown);
   tcase_add_test(t, schedule);

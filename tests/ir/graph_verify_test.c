@@ -95,6 +95,12 @@ static void supplied_twice(Sound *s) {
 static void data_that_is_none(Sound *s) {
   graph_value(s->g, EN_MICRO, "z", s->y, V_DATA);
 }
+static void index_without_bound(Sound *s) {
+  graph_value(s->g, EN_MICRO, "index", graph_iota(s->g, DT_I32, SHAPE(3), 0), V_INDEX);
+}
+static void index_of_floats(Sound *s) {
+  graph_value(s->g, EN_MICRO, "index", s->read, V_INDEX)->classes = 4;
+}
 static void loss_of_rank_2(Sound *s) {
   graph_value(s->g, EN_MICRO, "z", s->y, V_LOSS);
 }
@@ -145,6 +151,8 @@ static const struct {
      "G12: values \"images\" and \"pictures\": found one node, expected one for each supplied value"},
     {data_that_is_none,
      "G13: data \"z\": found contract from \"\", expected an input from image, label, tensor or given"},
+    {index_without_bound, "G13: index \"index\": found i32[3] below 0, expected i32 below a positive bound"},
+    {index_of_floats, "G13: index \"index\": found f32[2, 3] below 4, expected i32 below a positive bound"},
     {loss_of_rank_2, "G13: loss \"z\": found f32[5, 2], expected a floating-point scalar"},
     {input_not_given,
      "G14: input \"images\": found no data or supplied value of it in entry eval, expected one"},

@@ -1,11 +1,13 @@
 /* Lowering against the graph interpreter, on random graphs: as kernels run by the kernel interpreter in the
  * planned arena, and as machine code with red zones around every buffer. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "codegen/cpu/cpu.h"
 #include "passes/passes.h"
 #include "passes/place/decisions.h"
 #include "passes/place/group.h"
+#include "tests/codegen/prog_interp.h"
 #include "tests/passes/program_agrees.h"
 #include "tests/passes/random_graph.h"
 #include "tests/suite.h"
@@ -81,6 +83,42 @@ END_TEST
 START_TEST(chains_mean_what_the_graph_does) {
   check_many(40, chain_graph, execute_interpreted);
   check_many(30, chain_graph, execute_native);
+}
+END_TEST
+
+/* How many whole numbers from 0 on are below 7, and the largest of their negatives: of more than an i32
+ * counts, which leave a short last piece. */
+static Graph *endless(Arena *a) {
+  Graph *g = graph_new(a);
+  g->name_of_block = "test";
+  const int64_t n = ((int64_t)1 << 31) + 11;
+  Node *i = graph_iota(g, DT_F32, shape_of(1, &n), 0);
+  Node *low = graph_map2(g, E_LT, i, graph_const(g, DT_F32, i->shape, 7));
+  Node *one = graph_const(g, DT_F32, i->shape, 1), *none = graph_const(g, DT_F32, i->shape, 0);
+  Node *sum = graph_reduce(g, GR_SUM, graph_elt(g, E_SELECT, low, one, none), 1);
+  graph_value(g, EN_EVAL, "count", sum, V_REPORT);
+  Node *most = graph_reduce(g, GR_MAX, graph_elt(g, E_NEG, i, NULL, NULL), 1);
+  graph_value(g, EN_EVAL, "most", most, V_REPORT);
+  g->entry[EN_EVAL].present = true;
+  return g;
+}
+
+static double reported(const Prog *p, const char *arena, const char *name) {
+  const PValue *v = prog_value(p, EN_EVAL, name);
+  return (double)*(const float *)(const void *)(arena + v->buf->offset + v->at);
+}
+
+START_TEST(reductions_pass_what_an_i32_counts) {
+  Arena *a = arena_new();
+  PassOptions o = {.target = cpu_target("x86-64-v3")};
+  const Prog *p = passes_run(a, endless(a), &o);
+  ck_assert_ptr_nonnull(p);
+  char *arena = aligned_alloc(64, (size_t)(p->arena_bytes + 63) / 64 * 64);
+  execute_native(a, p, arena);
+  ck_assert_double_eq(reported(p, arena, "count"), 7);
+  ck_assert_double_eq(reported(p, arena, "most"), 0);
+  free(arena);
+  arena_free(a);
 }
 END_TEST
 
@@ -229,6 +267,7 @@ END_TEST
 
 SUITE("lower") {
   tcase_add_test(t, parts_that_read_parts_of_one_memory);
+  tcase_add_test(t, reductions_pass_what_an_i32_counts);
   tcase_add_test(t, kernels_mean_what_the_graph_does);
   tcase_add_test(t, machine_code_means_what_the_graph_does);
   tcase_add_test(t, chains_mean_what_the_graph_does);

@@ -23,6 +23,7 @@ static const TessValue values[] = {
      2,
      0.5f,
      0,
+     "",
      {TESS_U8, 4, {BATCH, CHANS, SIDE, SIDE}, BATCH * sizeof(int32_t), BATCH *IMAGE},
      0},
     {"plain",
@@ -32,9 +33,10 @@ static const TessValue values[] = {
      0,
      0,
      0,
+     "",
      {TESS_U8, 4, {BATCH, CHANS, SIDE, SIDE}, BATCH * sizeof(int32_t) + BATCH *IMAGE, BATCH *IMAGE},
      0},
-    {"y", TESS_DATA, TESS_MICRO, "label", 0, 0, 10, {TESS_I32, 1, {BATCH}, 0, BATCH}, 0}};
+    {"y", TESS_DATA, TESS_MICRO, "label", 0, 0, 10, "", {TESS_I32, 1, {BATCH}, 0, BATCH}, 0}};
 const TessProgram tess_program = {.batch = BATCH, .nvalue = 3, .value = values};
 
 static uint8_t images[N * CHANS * IH * (SIDE + 1)], labels[N];

@@ -230,8 +230,8 @@ static const TessValue values[] = {
     VALUE("images", TESS_SUPPLY | TESS_READ, TOY_TRAINS ? TESS_MICRO : TESS_EVAL, "", PIXELS_T),
     VALUE("images", TESS_SUPPLY | TESS_READ, TESS_EVAL, "", PIXELS_T),
 #if TOY_TRAINS
-    {"raw", TESS_DATA, TESS_MICRO, "image", 1, 0.5f, 0, IMAGE, 1},
-    {"labels", TESS_DATA | TESS_READ, TESS_MICRO, "label", 0, 0, CLASSES, LABEL, 0},
+    {"raw", TESS_DATA, TESS_MICRO, "image", 1, 0.5f, 0, "", IMAGE, 1},
+    {"labels", TESS_DATA | TESS_READ, TESS_MICRO, "label", 0, 0, CLASSES, "", LABEL, 0},
     VALUE("logits", TESS_REPORT, TESS_MICRO, "", LOGITS),
     VALUE("grad_norm", TESS_REPORT, TESS_UPDATE, "", ONE(grad_norm)),
     VALUE("lr", TESS_REPORT, TESS_UPDATE, "", ONE(lr)),
@@ -239,8 +239,8 @@ static const TessValue values[] = {
 #else
     VALUE("logits", TESS_REPORT, TESS_EVAL, "", LOGITS),
 #endif
-    {"raw", TESS_DATA, TESS_EVAL, "image", 0, 0, 0, IMAGE, 2},
-    {"labels", TESS_DATA | TESS_READ, TESS_EVAL, "label", 0, 0, CLASSES, LABEL, 0},
+    {"raw", TESS_DATA, TESS_EVAL, "image", 0, 0, 0, "", IMAGE, 2},
+    {"labels", TESS_DATA | TESS_READ, TESS_EVAL, "label", 0, 0, CLASSES, "", LABEL, 0},
     VALUE("loss", TESS_REPORT, TESS_EVAL, "", ONE(loss)),
     VALUE("top1", TESS_REPORT, TESS_EVAL, "", ONE(top1))};
 

@@ -129,15 +129,27 @@ V cpu_math_tanh(CpuFn *f, V x) {
   return with_sign(f, LLVMBuildSelect(f->b, is_small, small, large, ""), x);
 }
 
-/* sin(x + quarter * pi/2). x - n pi/2 in three parts of pi/2: exact to 3e-8 absolute for |x| <= 1e5. */
+/* x - n pi/2 for the n that makes it least, in f64 with pi/2 in two parts: exact to 1e-15 as long as n is
+ * exact, for |x| <= 2^46. `low`: n modulo 2^32. */
+static V in_quadrant(CpuFn *f, V x, V *low) {
+  LLVMTypeRef f64 = LLVMDoubleTypeInContext(f->cx), i64 = LLVMInt64TypeInContext(f->cx);
+  V wide = LLVMBuildFPExt(f->b, x, cpu_like(f64, x), "");
+  const double parts[] = {0x1.45f306dc9c883p-1, 0x1.8p52, -0x1.921fb54442d18p0, -0x1.1a62633145c07p-54};
+  V part[4];
+  for (int i = 0; i < 4; i++) part[i] = cpu_splat(f, LLVMConstReal(f64, parts[i]), cpu_width(x));
+  V shifted = cpu_fma(f, wide, part[0], part[1]); /* n in its last bits */
+  V whole = LLVMBuildBitCast(f->b, shifted, cpu_like(i64, x), "");
+  *low = LLVMBuildTrunc(f->b, whole, cpu_like(LLVMInt32TypeInContext(f->cx), x), "");
+  V n = LLVMBuildFSub(f->b, shifted, part[1], "");
+  V rest = cpu_fma(f, n, part[3], cpu_fma(f, n, part[2], wide));
+  return LLVMBuildFPTrunc(f->b, rest, LLVMTypeOf(x), "");
+}
+
+/* sin(x + quarter * pi/2). */
 static V sin_shifted(CpuFn *f, V x, int quarter) {
   static const double s[] = {-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1};
   static const double c[] = {2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2};
-  V low, n = nearest(f, x, 0x1.45f306p-1, &low);
-  V r = cpu_fma(f, n, cpu_f32(f, n, -0x1.921fb6p0), x);
-  r = cpu_fma(f, n, cpu_f32(f, n, 0x1.777a5cp-25), r);
-  r = cpu_fma(f, n, cpu_f32(f, n, 0x1.ee59dap-50), r);
-  V z = mul(f, r, r);
+  V low, r = in_quadrant(f, x, &low), z = mul(f, r, r);
   V sine = cpu_fma(f, mul(f, polynomial(f, z, s, 3), z), r, r);
   V cosine =
       cpu_fma(f, mul(f, z, z), polynomial(f, z, c, 3), cpu_fma(f, z, cpu_f32(f, z, -0.5), cpu_f32(f, z, 1)));
@@ -145,10 +157,12 @@ static V sin_shifted(CpuFn *f, V x, int quarter) {
   V odd = LLVMBuildTrunc(f->b, q, cpu_like(LLVMInt1TypeInContext(f->cx), q), "");
   V sign = LLVMBuildShl(f->b, LLVMBuildAnd(f->b, q, cpu_i32(f, q, 2), ""), cpu_i32(f, q, 30), "");
   V r2 = LLVMBuildSelect(f->b, odd, cosine, sine, "");
-  return number(f, LLVMBuildXor(f->b, bits(f, r2), sign, ""));
+  V near = LLVMBuildFCmp(f->b, LLVMRealOLE, absolute(f, x), cpu_f32(f, x, 0x1p46), "");
+  V y = number(f, LLVMBuildXor(f->b, bits(f, r2), sign, ""));
+  return LLVMBuildSelect(f->b, near, y, cpu_f32(f, x, 0.0 / 0.0), "");
 }
 
-/* Absolute error below 1.2e-7 for |x| <= 1e5. */
+/* Absolute error below 1.2e-7 for |x| <= 2^46; NaN beyond, where neighbours of f32 are 2^23 apart. */
 V cpu_math_sin(CpuFn *f, V x) {
   return sin_shifted(f, x, 0);
 }
