@@ -79,9 +79,7 @@ static bool open_all(RtData *d, const RtOptions *o, RtPart part) {
   d->source = RT_NEW(RT_PATH_SOURCES * RT_MAX_DATA, RtSource);
   for (int i = 0; i < p->n; i++) {
     if (!open_place(d, p->v[i], like)) return false;
-    if (part == RT_PART_TRAIN || own || o->verb == RT_EVAL ||
-        d->source[d->nsource - 1].kind == &rt_idx_folder)
-      continue;
+    if (part == RT_PART_TRAIN || own || o->verb == RT_EVAL || d->source[d->nsource - 1].found) continue;
     rt_error("--data %s: it is trained on: expected --eval-data PATH with what is evaluated", p->v[i]);
     return false;
   }
@@ -178,8 +176,7 @@ static void note_unused(const RtData *d) {
   for (int i = 0; i < d->nsource; i++) {
     int k = 0;
     while (k < d->ncolumn && d->column[k].source != &d->source[i]) k++;
-    if (k == d->ncolumn && d->source[i].kind != &rt_idx_folder)
-      rt_note("%s: nothing is read from it", d->source[i].path);
+    if (k == d->ncolumn && !d->source[i].found) rt_note("%s: nothing is read from it", d->source[i].path);
   }
 }
 

@@ -13,18 +13,21 @@ static bool is_folder(const char *path) {
   return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* A safetensors file that is there is opened; one that is not is no error. */
+/* A safetensors file that is there is opened; one that is not is no error. It may be something else, such as
+ * the checkpoint that the run writes: whoever reads samples of it remembers it. */
 static bool open_folder(const RtSource *like, RtSource *s, int *n) {
   char *file = rt_format("%s/%s.safetensors", like->path, like->part == RT_PART_TRAIN ? "train" : "val");
   bool there = access(file, F_OK) == 0;
-  RtFile *f = there ? rt_file_open(file) : NULL;
+  RtFile *f = there ? rt_file_open_once(file) : NULL;
   if (f) {
     s[*n] = *like;
+    s[*n].found = true;
     s[*n].kind = &rt_tensor_file, s[*n].path = rt_format("%s", file), s[(*n)++].own = f;
   }
   free(file);
   if (there && !f) return false;
   s[*n] = *like;
+  s[*n].found = true;
   s[*n].kind = &rt_idx_folder, s[(*n)++].path = rt_format("%s", like->path);
   return true;
 }
@@ -32,7 +35,7 @@ static bool open_folder(const RtSource *like, RtSource *s, int *n) {
 enum { HEAD = 9 }; /* bytes that tell a file's kind */
 
 /* An IDX file begins with two zeros, its type and its rank, one in gzip with gzip's magic. A safetensors file
- * of the same first bytes would have a header of more than 128 MiB, or a brace behind its length. */
+ * of the same first bytes would have a header of more than 16 MiB, or a brace behind its length. */
 static bool looks_like_idx(const unsigned char *head, ssize_t n) {
   if (n >= 2 && head[0] == 0x1f && head[1] == 0x8b) return true;
   if (n < 4 || head[0] || head[1] || head[2] < 8 || head[2] > 14) return false;

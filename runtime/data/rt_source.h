@@ -18,6 +18,7 @@ typedef struct RtSource {
   char *path;       /* of the file or the folder */
   const char *only; /* the one value that it is for, or NULL */
   RtPart part;      /* of a folder */
+  bool found;       /* in a folder: nobody named it */
   uint64_t most;    /* samples that are wanted at most; 0: all */
   void *own;        /* the kind's */
 } RtSource;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/files/infile.h"
 #include "runtime/data/rt_table.h"
 #include "runtime/rt_base.h"
 #include "runtime/state/rt_names.h"
@@ -25,6 +26,7 @@ static RtFound find(RtSource *s, RtColumn *c) {
   RtTable *table = c->own;
   table->file = f;
   table->tensor = t;
+  infile_note(s->path, s->path);
   return RT_LOADED;
 }
 

@@ -89,6 +89,26 @@ says err 'old does not say what "kind" of its run held'
 ends 1 ./fit train --data train.safetensors --resume old --epochs 12 --limit 40
 says err 'found a run over 45 samples, the data has 40'
 
+# A checkpoint may have the name of a folder's data, but for one that is read.
+write_images train 24 16 3 1
+cat >own.tess <<'TESS'
+import "lib/nn.tess"
+import "lib/optim.tess"
+train own(batch = 4) {
+  data pixels u8 [batch, 1, 16, 16] = image()
+  model net = linear(256, 2)
+  minimise mean(net(rearrange(cast(pixels, f32) / 255, "b c h w -> b (c h w)")) ^ 2)
+  optimizer adamw(lr = 1e-3)
+}
+TESS
+compile own.tess -o own
+mkdir images
+mv train-images-idx3-ubyte images
+ok ./own train --data images --steps 3 --checkpoint images/train.safetensors
+ok ./own train --data images --steps 5 --checkpoint images/train.safetensors --resume images/train.safetensors
+ends 1 ./fit train --data folder --steps 3 --checkpoint folder/train.safetensors
+says err 'folder/train.safetensors'
+
 # A file that is cut under a run ends it with the last whole update, from which it goes on.
 cp train.safetensors cut
 ./fit train --data cut --steps 1000000000 --print 1000 --checkpoint c --seed 5 >out 2>err &
