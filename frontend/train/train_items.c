@@ -193,7 +193,8 @@ static bool run_assign(Train *t, const Stmt *st) {
   const Names *names = &st->u.bind.names;
   if (!t->ev->training) return true;
   const Bind *b = scope_lookup(t->made, names->v[0]);
-  if (names->n > 1 || !b || (b->val.kind != VAL_PARAM && b->val.kind != VAL_ERROR))
+  if (names->n > 1) return eval_refuse(st->loc, "a block assigns one state at a time, found %d", names->n);
+  if (!b || (b->val.kind != VAL_PARAM && b->val.kind != VAL_ERROR))
     return eval_refuse(
         st->loc, "\"%s\" is no state of the block: \"state %s [..] = ..\" makes one, \"let\" names a value",
         names->v[0], names->v[0]);
@@ -275,7 +276,15 @@ static bool run_if(Train *t, const Stmt *st) {
   return ok && train_run_items(t, yes ? &st->u.choice.yes : &st->u.choice.no);
 }
 
+/* What the block makes or does in training has no place among what is evaluated. */
+static bool can_evaluate(StmtKind kind) {
+  return kind == SM_LET || kind == SM_DATA || kind == SM_REPORT || kind == SM_IF || kind == SM_CHECK;
+}
+
 static bool run_item(Train *t, const Stmt *st) {
+  if (t->inside && !can_evaluate(st->kind))
+    return eval_refuse(st->loc,
+                       "\"evaluate\" takes data, names, checks and reports: this belongs outside of it");
   switch (st->kind) {
   case SM_LET: return run_let(t, st);
   case SM_DATA: return run_data(t, st);

@@ -37,7 +37,7 @@ bool train_take_from(Train *t, const Stmt *st, Inst *m) {
 }
 
 /* A state that is read behind the first micro-batch stands for what the one before has left, also where no
- * micro-batch assigns it. */
+ * micro-batch assigns it; the update's own expressions find what the last one has left. */
 bool train_keep_next(Train *t) {
   Eval *ev = t->ev;
   for (int i = 0; i < ev->ncarried; i++) {
@@ -45,8 +45,9 @@ bool train_keep_next(Train *t) {
     if (!p->now) continue;
     const State *next = param_next(ev, p);
     ev->graph->loc = p->now->loc;
-    if (next) graph_assign(ev->graph, EN_MICRO, next, p->now);
     if (!next) return false;
+    graph_assign(ev->graph, EN_MICRO, next, p->now);
+    p->now = graph_read(ev->graph, next);
   }
   return true;
 }
@@ -106,26 +107,13 @@ static Scope *scope_for(Train *t, const Known *models, const Leaf *to) {
   return s;
 }
 
-/* What is computed from data is known in a micro-batch alone. */
-static bool needs_no_data(Train *t, Node *v, Loc loc) {
-  const Graph *g = t->ev->graph;
-  bool *need = ARENA_ARRAY(g->arena, g->nnode, bool);
-  need[v->id] = true;
-  graph_mark(g, need);
-  for (int i = 0; i < g->nnode; i++)
-    if (need[i] && g->node[i]->op == O_INPUT)
-      return eval_refuse(loc, "an update follows the micro-batches: it cannot use the data \"%s\"",
-                         g->node[i]->at.name);
-  return true;
-}
-
 /* What the statement makes of one tensor; NULL after an error. */
 static Node *updated_leaf(Train *t, const Stmt *st, const Known *models, const Leaf *to) {
   Graph *g = t->ev->graph;
   const State *s = to->param->state;
   Loc loc = st->u.named.value->loc;
   Node *v = eval_tensor(t->ev, eval_expr(t->ev, scope_for(t, models, to), st->u.named.value), s->dtype, loc);
-  if (!v || !needs_no_data(t, v, loc)) return NULL;
+  if (!v) return NULL;
   g->loc = loc;
   if (v->dtype == s->dtype) return graph_expand(g, v, s->shape);
   eval_fail(loc, "\"%s\" becomes %s, expected %s", s->name, dtype_name(v->dtype), dtype_name(s->dtype));
@@ -161,14 +149,44 @@ static bool update_model(Train *t, const Stmt *st, Node *ok) {
                      name, name);
 }
 
+/* The data that the assignment's value needs, or NULL. */
+static const Node *data_of(const Graph *g, const Assign *a) {
+  bool *need = ARENA_ARRAY(g->arena, g->nnode, bool);
+  need[a->value->id] = true;
+  graph_mark(g, need);
+  for (int i = 0; i < g->nnode; i++)
+    if (need[i] && g->node[i]->op == O_INPUT) return g->node[i];
+  return NULL;
+}
+
+/* What is computed from data is known in a micro-batch alone. */
+static bool updates_need_no_data(Train *t) {
+  const Graph *g = t->ev->graph;
+  const Entry *e = &g->entry[EN_UPDATE];
+  bool *need = ARENA_ARRAY(g->arena, g->nnode, bool), any = false;
+  for (int i = 0; i < e->nassign; i++) need[e->assign[i].value->id] = true;
+  graph_mark(g, need);
+  for (int i = 0; i < g->nnode; i++) any = any || (need[i] && g->node[i]->op == O_INPUT);
+  for (int i = 0; any && i < e->nassign; i++) {
+    const Node *data = data_of(g, &e->assign[i]);
+    Loc loc = e->assign[i].state->kind == ST_CARRIED ? e->assign[i].loc : t->optimizer->loc;
+    if (data)
+      return eval_refuse(
+          loc,
+          "an update follows the micro-batches: it can use a state that they assign, but not the data \"%s\"",
+          data->at.name);
+  }
+  return true;
+}
+
 bool train_update_states(Train *t, Node *ok) {
   Eval *ev = t->ev;
   for (int i = 0; i < ev->ncarried; i++) {
     const Param *p = ev->carried[i];
     ev->graph->loc = p->decl->loc;
-    if (p->assigned) assign_if(ev->graph, p->state, graph_read(ev->graph, p->next), ok);
+    if (p->assigned) assign_if(ev->graph, p->state, p->now, ok);
   }
   for (int i = 0; i < t->nupdate; i++)
     if (!update_model(t, t->update[i], ok)) return false;
-  return true;
+  return updates_need_no_data(t);
 }

@@ -75,6 +75,17 @@ python3 same.py begun average || fail "the average does not begin as the file's 
 ok ./program eval --data . --init begun --json
 [ "$whole" != "$(cat out)" ] || fail "evaluation does not see the averaged weights"
 
+# From a part of a frozen module, as its file has it.
+compile "$here/taken.tess" --block source -o source
+compile "$here/taken.tess" --block taken -o taken
+ok ./source train --data . --steps 3 --checkpoint from
+ok ./taken train --data . --steps 1 --frozen teacher=from --checkpoint to
+python3 - <<'PY' || fail "the student does not begin as the teacher's part"
+exec(open("keys.py").read().split("a = read")[0])
+of, t = read("from"), read("to")
+sys.exit(t["weight"] != of["fc.weight"] or t["bias"] != of["fc.bias"])
+PY
+
 # PyTorch's numbers (states_golden.py made the file).
 compile "$here/states.tess" -D "@$here/states_golden.safetensors" -o golden
 ok ./golden replay "$here/states_golden.safetensors"
