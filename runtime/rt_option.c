@@ -104,6 +104,10 @@ static bool parse_span(const char *text, RtSpan *out) {
   return *text >= '0' && *text <= '9' && (out->epochs || !*end) && out->n > 0 && out->n < UINT64_MAX;
 }
 
+static RtPlaces *places_of(RtOptions *o, int id) {
+  return id == RT_OPT_data ? &o->data : id == RT_OPT_eval_data ? &o->eval_data : &o->weights;
+}
+
 static bool take_value(RtOptions *o, int id, const char *text) {
   const RtOptionRow *row = &rt_option_row[id];
   RtOptionValue *v = &o->value[id];
@@ -123,7 +127,7 @@ static bool take_value(RtOptions *o, int id, const char *text) {
     rt_error("--%s: found \"%s\", expected a positive number", row->name, text);
     return false;
   case RT_KIND_FROZEN: return take_frozen(o, text);
-  case RT_KIND_PLACE: return take_place(id == RT_OPT_data ? &o->data : &o->eval_data, row->name, text);
+  case RT_KIND_PLACE: return take_place(places_of(o, id), row->name, text);
   case RT_KIND_RULE: return take_rule(o, row, text);
   case RT_KIND_FLAG: v->flag = true; return true;
   }

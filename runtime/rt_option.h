@@ -39,6 +39,8 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
     "load the frozen module NAME from a safetensors file")                                                   \
   X(TEXT, checkpoint, "checkpoint", "FILE", RT_TRAIN, "write the run's state there, at the end at least")    \
   X(SPAN, every, "every", "N", RT_TRAIN, "also write the checkpoint every N updates, or epochs: 2epochs")    \
+  X(PLACE, weights, "weights", "[NAME=]FILE", RT_TRAIN | RT_EVAL,                                            \
+    "write the weights alone there at the end, of the trained model, or of model or slot NAME")              \
   X(TEXT, resume, "resume", "FILE", RT_TRAIN, "go on from a checkpoint, to the bits of an unbroken run")     \
   X(TEXT, log, "log", "FILE", RT_TRAIN, "append a JSON line an update; --resume drops those made again")     \
   X(TEXT, on_nonfinite, "on-nonfinite", "stop|skip", RT_TRAIN,                                               \
@@ -117,7 +119,7 @@ typedef struct RtOptions {
   RtOptionValue value[RT_OPTION_COUNT];
   int nfrozen;
   RtFrozen frozen[RT_MAX_FROZEN];
-  RtPlaces data, eval_data;
+  RtPlaces data, eval_data, weights;
   int nrule;
   RtRule rule[RT_MAX_RULES];
   bool setting_given[TESS_MAX_SETTINGS];

@@ -11,7 +11,7 @@
 
 static const char own[] = "tessera.", parameter[] = "parameter.", model[] = "model.";
 
-void rt_meta_put(RtMeta *m, const char *key, const char *value) {
+static void put(RtMeta *m, const char *prefix, const char *key, const char *value) {
   if (m->n == m->cap) {
     RtPair *more = RT_NEW(m->cap ? 2 * m->cap : 32, RtPair);
     if (m->n) memcpy(more, m->pair, sizeof *more * (size_t)m->n);
@@ -19,7 +19,15 @@ void rt_meta_put(RtMeta *m, const char *key, const char *value) {
     m->pair = more;
     m->cap = m->cap ? 2 * m->cap : 32;
   }
-  m->pair[m->n++] = (RtPair){rt_format("%s%s", own, key), rt_format("%s", value)};
+  m->pair[m->n++] = (RtPair){rt_format("%s%s", prefix, key), rt_format("%s", value)};
+}
+
+void rt_meta_put(RtMeta *m, const char *key, const char *value) {
+  put(m, own, key, value);
+}
+
+void rt_meta_put_foreign(RtMeta *m, const char *key, const char *value) {
+  put(m, "", key, value);
 }
 
 void rt_meta_put_u64(RtMeta *m, const char *key, uint64_t value) {

@@ -14,6 +14,8 @@ typedef struct RtMeta {
 
 /* Adds "tessera.KEY"; both texts are copied. */
 void rt_meta_put(RtMeta *m, const char *key, const char *value);
+/* The same of a key that is not Tessera's, as it is. */
+void rt_meta_put_foreign(RtMeta *m, const char *key, const char *value);
 void rt_meta_put_u64(RtMeta *m, const char *key, uint64_t value);
 void rt_meta_free(RtMeta *m);
 

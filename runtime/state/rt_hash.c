@@ -14,7 +14,10 @@
 enum { CHUNK = 1 << 16 };
 
 uint64_t rt_hash(const void *data, size_t n) {
-  return XXH64(data, n, 0);
+  XXH64_state_t h;
+  XXH64_reset(&h, 0);
+  XXH64_update(&h, data, n);
+  return XXH64_digest(&h);
 }
 
 bool rt_hash_file(const char *path, char out[24]) {
@@ -28,7 +31,9 @@ bool rt_hash_file(const char *path, char out[24]) {
   unsigned char buf[CHUNK];
   XXH64_state_t h;
   XXH64_reset(&h, 0);
-  for (size_t n; (n = fread(buf, 1, CHUNK, f)) > 0;) XXH64_update(&h, buf, n);
+  size_t n;
+  while ((n = fread(buf, 1, CHUNK, f)) == CHUNK) XXH64_update(&h, buf, n);
+  XXH64_update(&h, buf, n);
   snprintf(out, 24, "xxh64:%016" PRIx64, XXH64_digest(&h));
   bool ok = !ferror(f);
   if (!ok) rt_error("%s: cannot be read: %s", path, strerror(errno));

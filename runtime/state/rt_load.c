@@ -251,7 +251,7 @@ static bool is_module(const char *name) {
   int n = 0;
   bool found = false;
   for (uint32_t i = 0; i < tess_program.nstate; i++)
-    if (rt_is_foreign(&tess_program.state[i]) && first_of_module(i))
+    if (in_frozen_module(&tess_program.state[i]) && first_of_module(i))
       known[n++] = tess_program.state[i].module;
   for (int i = 0; i < n; i++) found = found || !strcmp(known[i], name);
   const char *near = nearest_name(name, known, n);

@@ -6,6 +6,7 @@
 
 #include "runtime/data/rt_data.h"
 #include "runtime/rt_base.h"
+#include "runtime/state/rt_weights.h"
 #include "runtime/verbs/rt_report.h"
 #include "runtime/verbs/rt_verb.h"
 
@@ -45,13 +46,14 @@ static void print_result(const RtOptions *o, const RtReport *r, uint64_t samples
 static bool run(RtOptions *o, RtData *d) {
   RtSession s;
   if (!rt_begin(&s, o)) return false;
-  bool ok = rt_load_all(&s, o, true);
+  bool ok = rt_load_all(&s, o, true) && rt_weights_possible(o);
   if (ok) {
     RtReport r = rt_report_new();
     double start = rt_now();
     ok = evaluate(&s, d, &r);
     if (ok) print_result(o, &r, d->n, rt_now() - start);
     rt_report_free(&r);
+    ok = ok && rt_weights_write(o, &s);
   }
   rt_session_close(&s);
   return ok;

@@ -8,6 +8,7 @@
 #include "runtime/rt_signal.h"
 #include "runtime/state/rt_checkpoint.h"
 #include "runtime/state/rt_lock.h"
+#include "runtime/state/rt_weights.h"
 #include "runtime/verbs/rt_culprit.h"
 #include "runtime/verbs/rt_report.h"
 #include "runtime/verbs/rt_verb.h"
@@ -177,7 +178,8 @@ static bool run(Train *t) {
     write_last(t);
   else
     write_checkpoint(t);
-  return conclude(t, rate) && logged && !t->broken;
+  bool weights = rt_weights_write(t->o, &t->s);
+  return conclude(t, rate) && weights && logged && !t->broken;
 }
 
 static bool prepare(Train *t) {
@@ -212,7 +214,7 @@ static bool train(Train *t) {
   bool ok = rt_frozen_complete(t->o);
   ok = open_data(t) && ok;
   if (!ok || !rt_begin(&t->s, t->o)) return false;
-  ok = prepare(t) && outputs_apart(t->o);
+  ok = prepare(t) && outputs_apart(t->o) && rt_weights_possible(t->o);
   if (ok) {
     announce(t);
     ok = run(t);

@@ -44,6 +44,11 @@ says() {
   grep -qF -- "$2" "$1" || { cat "$1"; fail "expected in what was printed: $2"; }
 }
 
+# silent FILE TEXT: the text does not stand there.
+silent() {
+  ! grep -qF -- "$2" "$1" || { cat "$1"; fail "not expected in what was printed: $2"; }
+}
+
 compile() {
   ok "$tessera" build "$@"
 }
