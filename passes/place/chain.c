@@ -181,8 +181,10 @@ static const KRole points[][2] = {{ROLE_M, ROLE_N}, {ROLE_M, ROLE_K}, {ROLE_M, R
 
 /* Partials are of no batch; what is resident has elements of a size. */
 static bool can_reduce(const Target *t, const Group *g) {
-  const Node *n = g->part[0].lead;
-  return n->op == O_REDUCE && !g->extent[ROLE_PART] && dtype_size(n->dtype) <= t->chain.element_bytes;
+  if (g->part[0].lead->op != O_REDUCE || g->extent[ROLE_PART]) return false;
+  for (int i = 0; i < g->ncore; i++)
+    if (dtype_size(g->core[i]->dtype) > t->chain.element_bytes) return false;
+  return true;
 }
 
 static Reason try_other(Lower *l, Group *chain, Group *g) {

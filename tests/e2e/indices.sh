@@ -55,4 +55,16 @@ refused ./pick "0 3 2 1 1 2 0 0  2 3 1 0 2 4 1 3" "pick.tess:4: step 1, micro-ba
 refused ./pick "0 -1 2 1 1 2 0 0" "pick.tess:4: step 0, micro-batch 0: found index -1 (element 1), expected 0..3"
 refused ./pick "0 3 2 2147483647 1 2 0 0" "step 0, micro-batch 0: found index 2147483647 (element 3), expected 0..3"
 refused ./pick "3 3 2 1 1 2 0 0" "pick.tess:4: step 0, micro-batch 0: found index 4 (element 0), expected 0..3"
+# Blocks of indices that fit are passed over at once.
+python3 -c 'print("1 " * 598 + "4 0")' >many
+sed "s/batch = 4/batch = 300/" pick.tess >long.tess
+compile long.tess --block frozen -o long
+python3 - many <<'PY'
+import array, json, struct
+raw = array.array("i", map(int, open("many").read().split())).tobytes()
+text = json.dumps({"step0.i": {"dtype": "I32", "shape": [300, 2], "data_offsets": [0, len(raw)]}}).encode()
+open("astray", "wb").write(struct.pack("<Q", len(text)) + text + raw)
+PY
+ends 1 ./long replay astray
+says err "long.tess:4: step 0, micro-batch 0: found index 4 (element 598), expected 0..3"
 refused ./still "0 1 9 1 0 0 0 0" "pick.tess:4: step 0, micro-batch 0: found index 9 (element 2), expected 0..3"

@@ -138,7 +138,7 @@ char *update_text(Arena *a, const UpdateRule *r) {
 /* Meaning. */
 
 static double reduced(Kind kind, int64_t n, const double *x) {
-  double sum = 0, most = x[0], least = x[0];
+  double sum = 0, most = -INFINITY, least = INFINITY;
   for (int64_t i = 0; i < n; i++) {
     sum += x[i];
     most = fmax(most, x[i]);
@@ -167,13 +167,13 @@ static const double *value_of(Arena *a, const UpdateExpr *e, int64_t n, double *
   static const double none[1] = {0};
   if (e->kind == K_NAME) return v[e->name];
   const UpdateExpr *l = e->in[0], *r = e->in[1];
-  const double *x = l ? value_of(a, l, n, v) : none, *y = r ? value_of(a, r, n, v) : none;
   int64_t count = e->whole ? n : 1;
   double *made = ARENA_ARRAY(a, count, double);
   if (is_reduction(e->kind)) {
-    *made = reduced(e->kind, n, x);
+    *made = reduced(e->kind, n, value_of(a, l, n, v));
     return made;
   }
+  const double *x = l ? value_of(a, l, n, v) : none, *y = r ? value_of(a, r, n, v) : none;
   for (int64_t i = 0; i < count; i++)
     made[i] = at_point(e, x[l && l->whole ? i : 0], y[r && r->whole ? i : 0], v[UN_G][i]);
   return made;

@@ -99,9 +99,15 @@ static const char *quotient(CudaFn *f, const IxAtom *x) {
   return arena_printf(f->a, name ? "%s %s %lld" : "(%s) %s %lld", arg, mod ? "%" : "/", by);
 }
 
+/* i32 reaches no further than 2^31. */
+static const char *held(CudaFn *f, const IxAtom *x) {
+  long long end = x->extent <= INT32_MAX ? x->extent : (long long)INT32_MAX + 1;
+  return arena_printf(f->a, "held_below(%s, %lldu)", cuda_element(f, x->id, x->idx), end);
+}
+
 static const char *atom(CudaFn *f, const IxAtom *x, bool factor) {
   if (x->kind == IX_AXIS) return f->axis_name[x->id];
-  if (x->kind == IX_READ) return cuda_element(f, x->id, x->idx);
+  if (x->kind == IX_READ) return held(f, x);
   const char *q = quotient(f, x);
   return factor ? arena_printf(f->a, "(%s)", q) : q;
 }

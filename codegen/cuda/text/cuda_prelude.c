@@ -50,6 +50,11 @@ const char *const cuda_prelude[] = {
   "#endif\n"
   "\n"
   ,
+  "/* What picks an element of a buffer, held inside it: data from elsewhere must not reach further. */\n"
+  "DEVICE int held_below(int i, u32 end) {\n"
+  "  return (u32)i < end ? i : (int)(end - 1);\n"
+  "}\n"
+  "\n"
   "DEVICE float bf16_to_f32(unsigned short x) {\n"
   "  return __uint_as_float((u32)x << 16);\n"
   "}\n"

@@ -125,17 +125,17 @@ CudaScope *cuda_home(const CudaFn *f, int nidx, const Ix *const *idx) {
 
 /* Words of the language and of the prelude that a kernel's own names could hit. */
 static const char *const reserved[] = {
-    "alignas", "auto",     "bool",   "break",   "case",     "catch",        "char",    "class",
-    "const",   "default",  "delete", "do",      "double",   "else",         "enum",    "explicit",
-    "export",  "extern",   "false",  "float",   "for",      "friend",       "goto",    "if",
-    "inline",  "int",      "long",   "mutable", "new",      "operator",     "private", "protected",
-    "public",  "register", "return", "short",   "signed",   "sizeof",       "static",  "struct",
-    "switch",  "template", "this",   "throw",   "true",     "try",          "typedef", "typename",
-    "union",   "unsigned", "using",  "virtual", "void",     "volatile",     "while",   "and",
-    "or",      "not",      "xor",    "asm",     "main",     "linux",        "unix",    "Step",
-    "step",    "u32",      "u64",    "DEVICE",  "INFINITE", "NOT_A_NUMBER", "larger",  "y0",
-    "y1",      "yn",       "j0",     "j1",      "jn",       "exp",          "log",     "max",
-    "min"};
+    "alignas", "auto",       "bool",   "break",   "case",     "catch",        "char",    "class",
+    "const",   "default",    "delete", "do",      "double",   "else",         "enum",    "explicit",
+    "export",  "extern",     "false",  "float",   "for",      "friend",       "goto",    "if",
+    "inline",  "int",        "long",   "mutable", "new",      "operator",     "private", "protected",
+    "public",  "register",   "return", "short",   "signed",   "sizeof",       "static",  "struct",
+    "switch",  "template",   "this",   "throw",   "true",     "try",          "typedef", "typename",
+    "union",   "unsigned",   "using",  "virtual", "void",     "volatile",     "while",   "and",
+    "or",      "not",        "xor",    "asm",     "main",     "linux",        "unix",    "Step",
+    "step",    "u32",        "u64",    "DEVICE",  "INFINITE", "NOT_A_NUMBER", "larger",  "y0",
+    "y1",      "held_below", "yn",     "j0",      "j1",       "jn",           "exp",     "log",
+    "max",     "min"};
 
 static bool taken(const CudaFn *f, const char *name) {
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
