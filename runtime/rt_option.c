@@ -217,6 +217,14 @@ static bool consistent(const RtOptions *o) {
     rt_error("--on-nonfinite: found \"%s\", expected stop or skip", choice);
     ok = false;
   }
+  if (RT_GIVEN(o, keep) && !(RT_GIVEN(o, checkpoint) && (RT_GIVEN(o, every) || RT_GIVEN(o, validate)))) {
+    rt_error("--keep needs --checkpoint FILE, and --every N or --validate N");
+    ok = false;
+  }
+  if (RT_GIVEN(o, best) && !(RT_GIVEN(o, checkpoint) && RT_GIVEN(o, validate))) {
+    rt_error("--best needs --checkpoint FILE and --validate N");
+    ok = false;
+  }
   if (RT_GIVEN(o, every) && !RT_GIVEN(o, checkpoint)) {
     rt_error("--every needs --checkpoint FILE");
     ok = false;

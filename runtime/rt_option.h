@@ -41,6 +41,12 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
   X(SPAN, every, "every", "N", RT_TRAIN, "also write the checkpoint every N updates, or epochs: 2epochs")    \
   X(PLACE, weights, "weights", "[NAME=]FILE", RT_TRAIN | RT_EVAL,                                            \
     "write the weights alone there at the end, of the trained model, or of model or slot NAME")              \
+  X(SPAN, validate, "validate", "N", RT_TRAIN,                                                               \
+    "evaluate every N updates, or epochs: 1epoch; with --checkpoint the best one is kept too")               \
+  X(TEXT, best, "best", "min:NAME|max:NAME", RT_TRAIN,                                                       \
+    "the evaluation's number that says which is best (min: of its first loss)")                              \
+  X(U64, keep, "keep", "K", RT_TRAIN,                                                                        \
+    "keep the last K checkpoints on the way too, under their updates: net.400.safetensors")                  \
   X(TEXT, resume, "resume", "FILE", RT_TRAIN, "go on from a checkpoint, to the bits of an unbroken run")     \
   X(TEXT, log, "log", "FILE", RT_TRAIN, "append a JSON line an update; --resume drops those made again")     \
   X(TEXT, on_nonfinite, "on-nonfinite", "stop|skip", RT_TRAIN,                                               \

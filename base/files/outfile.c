@@ -14,7 +14,7 @@
 
 #include "base/files/infile.h"
 
-enum { MOST_LINKS = 40, MOST_NAME = 200, PIECE = 1 << 16, READER_WAITS = 50 };
+enum { MOST_LINKS = 40, PIECE = 1 << 16, READER_WAITS = 50 };
 
 static bool fail(OutFile *o, const char *why) {
   o->why = why;
@@ -44,8 +44,7 @@ static size_t folder_length(const char *path) {
 }
 
 bool outfile_beside(char out[PATH_MAX], const char *target, const char *token) {
-  size_t n = folder_length(target);
-  int len = snprintf(out, PATH_MAX, "%.*s.%.*s.%s", (int)n, target, MOST_NAME, target + n, token);
+  int len = snprintf(out, PATH_MAX, "%.*s.tessera.%s", (int)folder_length(target), target, token);
   if (len > 0 && len < PATH_MAX) return true;
   errno = ENAMETOOLONG;
   return false;
@@ -222,10 +221,9 @@ bool outfile_copy(OutFile *o, int from) {
 
 /* Gives the open file a second name: 1, 0 when it cannot have one, -1 when the second name cannot be put
  * there. */
-static int link_as(OutFile *o, const char *path) {
-  char token[OUTFILE_TOKEN], second[PATH_MAX];
+static int link_as(OutFile *o, const char *path, const char *token) {
+  char second[PATH_MAX];
   struct stat st;
-  outfile_token(token);
   bool is_link = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
   if (is_link || !outfile_beside(second, path, token) || link(o->temporary, second) != 0) return 0;
   if (rename(second, path) == 0) return 1;
@@ -236,9 +234,13 @@ static int link_as(OutFile *o, const char *path) {
 
 bool outfile_also(OutFile *o, const char *path) {
   OutFile copy;
-  int linked = link_as(o, path);
+  if (!outfile_find(&copy, path) || !spares_inputs(&copy)) return fail(o, copy.why);
+  char token[OUTFILE_TOKEN + sizeof OUTFILE_ALSO];
+  snprintf(token, sizeof token, "%s%s", o->temporary + strlen(o->temporary) - (OUTFILE_TOKEN - 1),
+           OUTFILE_ALSO);
+  int linked = link_as(o, path, token);
   if (linked) return linked > 0;
-  if (!outfile_open(&copy, path, 0666, NULL)) return fail(o, copy.why);
+  if (!outfile_open(&copy, path, 0666, token)) return fail(o, copy.why);
   bool ok = outfile_copy(&copy, o->fd);
   if (!ok) outfile_drop(&copy);
   return (ok && outfile_commit(&copy)) || fail(o, copy.why);

@@ -45,10 +45,11 @@ void outfile_drop(OutFile *o);
 /* A new file at `path`, a name of its own beside the flushed one, in place of whatever file was there. The
  * same file where the file system can have one under two names, else a copy. False with `why`. */
 bool outfile_also(OutFile *o, const char *path);
+#define OUTFILE_ALSO "-also" /* behind the token, in the temporary name of the second file */
 
 /* 16 letters and digits that nobody can guess. */
 void outfile_token(char token[OUTFILE_TOKEN]);
-/* The name of a new file beside `target`: .NAME.TOKEN in its folder; false if it is too long. */
+/* The name of a new file in the folder of `target`, .tessera.TOKEN; false if it is too long. */
 bool outfile_beside(char out[PATH_MAX], const char *target, const char *token);
 /* A new folder beside the path's target, for this user alone. False with `why`. */
 bool outfile_folder(OutFile *o, const char *path, char folder[PATH_MAX]);

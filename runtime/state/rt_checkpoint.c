@@ -1,6 +1,7 @@
 #include "runtime/state/rt_checkpoint.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,19 @@ static void put_named(RtMeta *m, const char *what, const char *name, const char 
   free(key);
 }
 
+static void put_kept(RtMeta *m, const RtKept *kept) {
+  char *list = NULL, text[32];
+  snprintf(text, sizeof text, "%.17g", kept->best);
+  if (isfinite(kept->best)) rt_meta_put(m, "best", text);
+  for (int i = 0; i < kept->n; i++) {
+    char *longer = rt_format("%s%s%" PRIu64, list ? list : "", list ? " " : "", kept->step[i]);
+    free(list);
+    list = longer;
+  }
+  if (list) rt_meta_put(m, "kept", list);
+  free(list);
+}
+
 /* The position is written in full for people: what is read back is the step. */
 static void fill_meta(RtMeta *m, const RtSession *s, const RtOptions *o, const RtPosition *p) {
   uint64_t an_update = tess_program.batch * tess_program.accumulate;
@@ -32,6 +46,7 @@ static void fill_meta(RtMeta *m, const RtSession *s, const RtOptions *o, const R
     rt_meta_put_u64(m, "epoch", p->step / an_epoch);
     rt_meta_put_u64(m, "epoch_sample", p->step % an_epoch * an_update);
   }
+  put_kept(m, &p->kept);
   for (uint32_t i = 0; i < tess_program.nsetting; i++) {
     snprintf(text, sizeof text, "%.9g", (double)s->step.setting[i]);
     put_named(m, "setting", tess_program.setting[i].name, text);
@@ -178,10 +193,26 @@ static bool check_data(const RtFile *f, const RtPosition *p) {
   return ok;
 }
 
+/* As put_kept writes it. */
+static bool read_kept(const RtFile *f, RtKept *kept) {
+  const char *best = rt_file_meta(f, "tessera.best"), *list = rt_file_meta(f, "tessera.kept");
+  char *end = NULL;
+  *kept = (RtKept){.best = best ? strtod(best, &end) : NAN};
+  bool ok = !best || (end > best && !*end);
+  for (const char *at = list; at && *at && ok; at = end + (*end == ' ')) {
+    ok = *at >= '0' && *at <= '9' && kept->n <= RT_MOST_KEPT;
+    if (ok) kept->step[kept->n++] = strtoull(at, &end, 10);
+    if (ok) ok = !*end || *end == ' ';
+  }
+  if (!ok)
+    rt_error("%s: \"tessera.best\" or \"tessera.kept\" in the metadata is not as train writes it", f->path);
+  return ok;
+}
+
 static bool read_position(const RtFile *f, RtSession *s, const RtOptions *o, RtPosition *p) {
   uint64_t seed, samples;
   if (!get_u64(f, "step", &p->step) || !get_u64(f, "total", &p->total) || !get_u64(f, "seed", &seed) ||
-      !get_u64(f, "samples", &samples) || !check_data(f, p))
+      !get_u64(f, "samples", &samples) || !read_kept(f, &p->kept) || !check_data(f, p))
     return false;
   if (samples != p->samples) {
     rt_error("%s: found a run over %" PRIu64 " samples, the data has %" PRIu64 " (check --data and --limit)",

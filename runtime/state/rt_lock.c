@@ -13,7 +13,7 @@
 #include "runtime/rt_base.h"
 #include "runtime/rt_output.h"
 
-enum { MOST_TEXT = 600, MOST_TRIES = 100, MOST_WAITS = 100 /* 5 s */ };
+enum { MOST_NAME = 200, MOST_TEXT = 600, MOST_TRIES = 100, MOST_WAITS = 100 /* 5 s */ };
 
 static const char head[] = "tessera: locked by pid ", mark[] = "\ntoken ";
 
@@ -30,14 +30,21 @@ static bool write_text(const RtLock *l) {
   return ftruncate(l->fd, 0) == 0 && pwrite(l->fd, text, (size_t)n, 0) == n;
 }
 
-/* The unfinished file of a run that was killed, known by the token that it had noted. */
-static void remove_left(const RtLock *l, const char *text) {
-  char token[OUTFILE_TOKEN] = "", left[PATH_MAX];
+static void remove_one(const RtLock *l, const char *token, const char *ending) {
+  char whole[2 * OUTFILE_TOKEN], left[PATH_MAX];
   struct stat st;
+  snprintf(whole, sizeof whole, "%s%s", token, ending);
+  if (outfile_beside(left, l->target, whole) && lstat(left, &st) == 0 && S_ISREG(st.st_mode)) unlink(left);
+}
+
+/* The unfinished files of a run that was killed, known by the token that it had noted. */
+static void remove_left(const RtLock *l, const char *text) {
+  char token[OUTFILE_TOKEN] = "";
   const char *at = strstr(text, mark);
   if (!at || sscanf(at + strlen(mark), "%16[a-z2-7]", token) != 1 || strlen(token) != OUTFILE_TOKEN - 1)
     return;
-  if (outfile_beside(left, l->target, token) && lstat(left, &st) == 0 && S_ISREG(st.st_mode)) unlink(left);
+  remove_one(l, token, "");
+  remove_one(l, token, OUTFILE_ALSO);
 }
 
 static bool refuse(const char *option, const char *path, const char *text) {
@@ -106,13 +113,20 @@ static bool take(RtLock *l, const char *option, const char *path) {
   return true;
 }
 
+/* A name that is too long for a lock's is cut: at worst two checkpoints share one. */
+static void name_lock(RtLock *l) {
+  const char *slash = strrchr(l->target, '/'), *base = slash ? slash + 1 : l->target;
+  snprintf(l->path, sizeof l->path, "%.*s.%.*s.lock", (int)(base - l->target), l->target, MOST_NAME, base);
+}
+
 bool rt_lock_take(RtLock *l, const char *option, const char *path) {
   OutFile o;
   *l = (RtLock){.fd = -1};
   if (!rt_can_write(option, path, &o)) return false;
   if (o.in_place) return true;
   memcpy(l->target, o.target, sizeof l->target);
-  if (!outfile_beside(l->path, l->target, "lock") || !take(l, option, path)) return false;
+  name_lock(l);
+  if (!take(l, option, path)) return false;
   rt_lock_token(l);
   return true;
 }

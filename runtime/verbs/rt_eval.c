@@ -4,10 +4,10 @@
  * and is weighted by its length. */
 #include <inttypes.h>
 
-#include "runtime/data/rt_data.h"
 #include "runtime/rt_base.h"
+#include "runtime/rt_signal.h"
 #include "runtime/state/rt_weights.h"
-#include "runtime/verbs/rt_report.h"
+#include "runtime/verbs/rt_eval.h"
 #include "runtime/verbs/rt_verb.h"
 
 /* The longest piece of at most `left` samples that divides the batch. */
@@ -17,17 +17,23 @@ static uint64_t piece(uint64_t left) {
   return n;
 }
 
-static bool evaluate(RtSession *s, RtData *d, RtReport *r) {
-  for (uint64_t at = 0, run = 0; at < d->n; run++) {
+/* Whatever is evaluated is at no step of any run. */
+bool rt_evaluate(RtSession *s, RtData *d, RtReport *r) {
+  TessStep before = s->step;
+  bool ok = true;
+  s->step.total = s->step.epoch_steps = 0;
+  for (uint64_t at = 0, run = 0; ok && at < d->n; run++) {
     RtPick pick = {.first = at, .count = piece(d->n - at)};
     rt_session_at(s, 0, run);
-    if (!rt_data_fill(d, &pick, s->arena)) return false;
+    ok = rt_data_fill(d, &pick, s->arena) && !rt_signal_to_end();
+    if (!ok) break;
     rt_session_send_data(s, TESS_EVAL);
     if (!rt_session_entry(s, TESS_EVAL)) return false;
     rt_report_add(r, s, TESS_EVAL, (double)pick.count);
     at += pick.count;
   }
-  return true;
+  s->step = before;
+  return ok;
 }
 
 static void print_result(const RtOptions *o, const RtReport *r, uint64_t samples, double seconds) {
@@ -50,7 +56,7 @@ static bool run(RtOptions *o, RtData *d) {
   if (ok) {
     RtReport r = rt_report_new();
     double start = rt_now();
-    ok = evaluate(&s, d, &r);
+    ok = rt_evaluate(&s, d, &r);
     if (ok) print_result(o, &r, d->n, rt_now() - start);
     rt_report_free(&r);
     ok = ok && rt_weights_write(o, &s);

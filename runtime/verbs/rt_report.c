@@ -130,6 +130,26 @@ void rt_progress_step(RtProgress *p, uint64_t done) {
   if (due || done == p->total) print_line(p, done, now);
 }
 
+static void log_validation(RtProgress *p, uint64_t done, uint64_t n, const RtReport *r, bool best) {
+  FILE *line = rt_log_begin(&p->log);
+  if (!line) return;
+  fprintf(line, "{\"step\":%" PRIu64 ",\"epoch\":", done);
+  json_put_number(line, (double)done / (double)p->epoch_steps);
+  fprintf(line, ",\"validation\":{\"images\":%" PRIu64, n);
+  rt_report_json(r, line);
+  fprintf(line, "},\"best\":%s,\"seconds\":%.6f}\n", best ? "true" : "false", rt_now() - p->start);
+  rt_log_end(&p->log);
+}
+
+void rt_progress_validation(RtProgress *p, uint64_t done, uint64_t n, const RtReport *r, bool best) {
+  if (p->terminal) fputs("\r\033[K", stdout);
+  printf("validation at update %" PRIu64 ": %" PRIu64 " %s", done, n, rt_unit());
+  rt_report_text(r, stdout);
+  puts(best ? "  best so far" : "");
+  fflush(stdout);
+  log_validation(p, done, n, r, best);
+}
+
 bool rt_progress_close(RtProgress *p, uint64_t done, double *rate) {
   double took = rt_now() - p->start;
   *rate = took > 0 ? samples(done - p->first) / took : 0;

@@ -41,6 +41,8 @@ bool rt_progress_open(RtProgress *p, const char *log, uint64_t every, uint64_t f
 void rt_progress_add(RtProgress *p, const RtSession *s, TessEntryKind e);
 /* Update number `done` (from 1) is complete. */
 void rt_progress_step(RtProgress *p, uint64_t done);
+/* What an evaluation behind update `done` found: a line of its own, and one in the log. */
+void rt_progress_validation(RtProgress *p, uint64_t done, uint64_t n, const RtReport *r, bool best);
 /* Ends the line; samples a second over the whole run. False when the log is incomplete, which was said. */
 bool rt_progress_close(RtProgress *p, uint64_t done, double *rate);
 

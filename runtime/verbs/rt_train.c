@@ -1,30 +1,27 @@
 /* train: init, loading, prepare, then updates until the last one or a signal; checkpoints on the way. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
-#include "base/files/infile.h"
-#include "runtime/data/rt_data.h"
 #include "runtime/rt_base.h"
 #include "runtime/rt_signal.h"
-#include "runtime/state/rt_checkpoint.h"
-#include "runtime/state/rt_lock.h"
 #include "runtime/state/rt_weights.h"
 #include "runtime/verbs/rt_culprit.h"
-#include "runtime/verbs/rt_report.h"
+#include "runtime/verbs/rt_eval.h"
+#include "runtime/verbs/rt_keep.h"
 #include "runtime/verbs/rt_verb.h"
 
 typedef struct Train {
   RtOptions *o;
   RtSession s;
-  RtData data;
+  RtData data, test; /* test: what is evaluated on the way */
   RtPosition at;
-  uint64_t epoch_steps, every; /* updates; every 0: no checkpoint on the way */
+  uint64_t epoch_steps, every, validate; /* updates; 0: no checkpoint, no evaluation on the way */
   RtProgress progress;
-  RtLock lock;         /* of the checkpoint */
-  bool broken;         /* the last checkpoint could not be written */
-  uint64_t first;      /* updates made before this run */
-  uint64_t written_at; /* step of the last checkpoint that could be written */
-  uint64_t skipped;    /* updates that were refused and passed over */
+  RtKeep keep;
+  uint64_t first;   /* updates made before this run */
+  uint64_t skipped; /* updates that were refused and passed over */
+  bool unread;      /* an evaluation could not be made */
 } Train;
 
 enum { SKIPS_SAID = 8 };
@@ -43,6 +40,15 @@ static bool open_data(Train *t) {
   rt_error("%s: found %" PRIu64 " samples, an update needs %" PRIu64, t->data.column[0].name, t->data.n,
            need);
   return false;
+}
+
+static bool open_test(Train *t) {
+  if (!RT_GIVEN(t->o, validate)) return true;
+  if (!rt_has_entry(TESS_EVAL) || !rt_data_needed(TESS_EVAL)) {
+    rt_error("--validate: %s has nothing to evaluate on data", tess_program.name);
+    return false;
+  }
+  return rt_data_possible(TESS_EVAL) && rt_data_open(&t->test, t->o, RT_PART_EVAL, TESS_EVAL);
 }
 
 /* The length of the run: the command line's, or the checkpoint's. */
@@ -72,6 +78,7 @@ static uint64_t updates_of(const Train *t, RtSpan s) {
 static bool resume(Train *t) {
   if (!rt_load_frozen(&t->s, t->o) || !rt_checkpoint_read(RT_TEXT(t->o, resume), &t->s, t->o, &t->at))
     return false;
+  rt_keep_resume(&t->keep, t->o, &t->at);
   return rt_session_entry(&t->s, TESS_PREPARE);
 }
 
@@ -94,16 +101,15 @@ static void seen(void *ctx, uint64_t micro) {
   rt_progress_add(&t->progress, &t->s, micro < tess_program.accumulate ? TESS_MICRO : TESS_UPDATE);
 }
 
-static void write_checkpoint(Train *t) {
-  if (!RT_GIVEN(t->o, checkpoint) || t->written_at == t->at.step) return;
-  RtDest to = {.path = RT_TEXT(t->o, checkpoint), .token = rt_lock_token(&t->lock)};
-  t->broken = !rt_checkpoint_write(&to, &t->s, t->o, &t->at);
-  if (!t->broken) t->written_at = t->at.step;
+static void write_checkpoint(Train *t, RtOccasion is) {
+  rt_keep_write(&t->keep, &t->s, t->o, &t->at, is);
 }
+
+static const RtOccasion newest = {.newest = true};
 
 /* A run that ends early leaves what it did, if it did anything. */
 static void write_last(Train *t) {
-  if (t->at.step > t->first) write_checkpoint(t);
+  if (t->at.step > t->first) write_checkpoint(t, newest);
 }
 
 static void write_when_asked(Train *t) {
@@ -113,7 +119,7 @@ static void write_when_asked(Train *t) {
     return;
   }
   write_last(t);
-  if (!t->broken) rt_note("SIGUSR1: %s has update %" PRIu64, RT_TEXT(t->o, checkpoint), t->at.step);
+  if (!t->keep.broken) rt_note("SIGUSR1: %s has update %" PRIu64, RT_TEXT(t->o, checkpoint), t->at.step);
 }
 
 /* The update in hand was refused: whether the run goes on behind it. */
@@ -130,6 +136,30 @@ static bool pass_over(Train *t) {
   return true;
 }
 
+/* Whether what the updates have come to is the best so far. Data that can't be read costs no update. */
+static bool is_best(Train *t) {
+  RtReport r = rt_report_new();
+  bool read = rt_evaluate(&t->s, &t->test, &r), best = read && rt_keep_judge(&t->keep, &r, &t->at);
+  if (read)
+    rt_progress_validation(&t->progress, t->at.step, t->test.n, &r, best);
+  else if (!rt_signal_to_end())
+    t->unread = true;
+  rt_report_free(&r);
+  return best;
+}
+
+static bool is_due(const Train *t, uint64_t every) {
+  return every && t->at.step % every == 0;
+}
+
+/* What is due behind an update. */
+static void look_around(Train *t) {
+  bool due = is_due(t, t->every), last = t->at.step == t->at.total;
+  bool best = (is_due(t, t->validate) || (t->validate && last)) && is_best(t);
+  write_checkpoint(t, (RtOccasion){.newest = due, .due = due, .best = best});
+  write_when_asked(t);
+}
+
 /* The loop; false when an update was refused or its data could not be read. */
 static bool run_updates(Train *t) {
   while (t->at.step < t->at.total && !rt_signal_to_end()) {
@@ -137,14 +167,13 @@ static bool run_updates(Train *t) {
     if (rt_session_refused(&t->s) && !pass_over(t)) return false;
     t->at.step++;
     rt_progress_step(&t->progress, t->at.step);
-    if (t->every && t->at.step % t->every == 0) write_checkpoint(t);
-    write_when_asked(t);
+    look_around(t);
   }
   return true;
 }
 
 static void announce(const Train *t) {
-  RtMemory m = rt_memory_plan(t->s.run.threads, rt_data_bytes(&t->data));
+  RtMemory m = rt_memory_plan(t->s.run.threads, rt_data_bytes(&t->data) + rt_data_bytes(&t->test));
   printf("%s: %" PRIu64 " updates of %" PRIu64 " x %" PRIu64 " %s, %" PRIu64 " an epoch\n", tess_program.name,
          t->at.total, tess_program.accumulate, tess_program.batch, rt_unit(), t->epoch_steps);
   rt_memory_print(&m, t->s.run.threads, stdout);
@@ -177,9 +206,9 @@ static bool run(Train *t) {
   if (rt_signal_to_end())
     write_last(t);
   else
-    write_checkpoint(t);
+    write_checkpoint(t, newest);
   bool weights = rt_weights_write(t->o, &t->s);
-  return conclude(t, rate) && weights && logged && !t->broken;
+  return conclude(t, rate) && weights && logged && !t->keep.broken && !t->unread;
 }
 
 static bool prepare(Train *t) {
@@ -188,33 +217,21 @@ static bool prepare(Train *t) {
   t->at.ndata = t->data.ncolumn;
   if (!(RT_GIVEN(t->o, resume) ? resume(t) : rt_load_all(&t->s, t->o, false)) || !settle_length(t))
     return false;
-  t->written_at = UINT64_MAX;
   t->first = t->at.step;
+  t->validate = updates_of(t, RT_SPAN(t->o, validate));
   t->every = updates_of(t, RT_SPAN(t->o, every));
+  if (!t->every && RT_GIVEN(t->o, checkpoint)) t->every = t->validate;
   t->s.step.total = (float)t->at.total;
   t->s.step.epoch_steps = (float)t->epoch_steps;
   return true;
 }
 
-/* Whether the checkpoint's place is neither the log nor an input: known when all of them are. */
-static bool outputs_apart(const RtOptions *o) {
-  OutFile checkpoint, log;
-  if (!RT_GIVEN(o, checkpoint)) return true;
-  const char *path = RT_TEXT(o, checkpoint);
-  if (!rt_can_write("--checkpoint", path, &checkpoint)) return false;
-  if (!RT_GIVEN(o, log) || checkpoint.in_place || !outfile_find(&log, RT_TEXT(o, log)) || log.in_place)
-    return true;
-  if (!infile_same_entry(checkpoint.target, log.target)) return true;
-  rt_error("--checkpoint %s: it is the file of --log too", path);
-  return false;
-}
-
 /* All that happens while the checkpoint is this run's. */
 static bool train(Train *t) {
   bool ok = rt_frozen_complete(t->o);
-  ok = open_data(t) && ok;
+  ok = open_data(t) && open_test(t) && ok;
   if (!ok || !rt_begin(&t->s, t->o)) return false;
-  ok = prepare(t) && outputs_apart(t->o) && rt_weights_possible(t->o);
+  ok = prepare(t) && rt_keep_apart(&t->keep, t->o) && rt_weights_possible(t->o);
   if (ok) {
     announce(t);
     ok = run(t);
@@ -224,16 +241,17 @@ static bool train(Train *t) {
 }
 
 int rt_train(RtOptions *o) {
-  Train t = {.o = o};
+  Train t = {.o = o, .at.kept.best = NAN};
   if (!rt_is_training()) {
     rt_error("%s has no loss to minimise: it can't be trained; try eval or bench", tess_program.name);
     return 1;
   }
   rt_signals_begin(RT_GIVEN(o, checkpoint));
-  if (RT_GIVEN(o, checkpoint) && !rt_lock_take(&t.lock, "--checkpoint", RT_TEXT(o, checkpoint))) return 1;
+  if (!rt_keep_open(&t.keep, o)) return 1;
   bool ok = train(&t);
   rt_data_close(&t.data);
-  if (RT_GIVEN(o, checkpoint)) rt_lock_give(&t.lock);
+  rt_data_close(&t.test);
+  rt_keep_close(&t.keep);
   if (!ok) return 1;
   int signal = rt_signal_to_end();
   return signal ? 128 + signal : 0; /* as a shell has it: a script must not go on after Ctrl-C */

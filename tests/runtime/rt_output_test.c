@@ -133,11 +133,11 @@ END_TEST
  * what is not known to be its own stays. */
 START_TEST(a_killed_run_blocks_nobody) {
   OK("printf 'tessera: locked by pid 1 on moon\\ntoken abcdefghijklmnop\\n' >.c.lock && echo half "
-     ">.c.abcdefghijklmnop && "
-     "echo mine >.c.abcdefghijklmnoq");
+     ">.tessera.abcdefghijklmnop && "
+     "echo mine >.tessera.abcdefghijklmnoq");
   OK(TRAIN "--steps 5 --checkpoint c");
   OK("ls -A | grep '^[.]'");
-  ck_assert_str_eq(run_out, ".c.abcdefghijklmnoq\n");
+  ck_assert_str_eq(run_out, ".tessera.abcdefghijklmnoq\n");
 }
 END_TEST
 
@@ -266,8 +266,78 @@ START_TEST(values_that_are_not_finite) {
 }
 END_TEST
 
+/* check.py STEPS NUMBER min|max: the log's validations; prints the best's step and the last number. */
+static const char check_log[] =
+    "import json, sys\n"
+    "lines = [json.loads(l) for l in open('log')]\n"
+    "updates = [l['step'] for l in lines if 'validation' not in l]\n"
+    "seen = [l for l in lines if 'validation' in l]\n"
+    "assert updates == list(range(1, 26)), updates\n"
+    "assert [l['step'] for l in seen] == [int(n) for n in sys.argv[1].split()], seen\n"
+    "best = None\n"
+    "for l in seen:\n"
+    "    v = l['validation'][sys.argv[2]] * (-1 if sys.argv[3] == 'max' else 1)\n"
+    "    assert l['best'] == (best is None or v < best) and l['validation']['images'] == 23, l\n"
+    "    if l['best']: best, step = v, l['step']\n"
+    "print(step, seen[-1]['validation'][sys.argv[2]])\n";
+
+/* It changes no bit of the run, finds what eval finds, and names the best that the log has. */
+START_TEST(evaluates_on_the_way) {
+  run_write("check.py", check_log, sizeof check_log - 1);
+  OK(TRAIN "--steps 25 --checkpoint whole");
+  OK(TRAIN "--steps 25 --checkpoint c.st --validate 1epoch --every 25 --log log");
+  PRINTS("validation at update 10: 23 images  loss ");
+  PRINTS("validation at update 25: 23 images");
+  OK("python3 check.py '10 20 25' loss min");
+  int best = atoi(run_out);
+  double loss = atof(strchr(run_out, ' '));
+  ck_assert_int_eq(step_of("c.best.st"), best);
+  OK(TOY " eval --data . --init c.st --json");
+  double found;
+  ck_assert_int_eq(sscanf(run_out, "{\"images\":23,\"loss\":%lf", &found), 1);
+  ck_assert(found == loss);
+  OK("rm log c.*");
+  OK(TRAIN "--steps 25 --checkpoint c.st --validate 7 --best max:top1 --log log");
+  OK("python3 check.py '7 14 21 25' top1 max");
+  ck_assert_int_eq(step_of("c.best.st"), atoi(run_out));
+  OK("python3 -c \"import json,struct; t = lambda n: (lambda b: b[8 + struct.unpack('<Q', "
+     "b[:8])[0]:])(open(n, "
+     "'rb').read()); assert t('c.st') == t('whole')\"");
+  FAILS(TRAIN "--steps 25 --checkpoint c.st --validate 7 --best max:top5");
+  SAYS("--best: the evaluation reports no number called \"top5\"; did you mean top1?");
+  FAILS(TRAIN "--steps 25 --checkpoint c.st --validate 7 --best top1");
+  SAYS("--best: found \"top1\", expected min:NAME or max:NAME");
+  OK("rm t10k-images-idx3-ubyte");
+  FAILS(TRAIN "--steps 25 --validate 7");
+}
+END_TEST
+
+/* The last K of those on the way, whatever ends the run in between; other files of such names stay. */
+START_TEST(keeps_the_last_ones) {
+  OK("echo mine >c.5.st && echo mine >c.st.4");
+  OK(TRAIN "--steps 25 --checkpoint c.st --every 4 --keep 2 && ls c.*");
+  PRINTS("c.20.st\nc.24.st\nc.5.st\nc.st\nc.st.4\n");
+  ck_assert(step_of("c.20.st") == 20 && step_of("c.24.st") == 24 && step_of("c.st") == 25);
+  OK(TRAIN "--steps 37 --resume c.st --checkpoint c.st --every 1epoch --keep 3 && ls c.*");
+  PRINTS("c.20.st\nc.24.st\nc.30.st\nc.5.st\nc.st\n");
+  OK(TRAIN "--steps 40 --resume c.20.st --checkpoint d --every 3 --keep 1 && ls d*");
+  PRINTS("d\nd.39\n");
+  OK("test -f c.20.st && test $(cat c.5.st) = mine && rm c.* d*");
+  OK("mkdir far && ln -s far/c.st link && " TRAIN
+     "--steps 10 --checkpoint link --every 3 --keep 2 --validate 5 && ls far");
+  PRINTS("c.6.st\nc.9.st\nc.best.st\nc.st\n");
+  FAILS(TRAIN "--steps 10 --init far/c.best.st --checkpoint link --validate 5");
+  SAYS("it would take the place of the input far/c.best.st");
+  FAILS(TRAIN "--steps 10 --checkpoint d --keep 2");
+  SAYS("--keep needs --checkpoint FILE, and --every N or --validate N");
+  FAILS(TRAIN "--steps 10 --checkpoint d --every 2 --keep 0");
+  ck_assert(!left());
+}
+END_TEST
+
 START_TEST(counts_in_epochs) {
-  OK(TRAIN "--steps 25 --checkpoint c --every 1epoch --log log");
+  OK(TRAIN "--steps 25 --checkpoint c --every 1epoch --keep 9 && ls c.*");
+  PRINTS("c.10\nc.20\n");
   FAILS(TRAIN "--steps 25 --checkpoint c --every 0");
   SAYS("--every: found \"0\", expected updates, such as 100, or epochs, such as 1epoch");
   FAILS(TRAIN "--steps 25 --checkpoint c --every 2weeks");
@@ -291,5 +361,7 @@ SUITE("rt_output") {
   tcase_add_test(t, signals);
   tcase_add_test(t, saves_when_asked);
   tcase_add_test(t, values_that_are_not_finite);
+  tcase_add_test(t, evaluates_on_the_way);
+  tcase_add_test(t, keeps_the_last_ones);
   tcase_add_test(t, counts_in_epochs);
 }

@@ -157,7 +157,7 @@ START_TEST(a_build_that_is_ended_leaves_nothing) {
     snprintf(
         command, sizeof command,
         VIT
-        " -o p & pid=$!; until ls .p.*/object.o >/dev/null 2>&1; do kill -0 $pid || exit 9; done; sleep %s; "
+        " -o p & pid=$!; until ls .tessera.*/object.o >/dev/null 2>&1; do kill -0 $pid || exit 9; done; sleep %s; "
         "kill -TERM $pid; wait $pid; status=$?; sleep 0.2; exit $status",
         waits[i]);
     ENDS(128 + 15, "%s", command);
