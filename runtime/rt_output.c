@@ -2,9 +2,9 @@
 
 #include "runtime/rt_base.h"
 
-bool rt_can_write(const char *option, const char *path, OutFile *where) {
+bool rt_can_write(const char *option, const char *path, const char *token, OutFile *where) {
   OutFile o;
-  bool ok = outfile_try(&o, path);
+  bool ok = outfile_try(&o, path, token);
   if (!ok) rt_error("%s %s: cannot write there: %s", option, path, o.why);
   if (where) *where = o;
   return ok;

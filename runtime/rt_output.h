@@ -7,9 +7,9 @@
 #include "base/files/outfile.h"
 
 /* Whether a file can be put there, which is tried: hours of work must not end in a folder that isn't there,
- * nor take the place of what the run reads. Reports what the option cannot have. `where` (or NULL)
- * gets what is known of the place. */
-bool rt_can_write(const char *option, const char *path, OutFile *where);
+ * nor take the place of what the run reads. Reports what the option cannot have. `token` is as in RtDest;
+ * `where` (or NULL) gets what is known of the place. */
+bool rt_can_write(const char *option, const char *path, const char *token, OutFile *where);
 
 typedef struct RtPiece {
   const void *data;

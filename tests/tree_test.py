@@ -17,9 +17,10 @@ NAMED = re.compile(r"(?<![\w./*{}$<>~-])((?:[\w.-]+/)+[\w.-]+\.(?:c|h|cc|def|js|
 # A function's definition: what stands before its name, and that.
 FUNCTION = re.compile(r"^(?![\s#/}]|typedef)(\w[\w\s*]*?[\s*])(\w{4,})\([^;{}]*\)\s*\{", re.M)
 # What two names may differ in by a letter and still be told apart: sides of a product, element types, numbers of
-# operands, rows of a table, a va_list or a length instead of the C library's arguments, and opposites.
+# operands, rows of a table, a va_list or a length instead of the C library's arguments, opposites, and the C library's
+# calls of files and streams.
 FAMILIES = [re.compile(f) for f in (r"a|b|c|k|e", r"(bf|f|i|u)\d+", r"([a-z]+)\d", r"[A-Z]+", r"v?printf", r"strn?dup",
-                                    r"get|set")]
+                                    r"get|set", r"f?(open|close|truncate)(64)?")]
 COMMENT = {**dict.fromkeys((*SOURCE, ".def"), re.compile(r"/\*.*?\*/|//[^\n]*", re.S)),
            **dict.fromkeys((".sh", ".py", ".cmake", ".txt", ""), re.compile(r"#[^\n]*")),
            ".md": re.compile(r".+", re.S)}

@@ -160,10 +160,10 @@ static bool try_in_place(OutFile *o) {
   return ok;
 }
 
-bool outfile_try(OutFile *o, const char *path) {
+bool outfile_try(OutFile *o, const char *path, const char *token) {
   if (!outfile_find(o, path) || !spares_inputs(o)) return false;
   if (o->in_place) return try_in_place(o);
-  if (!open_new(o, 0600, NULL)) return false;
+  if (!open_new(o, 0600, token)) return false;
   outfile_drop(o);
   return true;
 }

@@ -26,7 +26,7 @@ bool outfile_find(OutFile *o, const char *path);
 /* The same, and whether a file can be made there; leaves nothing behind. False with
  * `why`: no such folder or none to write into, a folder, a pipe that nobody reads, an input that would be
  * lost (infile.h). */
-bool outfile_try(OutFile *o, const char *path);
+bool outfile_try(OutFile *o, const char *path, const char *token);
 /* Opens for writing. A file that is not there yet gets `mode`, less what umask says; `token` is part of the
  * temporary name (NULL: a new one). False with `why`, and nothing is left behind. */
 bool outfile_open(OutFile *o, const char *path, mode_t mode, const char *token);

@@ -15,7 +15,7 @@ typedef struct RtHeld {
 
 enum { RT_MOST_KEPT = 1000 };
 
-/* What else was kept beside the checkpoint (verbs/rt_keep.h). */
+/* What else was kept beside the checkpoint (runtime/verbs/rt_keep.h). */
 typedef struct RtKept {
   double best; /* the evaluation's number of the best one; not finite when there is none */
   int n;       /* those on the way, oldest first; one more than is kept while a new one is written */

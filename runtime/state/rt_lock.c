@@ -93,7 +93,7 @@ static bool take(RtLock *l, const char *option, const char *path) {
   char text[MOST_TEXT];
   int locked = open_locked(l), why = errno;
   if (locked < 0 && l->fd < 0) {
-    rt_error("%s %s: cannot open its lock %s: %s", option, path, l->path, strerror(why));
+    rt_error("%s %s: cannot write there: %s", option, path, strerror(why));
     return false;
   }
   if (locked < 0) {
@@ -122,13 +122,14 @@ static void name_lock(RtLock *l) {
 bool rt_lock_take(RtLock *l, const char *option, const char *path) {
   OutFile o;
   *l = (RtLock){.fd = -1};
-  if (!rt_can_write(option, path, &o)) return false;
-  if (o.in_place) return true;
+  if (!outfile_find(&o, path) || o.in_place) return rt_can_write(option, path, NULL, NULL);
   memcpy(l->target, o.target, sizeof l->target);
   name_lock(l);
   if (!take(l, option, path)) return false;
   rt_lock_token(l);
-  return true;
+  if (rt_can_write(option, path, l->token, NULL)) return true;
+  rt_lock_give(l);
+  return false;
 }
 
 /* A note that cannot be written costs no more than a file left behind if the run is killed. */

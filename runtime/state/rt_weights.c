@@ -90,7 +90,7 @@ bool rt_weights_possible(const RtOptions *o) {
   for (int i = 0; i < o->weights.n; i++) {
     Weights w = parse(o->weights.v[i]);
     OutFile where;
-    ok = is_known(w.name) && rt_can_write("--weights", w.path, &where) &&
+    ok = is_known(w.name) && rt_can_write("--weights", w.path, NULL, &where) &&
          (where.in_place || !is_taken(o, i, &where, w.path)) && ok;
     free(w.name);
   }

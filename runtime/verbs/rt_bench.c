@@ -179,7 +179,8 @@ int rt_bench(RtOptions *o) {
     rt_error("%s has nothing to run", tess_program.name);
     return 1;
   }
-  if (RT_GIVEN(o, profile_out) && !rt_can_write("--profile-out", RT_TEXT(o, profile_out), NULL)) return 1;
+  if (RT_GIVEN(o, profile_out) && !rt_can_write("--profile-out", RT_TEXT(o, profile_out), NULL, NULL))
+    return 1;
   if (!rt_begin(&b.s, o)) return 1;
   bool ok = bench(&b, o, start);
   rt_profile_free(b.profile);

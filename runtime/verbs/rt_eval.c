@@ -26,10 +26,9 @@ bool rt_evaluate(RtSession *s, RtData *d, RtReport *r) {
     RtPick pick = {.first = at, .count = piece(d->n - at)};
     rt_session_at(s, 0, run);
     ok = rt_data_fill(d, &pick, s->arena) && !rt_signal_to_end();
-    if (!ok) break;
-    rt_session_send_data(s, TESS_EVAL);
-    if (!rt_session_entry(s, TESS_EVAL)) return false;
-    rt_report_add(r, s, TESS_EVAL, (double)pick.count);
+    if (ok) rt_session_send_data(s, TESS_EVAL);
+    ok = ok && rt_session_entry(s, TESS_EVAL);
+    if (ok) rt_report_add(r, s, TESS_EVAL, (double)pick.count);
     at += pick.count;
   }
   s->step = before;

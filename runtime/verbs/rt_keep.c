@@ -54,8 +54,12 @@ static bool find_judge(RtKeep *k, const RtOptions *o) {
 }
 
 bool rt_keep_open(RtKeep *k, const RtOptions *o) {
-  *k = (RtKeep){
-      .path = RT_TEXT(o, checkpoint), .lock.fd = -1, .most = RT_U64(o, keep), .written_at = UINT64_MAX};
+  *k = (RtKeep){.path = RT_TEXT(o, checkpoint),
+                .lock.fd = -1,
+                .most = RT_U64(o, keep),
+                .written_at = UINT64_MAX,
+                .failed_at = UINT64_MAX,
+                .lost_due = UINT64_MAX};
   if (RT_GIVEN(o, keep) && (k->most < 1 || k->most > RT_MOST_KEPT)) {
     rt_error("--keep: found %" PRIu64 ", expected 1 to %d", k->most, RT_MOST_KEPT);
     return false;
@@ -76,8 +80,8 @@ bool rt_keep_apart(const RtKeep *k, const RtOptions *o) {
   OutFile here, log;
   if (!k->path) return true;
   char *best = RT_GIVEN(o, validate) ? name_beside(k, "best") : NULL;
-  bool ok =
-      rt_can_write("--checkpoint", k->path, &here) && (!best || rt_can_write("--checkpoint", best, NULL));
+  bool ok = rt_can_write("--checkpoint", k->path, k->lock.token, &here) &&
+            (!best || rt_can_write("--checkpoint", best, k->lock.token, NULL));
   free(best);
   if (!ok || !RT_GIVEN(o, log) || here.in_place || !outfile_find(&log, RT_TEXT(o, log)) || log.in_place)
     return ok;
@@ -119,27 +123,48 @@ bool rt_keep_judge(const RtKeep *k, const RtReport *r, RtPosition *p) {
   return better;
 }
 
-/* One that was refused may be tried again at the next occasion. */
 static void note(RtKept *kept, uint64_t step) {
   if (!kept->n || kept->step[kept->n - 1] != step) kept->step[kept->n++] = step;
 }
 
+/* What failed of an update can be made up for until the next one is made. */
+static void take_failed(RtKeep *k, uint64_t step, RtOccasion *is) {
+  if (k->failed_at == step && is->newest) {
+    is->due |= k->failed.due;
+    is->best |= k->failed.best;
+  }
+}
+
+static void note_outcome(RtKeep *k, uint64_t step, RtOccasion is, bool ok) {
+  k->failed = ok ? (RtOccasion){0} : is;
+  k->failed_at = step;
+  if (is.best) k->lost_best = !ok;
+  if (is.due && k->most && !ok) k->lost_due = step;
+  if (is.due && ok && k->lost_due == step) k->lost_due = UINT64_MAX;
+}
+
 void rt_keep_write(RtKeep *k, const RtSession *s, const RtOptions *o, RtPosition *p, RtOccasion is) {
   if (!k->path || !(is.newest || is.best)) return;
-  bool counted = is.due && k->most, newest = is.newest && (k->written_at != p->step || counted);
-  char *best = is.best ? name_beside(k, "best") : NULL, *mine = counted ? name_of_step(k, p->step) : NULL;
+  take_failed(k, p->step, &is);
+  if (k->written_at == p->step && !is.due && !is.best) return;
+  char *best = is.best ? name_beside(k, "best") : NULL,
+       *mine = is.due && k->most ? name_of_step(k, p->step) : NULL;
   if (mine) note(&p->kept, p->step);
-  if (newest || best) {
-    RtDest to = {.path = newest ? k->path : best,
-                 .token = rt_lock_token(&k->lock),
-                 .also = {mine, newest ? best : NULL}};
-    k->broken = !rt_checkpoint_write(&to, s, o, p);
-    if (!k->broken && newest) k->written_at = p->step;
-    if (k->broken && mine) p->kept.n--;
-    if (!k->broken) prune(k, &p->kept);
-  }
+  RtDest to = {.path = is.newest ? k->path : best, .token = rt_lock_token(&k->lock), .also = {mine}};
+  if (is.newest) to.also[1] = best;
+  bool ok = !to.path || rt_checkpoint_write(&to, s, o, p);
+  if (ok && is.newest) k->written_at = p->step;
+  if (!ok && mine) p->kept.n--;
+  if (ok) prune(k, &p->kept);
+  note_outcome(k, p->step, is, ok);
   free(best);
   free(mine);
+}
+
+/* One on the way that is missing matters while it would be among the last ones. */
+bool rt_keep_complete(const RtKeep *k, const RtPosition *p) {
+  bool replaced = (uint64_t)p->kept.n == k->most && p->kept.n && p->kept.step[0] > k->lost_due;
+  return !k->failed.newest && !k->lost_best && (k->lost_due == UINT64_MAX || replaced);
 }
 
 void rt_keep_close(RtKeep *k) {

@@ -119,7 +119,8 @@ static void write_when_asked(Train *t) {
     return;
   }
   write_last(t);
-  if (!t->keep.broken) rt_note("SIGUSR1: %s has update %" PRIu64, RT_TEXT(t->o, checkpoint), t->at.step);
+  if (t->keep.written_at == t->at.step)
+    rt_note("SIGUSR1: %s has update %" PRIu64, RT_TEXT(t->o, checkpoint), t->at.step);
 }
 
 /* The update in hand was refused: whether the run goes on behind it. */
@@ -208,7 +209,7 @@ static bool run(Train *t) {
   else
     write_checkpoint(t, newest);
   bool weights = rt_weights_write(t->o, &t->s);
-  return conclude(t, rate) && weights && logged && !t->keep.broken && !t->unread;
+  return conclude(t, rate) && weights && logged && rt_keep_complete(&t->keep, &t->at) && !t->unread;
 }
 
 static bool prepare(Train *t) {

@@ -154,12 +154,11 @@ START_TEST(a_build_that_is_ended_leaves_nothing) {
   static const char *const waits[] = {"0", "0.01", "0.03"};
   for (int i = 0; i < 3; i++) {
     char command[800];
-    snprintf(
-        command, sizeof command,
-        VIT
-        " -o p & pid=$!; until ls .tessera.*/object.o >/dev/null 2>&1; do kill -0 $pid || exit 9; done; sleep %s; "
-        "kill -TERM $pid; wait $pid; status=$?; sleep 0.2; exit $status",
-        waits[i]);
+    snprintf(command, sizeof command,
+             VIT " -o p & pid=$!; until ls .tessera.*/object.o >/dev/null 2>&1; do kill -0 $pid || exit 9; "
+                 "done; sleep %s; "
+                 "kill -TERM $pid; wait $pid; status=$?; sleep 0.2; exit $status",
+             waits[i]);
     ENDS(128 + 15, "%s", command);
     ENDS(1, "ls -A | grep '^[.]'");
   }

@@ -49,13 +49,13 @@ bool output_close(Output *o) {
 
 bool output_possible(const char *path) {
   OutFile o;
-  return outfile_try(&o, path) || fail(path, o.why);
+  return outfile_try(&o, path, NULL) || fail(path, o.why);
 }
 
 bool output_differ(const char *x, const char *y) {
   OutFile a, b;
   bool same =
-      outfile_try(&a, x) && outfile_try(&b, y) && !a.in_place && infile_same_entry(a.target, b.target);
+      outfile_find(&a, x) && outfile_find(&b, y) && !a.in_place && infile_same_entry(a.target, b.target);
   return !same || fail(x, "two outputs have this one name");
 }
 
