@@ -121,6 +121,7 @@ train tower(batch = 16, lr = 1e-3) {
   let features = clip(normalise(pixels, usual_clip_mean(3), usual_clip_std(3)))
   minimise mean(features ^ 2)
   optimizer adamw(lr = lr)
+  evaluate { report first = mean(features[:, 0]) }
 }
 
 train frozen_tower(batch = 16) {
@@ -138,12 +139,14 @@ mkdir colour && mv ./*-idx4-ubyte colour
 compile tower.tess --block tower -o tower
 ok ./tower train --data colour --steps 2 --weights clip
 names clip >tower.names
+ok ./tower eval --data colour --init clip --json
+cp out clip.json
 diff -u clip.names tower.names || fail "the names or shapes are not OpenCLIP's"
 compile tower.tess --block frozen_tower -o frozen_tower
 ok ./frozen_tower eval --data colour --frozen clip=clip --weights again
 names again | diff -u clip.names - || fail "a frozen tower's names are not OpenCLIP's"
 
-# timm itself.
+# timm and OpenCLIP themselves.
 python=${TIMM_PYTHON:-python3}
 if ! "$python" -c 'import timm' 2>err; then
   echo "timm is not installed: names and shapes were compared, nothing was loaded ($(tail -n 1 err))"
@@ -164,4 +167,24 @@ with torch.no_grad(): loss = torch.nn.functional.cross_entropy(net(x), labels).i
 want = json.load(open(sys.argv[2]))["loss"]
 print("timm's loss", loss, "ours", want)
 sys.exit(abs(loss - want) > 1e-5 * want) # f32 sums of another order: 1e-7 was seen
+PY
+if ! "$python" -c 'import open_clip' 2>err; then
+  echo "OpenCLIP is not installed: names and shapes were compared, nothing was loaded ($(tail -n 1 err))"
+  exit 0
+fi
+"$python" - clip clip.json <<'PY' || fail "OpenCLIP does not load the weights, or gives other numbers"
+import json, sys
+import torch
+from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+from open_clip.transformer import VisionTransformer
+from safetensors.torch import load_file
+net = VisionTransformer(image_size=16, patch_size=4, width=24, layers=2, heads=2, mlp_ratio=4.0, output_dim=12)
+net.load_state_dict({k.removeprefix("visual."): v for k, v in load_file(sys.argv[1]).items()}, strict=True)
+net.eval()
+raw = open("colour/t10k-images-idx4-ubyte", "rb").read()[20:]
+mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
+with torch.no_grad(): first = net((torch.tensor(list(raw), dtype=torch.float32).reshape(-1, 3, 16, 16) / 255 - mean) / std).mean().item()
+want = json.load(open(sys.argv[2]))["first"]
+print("OpenCLIP's mean feature", first, "ours", want)
+sys.exit(abs(first - want) > 1e-5 * abs(want)) # as above
 PY
