@@ -225,6 +225,10 @@ static bool consistent(const RtOptions *o) {
     rt_error("--best needs --checkpoint FILE and --validate N");
     ok = false;
   }
+  if (RT_GIVEN(o, eval_data) && !RT_GIVEN(o, validate)) {
+    rt_error("--eval-data needs --validate N");
+    ok = false;
+  }
   if (RT_GIVEN(o, every) && !RT_GIVEN(o, checkpoint)) {
     rt_error("--every needs --checkpoint FILE");
     ok = false;

@@ -23,7 +23,7 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
 #define RT_OPTIONS(X)                                                                                        \
   X(PLACE, data, "data", "PATH", RT_TRAIN | RT_EVAL,                                                         \
     "where the data is: a folder or a file, NAME=FILE for one datum; may stand several times")               \
-  X(PLACE, eval_data, "eval-data", "PATH", RT_TRAIN, "the same, of what is evaluated while training")        \
+  X(PLACE, eval_data, "eval-data", "PATH", RT_TRAIN, "the same, of what --validate evaluates")               \
   X(U64, steps, "steps", "N", RT_TRAIN | RT_BENCH, "updates in the whole run (bench: steps to time)")        \
   X(U64, epochs, "epochs", "N", RT_TRAIN, "the same, in passes over the data")                               \
   X(U64, limit, "limit", "N", RT_TRAIN, "use the first N training samples of the files only")                \

@@ -141,6 +141,25 @@ PY
   done
 done
 
+# While training, what is evaluated is a folder's other part or --eval-data; the last numbers are those of eval.
+compile fit.tess -D batch=8 -o fit
+for data in "train.safetensors --eval-data val.safetensors" "train.safetensors --eval-data folder" folder; do
+  # shellcheck disable=SC2086 # options
+  train other --data $data --epochs 12 --validate 3epochs --log log.jsonl
+  ok ./fit eval --data val.safetensors --init other --json
+  python3 - out log.jsonl <<'PY' || fail "evaluation while training gives other numbers than eval"
+import json, sys
+eval, log = json.load(open(sys.argv[1])), [json.loads(line) for line in open(sys.argv[2])]
+found = [line["validation"] for line in log if "validation" in line]
+sys.exit(len(found) != 4 or any(found[-1][k] != eval[k] for k in ("images", "loss", "correct")))
+PY
+  rm log.jsonl
+done
+ends 1 ./fit train --data train.safetensors --epochs 2 --validate 1epoch
+says err '--data train.safetensors: it is trained on: expected --eval-data PATH'
+ends 1 ./fit train --data train.safetensors --epochs 2 --eval-data val.safetensors
+says err '--eval-data needs --validate N'
+
 # What is not a number is said, and ends the run when it is met.
 patch train.safetensors nan.safetensors 'at = 8 + n + 4 * (6 * 17 + 2); raw[at:at + 4] = struct.pack("<f", float("nan"))'
 ends 1 ./fit train --data nan.safetensors --epochs 1 --checkpoint new
