@@ -103,11 +103,14 @@ static const TessState *source_of(const TessState *s, const char *name) {
   if (!is_weight(s)) return NULL;
   if (!strcmp(s->module, *name ? name : module)) return s;
   if (strcmp(s->module, module) != 0) return NULL;
+  bool is_slot = false;
   for (uint32_t i = 0; i < tess_program.nstate; i++) {
     const TessState *slot = &tess_program.state[i];
-    if (slot->kind == TESS_SLOT && !strcmp(slot->slot, name) && !strcmp(slot->name, s->name)) return slot;
+    if (slot->kind != TESS_SLOT || strcmp(slot->slot, name) != 0) continue;
+    if (!strcmp(slot->name, s->name)) return slot;
+    is_slot = true;
   }
-  return s->kind == TESS_PARAM ? NULL : s; /* what the optimizer has no slots for stays what it is */
+  return is_slot && s->kind != TESS_PARAM ? s : NULL; /* what has no slots stays what it is */
 }
 
 /* The name as in a program of that model alone. */

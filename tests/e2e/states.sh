@@ -75,6 +75,18 @@ python3 same.py begun average || fail "the average does not begin as the file's 
 ok ./program eval --data . --init begun --json
 [ "$whole" != "$(cat out)" ] || fail "evaluation does not see the averaged weights"
 
+# Averaged weights alone, under plain names, running statistics too: they evaluate as the checkpoint's average.
+train --steps 20 --checkpoint again --weights average=averaged
+cmp whole again || fail "writing weights changes the run"
+python3 - <<'PY' || fail "the weights are not the average"
+exec(open("keys.py").read().split("a = read")[0])
+w, t = read("averaged"), read("whole")
+sys.exit(sorted("average/" + k for k in w) != sorted(k for k in t if k.startswith("average/"))
+         or any(w[k] != t["average/" + k] for k in w))
+PY
+ok ./program train --data . --steps 1 --lr 0 --init averaged --checkpoint begun
+python3 same.py begun average || fail "the weights are not read back"
+
 # From a part of a frozen module, as its file has it.
 compile "$here/taken.tess" --block source -o source
 compile "$here/taken.tess" --block taken -o taken
