@@ -14,7 +14,7 @@
 
 /* Of 1 plus the element. f32 sums in another order, and fused multiplications: 3e-6 apart at most in 1,000
  * graphs. Wild ones round to bf16's 8 bits on the way, here and there to the other side, which is 2^-8 of a
- * number about 1, and go on from that: 1.3e-3 apart at most in some 600 graphs. */
+ * number about 1, and go on from that: 1.2e-3 apart at most in some 500 graphs. */
 static const double plain = 1.5e-5, wild = 6e-3;
 
 typedef Graph *Draw(Arena *a, uint64_t seed);
