@@ -251,7 +251,7 @@ const char *cuda_expr(CudaFn *f, const KExpr *e) {
   case KE_CAST: return cuda_cast(f, e->dtype, e->arg[0]->dtype, cuda_expr(f, e->arg[0]));
   case KE_STEP: return step_field(f, e->name);
   case KE_RANDOM: return random_draw(f, e);
-  case KE_NUMBER: return f->word_name[e->ref];
+  case KE_NUMBER: return arena_printf(f->a, "__uint_as_float((u32)%s)", f->word_name[e->ref]);
   }
   ice("kernel %s: expression of kind %d", f->k->name, (int)e->kind);
 }

@@ -70,10 +70,6 @@ static void add_comment(CudaText *t, const Kernel *k) {
   ctext_add(t, " */\n");
 }
 
-static const char *word_type(const KWord *w) {
-  return w->type == DT_U64 ? "u64" : "float";
-}
-
 static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
   const Kernel *k = f->k;
   Wrap w = {t, t->n, ",", "    ", false};
@@ -82,8 +78,7 @@ static void add_signature(CudaText *t, const CudaFn *f, const CudaLaunch *l) {
     wrap_word(&w, arena_printf(f->a, "%s%s *__restrict__ %s", k->buf[i].kind == KB_IN ? "const " : "",
                                cuda_memory_type(k->buf[i].dtype), f->buf_name[i]));
   wrap_word(&w, "const Step *__restrict__ step");
-  for (int i = 0; i < k->nword; i++)
-    wrap_word(&w, arena_printf(f->a, "%s %s", word_type(&k->word[i]), f->word_name[i]));
+  for (int i = 0; i < k->nword; i++) wrap_word(&w, arena_printf(f->a, "u64 %s", f->word_name[i]));
   ctext_add(t, ")");
   ctext_add(t, "\n{\n");
 }
