@@ -26,7 +26,9 @@ static const char general[] =
     "  tessera kernel FILE                                     try one kernel by itself\n"
     "\n"
     "\"tessera VERB --help\" says what each takes, \"tessera --version\" which compiler this is.\n"
-    "docs/language.md teaches the language.\n";
+    "docs/language.md teaches the language.\n"
+    "Names that begin with - stand behind \"--\"; such values behind = or the letter (--fusion=-x.fuse, "
+    "-o-x).\n";
 
 /* A word in braces is said by a table: show_text. */
 static const char build[] =

@@ -185,6 +185,30 @@ START_TEST(names_that_no_program_can_have_are_refused_at_once) {
 }
 END_TEST
 
+/* Whatever option or import named it; links are followed, and an older program leaves its mode. */
+START_TEST(a_program_takes_the_place_of_no_input) {
+  OK("cp -r " MODELS "/lib lib && cp " MODELS
+     "/vit_classify.tess own.tess && cp lib/nn.tess nn && echo 1 >sizes");
+  ENDS(1, TESSERA " build own.tess -D depth=1 -o lib/nn.tess");
+  SAYS("lib/nn.tess: error: cannot write the file: it would take the place of the input ");
+  ENDS(1, TESSERA " build own.tess -D @sizes -o sizes");
+  SAYS("it would take the place of the input sizes");
+  ENDS(1, TESSERA " explain own.tess --write lib/nn.tess --force");
+  ENDS(1, TESSERA " explain own.tess --write a --report ./a");
+  SAYS("a: error: cannot write the file: two outputs have this one name");
+  OK("cmp lib/nn.tess nn && test $(cat sizes) = 1 && test ! -e a");
+  OK("mkdir far && echo old >far/p && chmod 640 far/p && ln -s far/p -- -p && " TESSERA
+     " build -D depth=1 -o-p -- own.tess && test -L ./-p && test $(stat -c %%a far/p) = 750 && far/p info "
+     ">/dev/null");
+  OK("mkfifo wait && ! timeout 20 " TESSERA
+     " build wait -o q 2>said && grep -q 'expected a file, found a pipe' said");
+  OK("! timeout 20 " TESSERA
+     " build own.tess -D @wait -o q 2>said && grep -q 'expected a file, found a pipe' said");
+  ENDS(1, TESSERA " --help >&-");
+  SAYS("cannot write to standard output: Bad file descriptor");
+}
+END_TEST
+
 /* A strategy that was edited stays as it is. */
 START_TEST(explain_writes_over_nothing) {
   OK("printf mine >mine.fuse");
@@ -399,6 +423,7 @@ SUITE("driver") {
   tcase_add_test(t, a_build_that_is_ended_leaves_nothing);
   tcase_add_test(t, names_that_no_program_can_have_are_refused_at_once);
   tcase_add_test(t, what_is_printed_is_printed_whole_or_an_error);
+  tcase_add_test(t, a_program_takes_the_place_of_no_input);
   tcase_add_test(t, explain_writes_over_nothing);
   tcase_add_test(t, shipped_descriptions_are_found_anywhere);
   tcase_add_test(t, a_closed_pipe_is_no_error);
