@@ -195,20 +195,38 @@ bool json_end(Json *j) {
   return unexpected(j, "the end");
 }
 
+/* The bytes of the character that begins at s, as RFC 3629 has UTF-8; 0 for what is none. */
+static size_t character(const unsigned char *s) {
+  size_t n = s[0] < 0x80                   ? 1
+             : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+             : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+             : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                           : 0;
+  for (size_t i = 1; i < n; i++)
+    if ((s[i] & 0xc0) != 0x80) return 0;
+  bool longer = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90); /* than it need be */
+  bool beyond =
+      (s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xf4 && s[1] >= 0x90); /* surrogates, 0x110000 on */
+  return longer || beyond ? 0 : n;
+}
+
 void json_put_string(FILE *out, const char *s) {
   if (!s) {
     fputs("null", out);
     return;
   }
   fputc('"', out);
-  for (; *s; s++) {
+  for (size_t n; *s; s += n ? n : 1) {
     unsigned char c = (unsigned char)*s;
+    n = character((const unsigned char *)s);
     if (c == '"' || c == '\\')
       fprintf(out, "\\%c", c);
     else if (c < 0x20)
       fprintf(out, "\\u%04x", c);
+    else if (n)
+      fwrite(s, 1, n, out);
     else
-      fputc(c, out);
+      fputs("\\ufffd", out);
   }
   fputc('"', out);
 }

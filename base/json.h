@@ -36,7 +36,8 @@ bool json_skip(Json *j);
 bool json_end(Json *j);
 bool json_fail(Json *j, size_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Writes `s` as a string, quotes included; NULL is null. */
+/* Writes `s` as a string, quotes included; NULL is null. A byte that belongs to no character of UTF-8 becomes
+ * U+FFFD. */
 void json_put_string(FILE *out, const char *s);
 /* Writes a number that reads back as the same f64, or null when it is not finite. */
 void json_put_number(FILE *out, double v);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,22 @@ void rt_note(const char *fmt, ...) {
   va_end(ap);
 }
 
+static jmp_buf *attempted; /* where running out of memory leads to; NULL: to the program's end */
+
+bool rt_attempt(bool (*work)(void *ctx), void *ctx, bool *no_memory) {
+  jmp_buf here;
+  *no_memory = setjmp(here) != 0;
+  attempted = *no_memory ? NULL : &here;
+  bool ok = !*no_memory && work(ctx);
+  attempted = NULL;
+  return ok;
+}
+
 void *rt_alloc(size_t count, size_t size) {
   void *p = calloc(count ? count : 1, size);
   if (!p) {
     rt_error("out of memory: %zu elements of %zu bytes", count, size);
+    if (attempted) longjmp(*attempted, 1);
     exit(1);
   }
   return p;

@@ -16,6 +16,9 @@ void rt_messages_to(FILE *out);
 /* Zeroed memory for `count` elements, to be freed; running out of it ends the program with a message. */
 void *rt_alloc(size_t count, size_t size);
 #define RT_NEW(n, T) ((T *)rt_alloc((size_t)(n), sizeof(T)))
+/* Runs `work` and gives what it gave; but memory that runs out within it ends it alone, with the message, and
+ * not the program: false. What it had allocated is then lost. */
+bool rt_attempt(bool (*work)(void *ctx), void *ctx, bool *no_memory);
 /* A formatted string, to be freed. */
 char *rt_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

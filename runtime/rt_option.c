@@ -118,6 +118,10 @@ static bool take_value(RtOptions *o, int id, const char *text) {
     if (rt_parse_u64(text, &v->u64)) return true;
     rt_error("--%s: found \"%s\", expected a whole number", row->name, text);
     return false;
+  case RT_KIND_COUNT:
+    if (rt_parse_u64(text, &v->u64) && v->u64 > 0) return true;
+    rt_error("--%s: found \"%s\", expected a whole number from 1 on", row->name, text);
+    return false;
   case RT_KIND_SPAN:
     if (parse_span(text, &v->span)) return true;
     rt_error("--%s: found \"%s\", expected updates, such as 100, or epochs, such as 1epoch", row->name, text);

@@ -24,11 +24,11 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
   X(PLACE, data, "data", "PATH", RT_TRAIN | RT_EVAL,                                                         \
     "where the data is: a folder or a file, NAME=FILE for one datum; may stand several times")               \
   X(PLACE, eval_data, "eval-data", "PATH", RT_TRAIN, "the same, of what --validate evaluates")               \
-  X(U64, steps, "steps", "N", RT_TRAIN | RT_BENCH, "updates in the whole run (bench: steps to time)")        \
-  X(U64, epochs, "epochs", "N", RT_TRAIN, "the same, in passes over the data")                               \
-  X(U64, limit, "limit", "N", RT_TRAIN, "use the first N training samples of the files only")                \
+  X(COUNT, steps, "steps", "N", RT_TRAIN | RT_BENCH, "updates in the whole run (bench: steps to time)")      \
+  X(COUNT, epochs, "epochs", "N", RT_TRAIN, "the same, in passes over the data")                             \
+  X(COUNT, limit, "limit", "N", RT_TRAIN, "use the first N training samples of the files only")              \
   X(U64, seed, "seed", "N", RT_RUNS, "of initial values, order, augmentation and draws (0)")                 \
-  X(U64, threads, "threads", "N", RT_RUNS, "threads (all processors, at most what the build allows)")        \
+  X(COUNT, threads, "threads", "N", RT_RUNS, "threads (all processors, at most what the build allows)")      \
   X(TEXT, init, "init", "FILE", RT_TRAIN | RT_EVAL | RT_BENCH,                                               \
     "load parameters by name from a safetensors file; missing and unused names are reported")                \
   X(RULE, rename, "rename", "OLD=NEW", RT_RUNS,                                                              \
@@ -51,7 +51,8 @@ enum { RT_RUNS = RT_TRAIN | RT_EVAL | RT_REPLAY | RT_BENCH };
   X(TEXT, log, "log", "FILE", RT_TRAIN, "append a JSON line an update; --resume drops those made again")     \
   X(TEXT, on_nonfinite, "on-nonfinite", "stop|skip", RT_TRAIN,                                               \
     "an update with a value that is not finite changes nothing: end there, or go on behind it (stop)")       \
-  X(U64, print, "print", "N", RT_TRAIN, "a progress line every N updates where there is no terminal (100)")  \
+  X(COUNT, print, "print", "N", RT_TRAIN,                                                                    \
+    "a progress line every N updates where there is no terminal (100)")                                      \
   X(FLOAT, tolerance, "tolerance", "X", RT_REPLAY, "multiply the bounds of every comparison by X (1)")       \
   X(FLAG, profile, "profile", "", RT_BENCH, "also print the time of each kernel")                            \
   X(TEXT, profile_out, "profile-out", "FILE", RT_BENCH,                                                      \
@@ -71,6 +72,7 @@ typedef struct RtOptionRow {
   enum {
     RT_KIND_TEXT,
     RT_KIND_U64,
+    RT_KIND_COUNT,
     RT_KIND_SPAN,
     RT_KIND_FLOAT,
     RT_KIND_FLAG,

@@ -103,6 +103,7 @@ static LLVMMemoryBufferRef machine_code(HostModule *m, LLVMCodeGenFileType type)
   char *message = NULL;
   LLVMMemoryBufferRef out = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->mod, type, &message, &out)) ice("LLVM: %s", message);
+  if (!out) diag_no_memory();
   return out;
 }
 
@@ -128,6 +129,7 @@ char *host_module_asm(HostModule *m) {
 char *host_module_ir(HostModule *m) {
   finish(m);
   char *text = LLVMPrintModuleToString(m->mod);
+  if (!text) diag_no_memory();
   char *copy = arena_strdup(m->arena, text);
   LLVMDisposeMessage(text);
   return copy;
@@ -151,6 +153,7 @@ static void start_jit(HostModule *m) {
   LLVMMemoryBufferRef object = NULL;
   if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->mod, LLVMObjectFile, &message, &object))
     ice("LLVM: %s", message);
+  if (!object) diag_no_memory();
   must(LLVMOrcCreateLLJIT(&m->jit, NULL));
   LLVMOrcJITDylibRef lib = LLVMOrcLLJITGetMainJITDylib(m->jit);
   LLVMOrcDefinitionGeneratorRef process;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,13 @@ static void listen(int from, char *text, size_t size) {
   text[n] = '\0';
 }
 
+/* Without a PATH the C compiler is found, but does not find its own parts. */
+static void need_path(void) {
+  char usual[256];
+  size_t n = confstr(_CS_PATH, usual, sizeof usual);
+  if (n && n <= sizeof usual) setenv("PATH", usual, 0);
+}
+
 /* Runs the command to its end; what it printed is part of the error when it fails. */
 static bool run(const char *const *argv, const char *out) {
   char text[MOST_SAID] = "";
@@ -61,6 +69,7 @@ static bool run(const char *const *argv, const char *out) {
     fail(out, "cannot listen to the C compiler", strerror(error));
     return false;
   }
+  need_path();
   error = start(argv, said[1], &pid);
   close(said[1]);
   if (!error) listen(said[0], text, sizeof text);

@@ -11,6 +11,12 @@
 
 #include <flatbuffers/minireflect.h>
 
+extern "C" {
+#include "base/diag.h"
+#include "base/json.h"
+#include "base/text_stream.h"
+}
+
 namespace fbs = tessera::manifest;
 
 template <class T> using Rows = std::vector<flatbuffers::Offset<T>>;
@@ -168,8 +174,27 @@ static void show_plan(FILE *out, const fbs::Manifest *m) {
   }
 }
 
+namespace {
+
+// The library's own escapes what is no UTF-8 in a way that JSON does not have.
+struct JsonVisitor : flatbuffers::ToStringVisitor {
+  JsonVisitor() : ToStringVisitor(" ", true, "", true) {
+  }
+
+  void String(const flatbuffers::String *str) override {
+    TextStream t;
+    if (!text_stream_open(&t)) diag_no_memory();
+    json_put_string(t.f, str->c_str());
+    if (!text_stream_close(&t)) diag_no_memory();
+    s += t.text;
+    std::free(t.text);
+  }
+};
+
+} // namespace
+
 static void show_json(FILE *out, const unsigned char *bytes) {
-  flatbuffers::ToStringVisitor visitor(" ", true, "", true);
+  JsonVisitor visitor;
   flatbuffers::IterateFlatBuffer(bytes, fbs::ManifestTypeTable(), &visitor);
   fprintf(out, "%s\n", visitor.s.c_str());
 }

@@ -4,6 +4,7 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
+#include "base/diag.h"
 #include "base/machine/cpu_feature.h"
 #include "codegen/host/processor.h"
 
@@ -42,6 +43,7 @@ bool processor_runs_here(const Processor *t) {
 
 static const Processor *native(void) {
   char *host = LLVMGetHostCPUName();
+  if (!host) diag_no_memory();
   const Processor *t = row(host);
   LLVMDisposeMessage(host);
   if (t && processor_runs_here(t)) return t;

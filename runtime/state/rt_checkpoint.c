@@ -90,16 +90,31 @@ static int list_names(RtOut *out, const RtSession *s) {
   return n;
 }
 
-bool rt_checkpoint_write(const RtDest *to, const RtSession *s, const RtOptions *o, const RtPosition *p) {
+typedef struct Writing {
+  const RtDest *to;
+  const RtSession *s;
+  const RtOptions *o;
+  const RtPosition *p;
+} Writing;
+
+static bool write_all(void *ctx) {
+  const Writing *w = ctx;
   RtMeta m = {0};
-  fill_meta(&m, s, o, p);
+  fill_meta(&m, w->s, w->o, w->p);
   RtOut *out = RT_NEW(count_names(), RtOut);
-  int n = list_names(out, s);
-  bool ok = rt_file_write_to(to, out, n, m.pair, m.n, pad);
+  int n = list_names(out, w->s);
+  bool ok = rt_file_write_to(w->to, out, n, m.pair, m.n, pad);
   for (int i = 0; i < n; i++) free((char *)out[i].name);
   free(out);
   rt_meta_free(&m);
   return ok;
+}
+
+/* Memory that was short for a moment costs no checkpoint, and a run goes on without one. */
+bool rt_checkpoint_write(const RtDest *to, const RtSession *s, const RtOptions *o, const RtPosition *p) {
+  Writing w = {to, s, o, p};
+  bool no_memory, ok = rt_attempt(write_all, &w, &no_memory);
+  return no_memory ? rt_attempt(write_all, &w, &no_memory) : ok;
 }
 
 static bool get_u64(const RtFile *f, const char *key, uint64_t *out) {

@@ -24,10 +24,10 @@ static void look(void *ctx, TessRun *run, uint32_t id, double seconds) {
     int64_t at = rt_type_not_finite(l->out[i].dtype, p, l->out[i].count);
     if (at < 0) continue;
     c->found = run->stop = true;
-    rt_error("%s: step %" PRIu64 ", micro-batch %" PRIu64
+    rt_error("%s: step %" PRIu64 ", %s %" PRIu64
              ": kernel %s makes the first value that is not finite: %s, element %" PRId64 ": found %g",
-             l->source, c->step, c->s->step.micro, l->kernel, l->origin, at,
-             rt_type_get(l->out[i].dtype, p, (uint64_t)at));
+             l->source, c->step, c->entry == TESS_EVAL ? "batch" : "micro-batch", c->s->step.micro, l->kernel,
+             l->origin, at, rt_type_get(l->out[i].dtype, p, (uint64_t)at));
   }
 }
 
@@ -75,4 +75,14 @@ void rt_culprit_find(RtSession *s, uint64_t step, RtFill *fill, void *ctx) {
   s->run.hook = NULL;
   s->run.stop = false;
   if (!c.found) rt_note("no kernel writes such a value when the step is run again");
+}
+
+void rt_culprit_evaluate(RtSession *s) {
+  look_at_states(s);
+  Search c = {.s = s, .entry = TESS_EVAL, .step = s->step.step};
+  RtHook hook = {look, &c};
+  s->run.hook = &hook;
+  rt_session_entry(s, TESS_EVAL);
+  s->run.hook = NULL;
+  s->run.stop = false;
 }

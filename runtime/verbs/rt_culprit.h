@@ -11,4 +11,8 @@ void rt_culprit_find(RtSession *s, uint64_t step, RtFill *fill, void *ctx);
 /* What a refused update left of the gradients is not part of the step. */
 void rt_clear_gradients(const RtSession *s);
 
+/* After an evaluation gave a number that is not finite, with its data in place again: the same of entry eval.
+ */
+void rt_culprit_evaluate(RtSession *s);
+
 #endif

@@ -6,7 +6,9 @@
 
 #include "runtime/rt_base.h"
 #include "runtime/rt_signal.h"
+#include "runtime/state/rt_type.h"
 #include "runtime/state/rt_weights.h"
+#include "runtime/verbs/rt_culprit.h"
 #include "runtime/verbs/rt_eval.h"
 #include "runtime/verbs/rt_verb.h"
 
@@ -17,17 +19,42 @@ static uint64_t piece(uint64_t left) {
   return n;
 }
 
+static bool fill(RtSession *s, RtData *d, const RtPick *pick) {
+  if (!rt_data_fill(d, pick, s->arena)) return false;
+  rt_session_send_data(s, TESS_EVAL);
+  return true;
+}
+
+/* The first reported number that is not finite, or NULL. */
+static const TessValue *not_finite(const RtSession *s) {
+  for (uint32_t i = 0; i < tess_program.nvalue; i++) {
+    const TessValue *v = &tess_program.value[i];
+    if (v->entry != TESS_EVAL || !rt_value_is_scalar(v)) continue;
+    if (rt_type_not_finite(v->t.dtype, rt_fetch(s, &v->t), 1) == 0) return v;
+  }
+  return NULL;
+}
+
+/* Runs a batch, whose data lie in place. */
+static bool run_batch(RtSession *s, RtData *d, const RtPick *pick, bool finite) {
+  if (!rt_session_entry(s, TESS_EVAL)) return false;
+  const TessValue *bad = finite ? not_finite(s) : NULL;
+  if (!bad) return true;
+  rt_error("%s is not finite in batch %" PRIu64 ", samples %" PRIu64 " to %" PRIu64, bad->name, s->step.micro,
+           pick->first, pick->first + pick->count - 1);
+  if (fill(s, d, pick)) rt_culprit_evaluate(s);
+  return false;
+}
+
 /* Whatever is evaluated is at no step of any run. */
-bool rt_evaluate(RtSession *s, RtData *d, RtReport *r) {
+bool rt_evaluate(RtSession *s, RtData *d, RtReport *r, bool finite) {
   TessStep before = s->step;
   bool ok = true;
   s->step.total = s->step.epoch_steps = 0;
   for (uint64_t at = 0, run = 0; ok && at < d->n; run++) {
     RtPick pick = {.first = at, .count = piece(d->n - at)};
     rt_session_at(s, 0, run);
-    ok = rt_data_fill(d, &pick, s->arena) && !rt_signal_to_end();
-    if (ok) rt_session_send_data(s, TESS_EVAL);
-    ok = ok && rt_session_entry(s, TESS_EVAL);
+    ok = fill(s, d, &pick) && !rt_signal_to_end() && run_batch(s, d, &pick, finite);
     if (ok) rt_report_add(r, s, TESS_EVAL, (double)pick.count);
     at += pick.count;
   }
@@ -55,7 +82,7 @@ static bool run(RtOptions *o, RtData *d) {
   if (ok) {
     RtReport r = rt_report_new();
     double start = rt_now();
-    ok = rt_evaluate(&s, d, &r);
+    ok = rt_evaluate(&s, d, &r, true);
     if (ok) print_result(o, &r, d->n, rt_now() - start);
     rt_report_free(&r);
     ok = ok && rt_weights_write(o, &s);

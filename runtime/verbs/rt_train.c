@@ -140,7 +140,7 @@ static bool pass_over(Train *t) {
 /* Whether what the updates have come to is the best so far. Data that can't be read costs no update. */
 static bool is_best(Train *t) {
   RtReport r = rt_report_new();
-  bool read = rt_evaluate(&t->s, &t->test, &r), best = read && rt_keep_judge(&t->keep, &r, &t->at);
+  bool read = rt_evaluate(&t->s, &t->test, &r, false), best = read && rt_keep_judge(&t->keep, &r, &t->at);
   if (read)
     rt_progress_validation(&t->progress, t->at.step, t->test.n, &r, best);
   else if (!rt_signal_to_end())

@@ -18,13 +18,56 @@ static Json parser(const char *s) {
   return json_new(text, n);
 }
 
+/* A character of any length: its first and last ones, and others. */
+static size_t draw_character(char *s) {
+  static const uint32_t least[] = {1, 0x80, 0x800, 0x10000}, most[] = {0x7f, 0x7ff, 0xffff, 0x10ffff};
+  uint32_t k = draw_below(4), cp = least[k] + draw_below(most[k] - least[k] + 1);
+  if (draw_below(4) == 0) cp = draw_below(2) ? least[k] : most[k];
+  if (cp >= 0xd800 && cp < 0xe000) cp = 0xd7ff + 0x801 * draw_below(2);
+  char escaped[32];
+  uint32_t high = 0xd7c0 + (cp >> 10), low = 0xdc00 + (cp & 0x3ff);
+  if (cp < 0x10000)
+    snprintf(escaped, sizeof escaped, "\"\\u%04x\"", cp);
+  else
+    snprintf(escaped, sizeof escaped, "\"\\u%04x\\u%04x\"", high, low);
+  Json j = parser(escaped);
+  const char *utf8 = json_string(&j);
+  ck_assert_ptr_nonnull(utf8);
+  memcpy(s, utf8, strlen(utf8) + 1);
+  return strlen(utf8);
+}
+
+static const struct {
+  const char *bytes, *json;
+} broken_text[] = {{"\x80", "\\ufffd"},
+                   {"a\xff\x62", "a\\ufffdb"},
+                   {"\xc3", "\\ufffd"},
+                   {"\xc3\x41", "\\ufffdA"},
+                   {"\xc0\xaf", "\\ufffd\\ufffd"},
+                   {"\xe0\x9f\xbf", "\\ufffd\\ufffd\\ufffd"},
+                   {"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"},
+                   {"\xf0\x8f\xbf\xbf", "\\ufffd\\ufffd\\ufffd\\ufffd"},
+                   {"\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"},
+                   {"\xf5\x80\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"},
+                   {"\xe2\x82", "\\ufffd\\ufffd"},
+                   {"\xe2\x82\xac", "\xe2\x82\xac"}};
+
+START_TEST(what_is_no_utf8_is_replaced) {
+  char s[64] = "", wanted[64];
+  FILE *f = fmemopen(s, sizeof s, "w");
+  json_put_string(f, broken_text[_i].bytes);
+  fclose(f);
+  snprintf(wanted, sizeof wanted, "\"%s\"", broken_text[_i].json);
+  ck_assert_str_eq(s, wanted);
+}
+END_TEST
+
 START_TEST(strings_read_back) {
   for (int i = 0; i < suite_rounds(1000); i++) {
     draw_from(suite_seed() + (uint64_t)i);
-    char s[40], *json = NULL;
-    size_t n = draw_below(sizeof s), len;
-    for (size_t k = 0; k < n; k++) s[k] = (char)(1 + draw_below(255));
-    s[n] = '\0';
+    char s[80] = "", *json = NULL;
+    size_t n = 0, len;
+    for (uint32_t k = draw_below(16); k; k--) n += draw_character(s + n);
     FILE *f = open_memstream(&json, &len);
     json_put_string(f, s);
     fclose(f);
@@ -117,6 +160,7 @@ END_TEST
 
 SUITE("json") {
   tcase_add_test(t, strings_read_back);
+  tcase_add_loop_test(t, what_is_no_utf8_is_replaced, 0, sizeof broken_text / sizeof *broken_text);
   tcase_add_test(t, numbers_read_back);
   tcase_add_test(t, escapes_are_what_they_stand_for);
   tcase_add_loop_test(t, the_first_error_is_kept, 0, sizeof broken / sizeof *broken);

@@ -1,6 +1,7 @@
 /* Where the compiler's own files are. */
 #include "tools/cli/shipped.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 static const char *own_folder(Arena *a) {
   const char *started = (const char *)getauxval(AT_EXECFN); /* NOLINT: an address as a number */
   char *self = started ? realpath(started, NULL) : NULL;
+  if (!self && errno == ENOMEM) diag_no_memory();
   if (!self) ice("%s, which was started, cannot be found", started ? started : "the compiler");
   const char *folder = arena_strdup(a, dirname(self));
   free(self);
