@@ -396,7 +396,7 @@ static bool all_pass(const RtReplay *r) {
   for (int i = 0; i < n; i++) {
     if (rt_kind_passes(kind[i])) continue;
     ok = false;
-    rt_error("%s: %s is off by %.3g, expected at most %.3g", r->f->path, kind[i]->tensor, kind[i]->worst,
+    rt_error("%s: %s is off by %.3g, expected at most %.3g", r->o->file, kind[i]->tensor, kind[i]->worst,
              kind[i]->bound);
   }
   free(kind);
