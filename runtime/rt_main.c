@@ -51,8 +51,12 @@ static int run_verb(RtOptions *o) {
   case RT_TRAIN: return rt_train(o);
   case RT_EVAL: return rt_eval(o);
   case RT_REPLAY: return rt_replay(o);
-  default: return rt_bench(o);
+  case RT_BENCH: return rt_bench(o);
+  case RT_INFO:
+  case RT_HELP:
+  case RT_VERSION: break; /* answered before */
   }
+  return 1;
 }
 
 /* Results are printed: they must have arrived. */
