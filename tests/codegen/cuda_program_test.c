@@ -109,6 +109,27 @@ START_TEST(states_replay) {
 }
 END_TEST
 
+/* The device clamps an index that is out of range, and the host names it before the update. */
+START_TEST(indices_out_of_range_are_named) {
+  static const char text[] = "import \"lib/optim.tess\"\n"
+                             "module net() { param a [4, 2] = 1  fn (i i32 [B]) = sum(gather(a, i)) }\n"
+                             "train t(batch = 2) {\n"
+                             "  data i i32 [batch] = tensor()\n"
+                             "  model m = net()\n"
+                             "  minimise m(i)\n"
+                             "  optimizer sgd(lr = 0.5, momentum = 0)\n"
+                             "}\n";
+  FILE *f = fopen("pick.tess", "w");
+  fputs(text, f);
+  fclose(f);
+  OK("printf '\\0\\0\\14\\1\\0\\0\\0\\2\\0\\0\\0\\3\\0\\0\\0\\4' > i");
+  OK(TESSERA " build pick.tess --target cuda:sm_80,sm_90a --emit=cuda stage -o p");
+  OK(SIDE);
+  ENDS(1, RUN "./p train --data i=i --steps 1");
+  SAYS("pick.tess:2: step 0, micro-batch 0: found index 4 (element ");
+}
+END_TEST
+
 /* Bits of weights don't depend on the order in which threads run, nor on a stop in between. */
 START_TEST(same_bits_in_any_order) {
   small_vit();
@@ -226,6 +247,7 @@ SUITE("cuda_program") {
   tcase_add_test(t, layers_replay);
   tcase_add_test(t, finetune_replays_in_reverse);
   tcase_add_test(t, states_replay);
+  tcase_add_test(t, indices_out_of_range_are_named);
   tcase_add_test(t, same_bits_in_any_order);
   tcase_add_test(t, weights_start_as_on_the_cpu);
   tcase_add_test(t, missing_driver_is_named);
