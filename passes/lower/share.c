@@ -51,9 +51,11 @@ typedef struct Rewrite {
 static const KExpr *rewritten(Rewrite *r, const KExpr *e) {
   if (!e) return NULL;
   Arena *a = r->k->arena;
-  bool constant = e->kind == KE_CONST && e->dtype == DT_F32;
-  if (constant && (r->met++, !r->differs || r->differs[r->met - 1]))
-    return kexpr_number(r->k, kern_number(r->k, "c", (float)e->value));
+  if (e->kind == KE_CONST && e->dtype == DT_F32) {
+    int constant = r->met++;
+    if (!r->differs || r->differs[constant])
+      return kexpr_number(r->k, kern_number(r->k, "c", (float)e->value));
+  }
   KExpr *m = arena_copy(a, e, sizeof *e);
   if (e->kind == KE_READ && r->of[e->ref].first) {
     const Ix *at = ix_add(a, e->idx[0], ix_const(a, -r->of[e->ref].first));

@@ -214,10 +214,12 @@ static bool read_kept(const RtFile *f, RtKept *kept) {
   char *end = NULL;
   *kept = (RtKept){.best = best ? strtod(best, &end) : NAN};
   bool ok = !best || (end > best && !*end);
-  for (const char *at = list; at && *at && ok; at = end + (*end == ' ')) {
+  for (const char *at = list; at && *at && ok;) {
     ok = *at >= '0' && *at <= '9' && kept->n <= RT_MOST_KEPT;
-    if (ok) kept->step[kept->n++] = strtoull(at, &end, 10);
-    if (ok) ok = !*end || *end == ' ';
+    if (!ok) break;
+    kept->step[kept->n++] = strtoull(at, &end, 10);
+    ok = !*end || *end == ' ';
+    at = end + (*end == ' ');
   }
   if (!ok)
     rt_error("%s: \"tessera.best\" or \"tessera.kept\" in the metadata is not as train writes it", f->path);

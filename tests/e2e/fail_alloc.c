@@ -125,9 +125,7 @@ static void files(int back) {
 static void begin_child(const char *said) {
   int fd = open(said, O_RDWR | O_CREAT | O_TRUNC, 0666);
   child = 1;
-  if (fd < 0) abort();
-  dup2(fd, STDOUT_FILENO);
-  dup2(fd, STDERR_FILENO);
+  if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) abort();
   if (fd > 2) close(fd);
   alarm(120);
 }

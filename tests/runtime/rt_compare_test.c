@@ -3,6 +3,7 @@
 #include "runtime/verbs/rt_compare.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "tests/suite.h"
 
@@ -23,9 +24,12 @@ static void plant(int i, double wanted, double found) {
   m[i].d = (RtDistance){fabs(wanted - found) + 1e-9 * wanted, wanted, found, 0};
 }
 
+/* Without the name of the worst. */
 static RtKind judged(void) {
   RtKind k = {.name = "grad", .bound = 2e-5};
   rt_judge_gradients(m, PARAMS, &k);
+  free(k.tensor);
+  k.tensor = NULL;
   return k;
 }
 
@@ -82,6 +86,7 @@ START_TEST(finals_go_with_their_gradients) {
     rt_judge_finals(m, PARAMS, &k, &left_out);
     ck_assert_int_eq(rt_kind_passes(&k), i == 0);
     ck_assert_uint_eq(left_out, (i == 0 ? COUNT : 2) + 2 * (PARAMS - 1));
+    free(k.tensor);
   }
 }
 END_TEST
