@@ -175,6 +175,12 @@ void diag_no_memory(void) {
   _exit(1);
 }
 
+void diag_stop(void) {
+  if (before_end) before_end();
+  fflush(NULL);
+  _exit(1);
+}
+
 void ice(const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);

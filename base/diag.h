@@ -62,7 +62,9 @@ void diag_to(FILE *out);
 
 /* Ends the compiler: memory has run out, which is nobody's fault. Status 1. */
 __attribute__((noreturn)) void diag_no_memory(void);
-/* What is done before the compiler ends in the middle of its work, by either of the two: nothing half-written
+/* The same behind errors that were reported, where the work cannot go on and nobody could be told so. */
+__attribute__((noreturn)) void diag_stop(void);
+/* What is done before the compiler ends in the middle of its work, by any of these: nothing half-written
  * may stay. It allocates nothing. */
 void diag_before_end(void (*leave)(void));
 

@@ -284,6 +284,10 @@ KernList *kern_parse(Arena *a, const Source *src, const KPlanRules *const *rules
  * place with its number and returns false. */
 bool kern_verify(const Kernel *k);
 
+/* Ends the compiler: a back end finds that the kernel does not fit its plan's skeleton in a way that no rule
+ * says. Of a kernel that was read from a text it is an error there; one of the compiler's own is a defect. */
+__attribute__((noreturn, format(printf, 2, 3))) void kern_misfit(const Kernel *k, const char *fmt, ...);
+
 /* A text that is equal for kernels that can share code: names, places, origin and words' values left out.
  */
 char *kern_canonical(Arena *a, const Kernel *k);

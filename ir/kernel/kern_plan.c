@@ -79,6 +79,17 @@ const KPlan *kern_plan_for(const Kernel *k, const KPlanRules *rules) {
   return NULL;
 }
 
+void kern_misfit(const Kernel *k, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  const char *why = arena_vprintf(k->arena, fmt, ap);
+  va_end(ap);
+  if (!k->text) ice("kernel %s: %s", k->name, why);
+  const Loc place = k->nplan ? k->plan[0].loc : k->loc;
+  diag_error(place, "kernel %s does not fit its plan: %s", k->name, why);
+  diag_stop();
+}
+
 enum { FLAT = 1 << SK_FLAT, ROWS = 1 << SK_ROWS, DOT = 1 << SK_DOT, CHAIN = 1 << SK_CHAIN };
 
 /* `shared` ones may be in another role too. */

@@ -332,6 +332,11 @@ START_TEST(a_kernel_can_be_sent_to_somebody) {
   PRINTS(" % of a copy), apart from the interpreter by ");
   OK("python3 -c \"" FIRST "\" >a && " TESSERA
      " inspect p --kernel $(sed -n '1s/compute \\([^ ]*\\).*/\\1/p' a) >b && cmp a b");
+  /* Without the role of an axis no loop has a value for it, which no rule says. */
+  OK("sed '/^  role m:/d' $(grep -l 'cpu dot' *.kern | head -1) >lost.kern");
+  ENDS(1, TESSERA " kernel lost.kern --seconds 0 --no-check");
+  SAYS("lost.kern:");
+  SAYS(" does not fit its plan: axis ");
   ENDS(1, TESSERA " inspect p --kernel nothing");
   SAYS("p: error: it has no kernel of that name; without --kernel, inspect lists them");
   ENDS(2, TESSERA " inspect p --kernel nothing --json");

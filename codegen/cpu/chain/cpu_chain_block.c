@@ -55,7 +55,7 @@ LLVMValueRef chain_placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
   for (int i = 0; i < v->naxes; i++) {
     const Ix *own = ix_axis(f->arena, v->axis[i], f->k->axis[v->axis[i]].extent);
     if (!ix_same(cpu_subst(f, own), cpu_subst(f, idx[i])))
-      ice("kernel %s: %s is read away from its own point", f->k->name, v->name);
+      kern_misfit(f->k, "%s is read away from its own point", v->name);
   }
   if (c == AT_SUM) {
     LLVMValueRef at = f->axis[s->row_axis[val]];
@@ -70,7 +70,7 @@ LLVMValueRef chain_placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
     p = chain_at(a, d->c_at, row, d->c_row, f->axis[d->x]);
   } else {
     int slot = chain_slot_of(s, val, a->reader);
-    if (slot < 0) ice("kernel %s: %s is not resident here", f->k->name, v->name);
+    if (slot < 0) kern_misfit(f->k, "%s is not resident here", v->name);
     p = chain_at(a, s->slot[slot].at, row, s->width, f->axis[s->axis_n]);
   }
   return load(a, v->dtype, p, f->lanes);

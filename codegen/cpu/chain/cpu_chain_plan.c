@@ -90,7 +90,7 @@ static ChainClass classify(ChainShape *s, int val) {
   if (c == AT_INLINE && one_row) c = AT_ROW;
   if (c == AT_INLINE && s->row_axis[val] == s->axis_m && fused_axis(s, domain) >= 0)
     c = AT_SUM, s->row_axis[val] = fused_axis(s, domain);
-  if (c == AT_INLINE) ice("kernel %s: the chain skeleton can't reduce %s", s->k->name, v->name);
+  if (c == AT_INLINE) kern_misfit(s->k, "the chain skeleton can't reduce %s", v->name);
   return c;
 }
 

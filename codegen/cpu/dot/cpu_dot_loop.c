@@ -12,13 +12,13 @@ static LLVMValueRef placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
     if (val == d->s->sum[i]) v = d->sums[i];
   const KVal *kv = &f->k->val[val];
   if (!v) {
-    if (kv->reduce != KR_NONE) ice("kernel %s: %s is not computed here", f->k->name, kv->name);
+    if (kv->reduce != KR_NONE) kern_misfit(f->k, "%s is not computed here", kv->name);
     return NULL;
   }
   for (int i = 0; i < kv->naxes; i++) {
     const Ix *own = ix_axis(f->arena, kv->axis[i], f->k->axis[kv->axis[i]].extent);
     if (!ix_same(cpu_subst(f, own), cpu_subst(f, idx[i])))
-      ice("kernel %s: %s is read away from its own point", f->k->name, kv->name);
+      kern_misfit(f->k, "%s is read away from its own point", kv->name);
   }
   return v;
 }

@@ -70,11 +70,11 @@ static void find_values(DotShape *s) {
   s->val = -1;
   for (int v = 0; v < k->nval; v++)
     if (s->val < 0 && is_main(s, v)) s->val = v;
-  if (s->val < 0) ice("kernel %s: a dot plan without a contraction", k->name);
+  if (s->val < 0) kern_misfit(k, "a dot plan without a contraction");
   for (int v = 0; v < k->nval; v++) {
     if (v == s->val || k->val[v].reduce == KR_NONE) continue;
     if (!sums_over_k(k, s->plan, v) || s->nsum == DOT_MAX_SUMS)
-      ice("kernel %s: %s is not a sum over k", k->name, k->val[v].name);
+      kern_misfit(k, "%s is not a sum over k", k->val[v].name);
     s->sum[s->nsum++] = v;
   }
 }
@@ -143,9 +143,9 @@ static void split_product(DotShape *s) {
     a = b, b = t;
   }
   if (depends(s, a, s->axis_n) || depends(s, b, s->axis_m))
-    ice("kernel %s: a factor depends on both m and n", s->k->name);
+    kern_misfit(s->k, "a factor depends on both m and n");
   bool b_bounded = bounds_depend(s, s->axis_n), a_bounded = !b_bounded && has_bounds(s);
-  if (b_bounded && bounds_depend(s, s->axis_m)) ice("kernel %s: bounds depend on m and n", s->k->name);
+  if (b_bounded && bounds_depend(s, s->axis_m)) kern_misfit(s->k, "bounds depend on m and n");
   s->a = (DotOperand){a, s->axis_m, dot_runs_along_k(s, a, s->axis_m), a_bounded, before_rounding(s, a)};
   s->b = (DotOperand){b, s->axis_n, dot_runs_along_k(s, b, s->axis_n), b_bounded, before_rounding(s, b)};
   s->bf16 = is_bf16(s, a) && is_bf16(s, b);

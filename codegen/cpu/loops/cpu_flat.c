@@ -53,7 +53,7 @@ static void check_domains(const Kernel *k) {
       for (int j = 0; j < v->naxes; j++) found |= first->axis[j] == v->axis[i];
       same = found;
     }
-    if (!same) ice("flat kernel %s: %s and %s have different domains", k->name, first->name, v->name);
+    if (!same) kern_misfit(k, "%s and %s have different domains", first->name, v->name);
   }
 }
 

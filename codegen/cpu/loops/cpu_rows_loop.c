@@ -65,7 +65,7 @@ static void check_resident(CpuFn *f, const Rows *r, const KVal *v, const Ix *con
   for (int i = 0; i < v->naxes; i++)
     if (r->s.is_outer[v->axis[i]] &&
         !ix_same(idx[i], ix_axis(f->arena, v->axis[i], f->k->axis[v->axis[i]].extent)))
-      ice("kernel %s: %s is read in another row", f->k->name, v->name);
+      kern_misfit(f->k, "%s is read in another row", v->name);
 }
 
 static LLVMValueRef placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
@@ -74,7 +74,7 @@ static LLVMValueRef placed(CpuFn *f, void *ctx, int val, const Ix *const *idx) {
   check_resident(f, r, &f->k->val[val], idx);
   if (r->s.stored[val]) return scratch_load(f, r, val, idx);
   LLVMValueRef v = r->result[val * BLOCKS + (r->s.by_column ? r->block : 0)];
-  if (!v) ice("kernel %s: %s is used before it is known", f->k->name, f->k->val[val].name);
+  if (!v) kern_misfit(f->k, "%s is used before it is known", f->k->val[val].name);
   return v;
 }
 

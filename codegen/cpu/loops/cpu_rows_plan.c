@@ -178,7 +178,7 @@ static void check_store(const RowShape *s, const KVal *v) {
   int outer = 0;
   for (int i = 0; i < v->naxes; i++) outer += s->is_outer[v->axis[i]] && s->k->axis[v->axis[i]].extent > 1;
   for (int i = 0; i < s->k->naxes; i++) outer -= s->is_outer[i] && s->k->axis[i].extent > 1;
-  if (outer) ice("kernel %s: tasks would store %s more than once", s->k->name, v->name);
+  if (outer) kern_misfit(s->k, "tasks would store %s more than once", v->name);
 }
 
 static void choose_lane(RowShape *s) {

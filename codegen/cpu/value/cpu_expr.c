@@ -143,7 +143,7 @@ LLVMValueRef cpu_value(CpuFn *f, int val, const Ix *const *idx) {
   if (!idx) idx = kval_own_axes(f->arena, f->k, v);
   LLVMValueRef r = f->placed ? f->placed(f, f->placed_ctx, val, idx) : NULL;
   if (r) return cpu_fill(f, r);
-  if (v->reduce != KR_NONE) ice("kernel %s: %s is reduced, yet lives nowhere", f->k->name, v->name);
+  if (v->reduce != KR_NONE) kern_misfit(f->k, "%s is reduced, yet lives nowhere", v->name);
   r = cpu_memo_find(f, NULL, val, idx, v->naxes);
   if (r) return r;
   r = expr_in_place(f, v, expr_at(f, v, idx));

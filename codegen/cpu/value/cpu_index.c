@@ -63,7 +63,8 @@ static bool atom_slope(const CpuFn *f, const IxAtom *a, int64_t *slope) {
 }
 
 static LLVMValueRef axis_value(CpuFn *f, int id) {
-  if (id >= CPU_MAX_AXES || !f->axis[id]) ice("kernel %s: axis %d has no value here", f->k->name, id);
+  if (id >= CPU_MAX_AXES || !f->axis[id])
+    kern_misfit(f->k, "axis %s has no value here", id < f->k->naxes ? f->k->axis[id].name : "of a role");
   return f->axis[id];
 }
 

@@ -134,7 +134,7 @@ void cpu_store_at(CpuFn *f, LLVMValueRef ptr, DType t, int buf, const Ix *lin, L
   bool affine = cpu_slope(f, lin, &slope);
   v = cpu_narrow(f, t, cpu_fill(f, v));
   if (f->lanes > 1 && (!affine || slope != 1)) {
-    if (affine && slope == 0) ice("kernel %s: all lanes store to one element", f->k->name);
+    if (affine && slope == 0) kern_misfit(f->k, "all lanes store to one element");
     store_masked(f, v, addresses(f, ptr, t, lin), t, buf, false);
     return;
   }
