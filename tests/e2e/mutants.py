@@ -150,7 +150,8 @@ def taken(command, raw, test, place):
 
 # The sorts: each changes a file in the folder, gives it to its reader and says what was changed, and how it ended.
 
-LINE = r"^\S.*:\d+:\d+: error: "
+# What is not there at all has no line.
+LINE = r"^\S.*:\d+:\d+: error: |^\S+: error: (the file has no train block|there is no (train block|kernel)|rule F1: found no row)"
 
 
 def imported(path):
