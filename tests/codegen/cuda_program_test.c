@@ -119,9 +119,7 @@ START_TEST(indices_out_of_range_are_named) {
                              "  minimise m(i)\n"
                              "  optimizer sgd(lr = 0.5, momentum = 0)\n"
                              "}\n";
-  FILE *f = fopen("pick.tess", "w");
-  fputs(text, f);
-  fclose(f);
+  run_write("pick.tess", text, sizeof text - 1);
   OK("printf '\\0\\0\\14\\1\\0\\0\\0\\2\\0\\0\\0\\3\\0\\0\\0\\4' > i");
   OK(TESSERA " build pick.tess --target cuda:sm_80,sm_90a --emit=cuda stage -o p");
   OK(SIDE);
