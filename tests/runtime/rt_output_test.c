@@ -335,6 +335,19 @@ START_TEST(keeps_the_last_ones) {
 }
 END_TEST
 
+/* As another program may leave it: an error, whether there is a best one or not. */
+START_TEST(a_list_of_kept_ones_that_is_none) {
+  OK(TRAIN "--steps 10 --checkpoint c --every 2 --keep 2");
+  OK("python3 -c 'import json, struct; raw = open(\"c\", \"rb\").read(); n = struct.unpack(\"<Q\", "
+     "raw[:8])[0]; "
+     "h = json.loads(raw[8:8 + n]); h[\"__metadata__\"][\"tessera.kept\"] = \"x\"; t = "
+     "json.dumps(h).encode(); "
+     "open(\"c\", \"wb\").write(struct.pack(\"<Q\", len(t)) + t + raw[8 + n:])'");
+  FAILS(TRAIN "--steps 12 --resume c --checkpoint d");
+  SAYS("\"tessera.best\" or \"tessera.kept\" in the metadata is not as train writes it");
+}
+END_TEST
+
 START_TEST(counts_in_epochs) {
   OK(TRAIN "--steps 25 --checkpoint c --every 1epoch --keep 9 && ls c.*");
   PRINTS("c.10\nc.20\n");
@@ -363,5 +376,6 @@ SUITE("rt_output") {
   tcase_add_test(t, values_that_are_not_finite);
   tcase_add_test(t, evaluates_on_the_way);
   tcase_add_test(t, keeps_the_last_ones);
+  tcase_add_test(t, a_list_of_kept_ones_that_is_none);
   tcase_add_test(t, counts_in_epochs);
 }
